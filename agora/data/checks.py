@@ -1,0 +1,59 @@
+"""Checks of what a user hands in: each failure is one sentence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+class InputError(ValueError):
+    """Bad input, said in one sentence: the field, its value, and what is allowed.
+
+    Parameters
+    ----------
+    field : str
+        The name a user typed or could type, dotted for tables (``geography.cells``).
+    value : object
+        What was given.
+    allowed : str
+        What is allowed, to be read after "must be".
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        shown = repr(value)
+        if len(shown) > 120:
+            shown = shown[:117] + "..."
+        super().__init__(f"{field} is {shown}, but must be {allowed}.")
+
+
+def positive(field: str, value: Any) -> float:
+    """Return `value` as a float if it is a finite number > 0, else raise `InputError`."""
+    number = finite(field, value, "a finite number > 0")
+    if number <= 0:
+        raise InputError(field, value, "a finite number > 0")
+    return number
+
+
+def finite(field: str, value: Any, allowed: str = "a finite number") -> float:
+    """Return `value` as a float if it is a finite number (no bool, no text), else raise `InputError`."""
+    if isinstance(value, bool | str | bytes):
+        raise InputError(field, value, allowed)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(field, value, allowed) from None
+    if not math.isfinite(number):
+        raise InputError(field, value, allowed)
+    return number
+
+
+def whole(field: str, value: Any, at_least: int) -> int:
+    """Return `value` as an int if it is a whole number >= `at_least`, else raise `InputError`."""
+    allowed = f"a whole number >= {at_least}"
+    number = finite(field, value, allowed)
+    if number != int(number) or number < at_least:
+        raise InputError(field, value, allowed)
+    return int(number)
