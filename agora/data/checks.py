@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 
-class InputError(ValueError):
+class _Missing:
+    """The value of a field that was not given."""
+
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING = _Missing()
+
+
+class InputError(Exception):
     """Bad input, said in one sentence: the field, its value, and what is allowed.
+
+    Not a `ValueError`, so that it passes through pydantic's validators unchanged.
 
     Parameters
     ----------
@@ -27,6 +41,14 @@ class InputError(ValueError):
         if len(shown) > 120:
             shown = shown[:117] + "..."
         super().__init__(f"{field} is {shown}, but must be {allowed}.")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """List the known names, the one closest to `word` first: 'a, b or c (did you mean b?)'."""
+    names = [str(name) for name in known]
+    guess = difflib.get_close_matches(word, names, n=1)
+    hint = f" (did you mean {guess[0]}?)" if guess else ""
+    return f"one of {', '.join(names)}{hint}"
 
 
 def positive(field: str, value: Any) -> float:

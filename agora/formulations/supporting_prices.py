@@ -1,0 +1,86 @@
+r"""All prices that support an allocation of the Fujita–Ogawa city, and the choice among them.
+
+Where a cell is used for one purpose only, the rent between households' and firms' bids is not
+determined by the equilibrium conditions. Agora reports the prices with the highest profit π* and,
+given it, the lowest wages: they exist, are unique, do not depend on the order of the cells, and
+share the symmetries of the allocation; min r = 0 follows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+
+from agora.data.geographies import CellNetwork
+from agora.formulations.commuting import add_commuting_prices_edges
+from agora.formulations.land_labor import add_wages_and_rents, cell_values
+
+Vector = NDArray[np.float64]
+
+
+class Allocation(Protocol):
+    """Who stands where: masses by cell (I,) and travelled edges (E,)."""
+
+    @property
+    def firms(self) -> Vector: ...  # noqa: D102
+    @property
+    def residents(self) -> Vector: ...  # noqa: D102
+    @property
+    def employment(self) -> Vector: ...  # noqa: D102
+    @property
+    def flow(self) -> Vector: ...  # noqa: D102
+
+
+def add_supporting_prices(
+    block: pyo.Block,
+    network: CellNetwork,
+    allocation: Allocation,
+    commuting_cost: float,
+    labor_per_firm: float,
+    production_level: Vector,
+) -> None:
+    r"""Add prices that support `allocation`, and the highest profit among them as the objective.
+
+    .. math::
+        \max \pi^* \;\text{ s.t. }\;
+        r_i + \phi w_i + \pi^* \ge A_i \; (= \text{ where } m_i > 0), \quad
+        r_i \ge w_i \; (= \text{ where } y_i > 0), \quad
+        w_j - w_i \le t \ell_e \; (= \text{ where } x_e > 0),
+
+        r_i = 0 \text{ where land is left}, \quad w_i = 0 \text{ where labour is left}
+        \qquad \text{for all } i, \; e = (i, j)
+
+    The conditions (3.5)–(3.8) of Osawa & Akamatsu (2019) for fixed quantities. Quantities below
+    1e-9 of the mean land count as zero.
+    """
+    add_wages_and_rents(block)
+    block.profit = pyo.Var(initialize=0.0, doc="π*, equilibrium profit per firm")
+    add_commuting_prices_edges(block, network, commuting_cost)
+    negligible = 1e-9 * float(network.land.mean())
+    levels = cell_values(network, production_level)
+    firms = cell_values(network, allocation.firms)
+    residents = cell_values(network, allocation.residents)
+    spare_land = cell_values(network, network.land - allocation.firms - allocation.residents)
+    spare_labor = cell_values(network, allocation.employment - labor_per_firm * allocation.firms)
+
+    def profit_rule(b: pyo.Block, *cell: Any) -> Any:
+        key = cell[0] if len(cell) == 1 else cell
+        upper = levels[key] if firms[key] > negligible else None
+        return (levels[key], b.rent[cell] + labor_per_firm * b.wage[cell] + b.profit, upper)
+
+    block.profit_limit = pyo.Constraint(block.cells, rule=profit_rule)
+    for cell in network.cells:
+        if residents[cell] > negligible:
+            row = block.wage_limit[cell]
+            row.set_value((row.body, 0.0))
+        if spare_land[cell] > negligible:
+            block.rent[cell].setub(0.0)
+        if spare_labor[cell] > negligible:
+            block.wage[cell].setub(0.0)
+    for k in np.flatnonzero(allocation.flow > negligible).tolist():
+        row = block.wage_gap_limit[k]
+        row.set_value((row.body, float(commuting_cost * network.lengths[k])))
+    block.highest_profit = pyo.Objective(expr=block.profit, sense=pyo.maximize)

@@ -1,0 +1,179 @@
+"""A city in economic words: an allocation with its prices, read from programs into tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from agora.data.geographies import CellNetwork
+from agora.formulations.commuting_numbers import commuters_by_pair
+from agora.models.equilibrium import price
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CityAllocation:
+    """Who stands where and at which prices; arrays in the order of the network.
+
+    Attributes
+    ----------
+    firms, residents, employment : array (I,)
+        m_i, y_i, N_i: masses.
+    flow : array (E,)
+        x_e: households travelling along each directed edge; empty if `pairs` is given.
+    wage, rent : array (I,)
+        w_j, r_i in the numéraire.
+    profit : float
+        π*, numéraire per firm.
+    commuting_cost : float
+        t, numéraire per unit of length.
+    pairs : tuple of (home, workplace, mass, route length), optional
+        The commuting matrix, where a program determined it.
+    """
+
+    firms: Vector
+    residents: Vector
+    employment: Vector
+    flow: Vector
+    wage: Vector
+    rent: Vector
+    profit: float
+    commuting_cost: float
+    pairs: tuple[tuple[int, int, float, float], ...] | None = None
+
+
+def offered_wages(network: CellNetwork, commuting_cost: float, rent: Vector) -> Vector:
+    r"""Return the wages at which households are indifferent, w_j = min_i (r_i + t_ij) (I,).
+
+    The wage of a cell without jobs may be anything below; this is the highest, the canonical one.
+    """
+    number = network.number
+    rows = np.concatenate([network.tails, np.full(number, number)])
+    columns = np.concatenate([network.heads, np.arange(number)])
+    weights = np.concatenate([commuting_cost * network.lengths, rent])
+    graph = csr_array((weights, (rows, columns)), shape=(number + 1, number + 1))
+    wages: Vector = dijkstra(graph, indices=number)[:number]
+    return wages
+
+
+def read_city(
+    program: pyo.ConcreteModel, network: CellNetwork, commuting_cost: float, labor_per_firm: float
+) -> CityAllocation:
+    """Read quantities and prices from a solved overall program, in edges or in pairs.
+
+    Prices are multipliers, shifted so that the lowest rent is 0 where all land is used (then the
+    common level of prices is free), with wages the highest that households accept.
+    """
+    cells = network.cells
+
+    def values(component: Any) -> Vector:
+        return np.maximum(np.array([float(pyo.value(component[cell])) for cell in cells]), 0.0)
+
+    firms, residents, employment = (values(c) for c in (program.firms, program.residents, program.employment))
+    if hasattr(program, "wage"):
+        rent, profit = values(program.rent), float(pyo.value(program.profit))
+    else:
+        rent = np.array([price(program, program.land_limit[cell]) for cell in cells])
+        profit = price(program, program.firm_mass_balance)
+    level = rent.min()
+    rent = np.maximum(rent - level, 0.0)
+    profit += (1 + labor_per_firm) * level
+    pairs = None
+    flow = np.zeros(len(network.lengths))
+    if hasattr(program, "commuters"):
+        negligible = 1e-9 * float(network.land.mean())
+        mass = {key: float(pyo.value(flow)) for key, flow in program.commuters.items()}
+        pairs = tuple((i, j, n, float(network.distances[i, j])) for (i, j), n in mass.items() if n > negligible)
+    else:
+        flow = np.maximum(np.array([float(pyo.value(x)) for x in program.commuting_flow.values()]), 0.0)
+        flow[flow < 1e-7 * float(network.land.mean())] = 0.0
+    wage = offered_wages(network, commuting_cost, rent)
+    return CityAllocation(firms, residents, employment, flow, wage, rent, profit, commuting_cost, pairs)
+
+
+def city_tables(
+    allocation: CityAllocation,
+    network: CellNetwork,
+    *,
+    production: Vector,
+    labor_per_firm: float,
+    production_potential: float,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables ``cells``, ``commuting`` and ``totals`` of a city.
+
+    ``cells``: cell, land, firms, residents, employment (masses), production, wage, rent, profit
+    (numéraire per firm, worker, unit of land, firm), use (business, residential, integrated — all
+    who live there work there and nobody else —, mixed, vacant). ``commuting``: origin,
+    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums.
+    """
+    names = cell_names(network)
+    pairs = allocation.pairs
+    if pairs is None:
+        pairs = tuple(commuters_by_pair(network, allocation.residents, allocation.employment, allocation.flow))
+    t = allocation.commuting_cost
+    commuting = pd.DataFrame(
+        [(names[i], names[j], mass, t * length) for i, j, mass, length in pairs],
+        columns=["origin", "destination", "flow", "cost"],
+    )
+    cells = pd.DataFrame(
+        {
+            "cell": names,
+            "land": network.land,
+            "firms": allocation.firms,
+            "residents": allocation.residents,
+            "employment": allocation.employment,
+            "production": production,
+            "wage": allocation.wage,
+            "rent": allocation.rent,
+            "profit": production - labor_per_firm * allocation.wage - allocation.rent,
+        }
+    )
+    travelling = np.zeros(network.number)
+    for i, j, mass, _ in pairs:
+        if i != j:
+            travelling[i] += mass
+            travelling[j] += mass
+    cells["use"] = land_use(network.land, allocation.firms, allocation.residents, travelling)
+    cost = float((commuting["flow"] * commuting["cost"]).sum())
+    output = float(production @ allocation.firms)
+    totals = pd.DataFrame(
+        {
+            "firms": [float(allocation.firms.sum())],
+            "households": [float(allocation.residents.sum())],
+            "profit": [allocation.profit],
+            "aggregate_rent": [float(allocation.rent @ network.land)],
+            "commuting_cost": [cost],
+            "production": [output],
+            "potential": [production_potential - cost],
+            "welfare": [output - cost],
+        }
+    )
+    return {"cells": cells, "commuting": commuting, "totals": totals}
+
+
+def land_use(land: Vector, firms: Vector, residents: Vector, travelling: Vector) -> list[str]:
+    """Name the use of each cell; quantities below 1e-6 of its land do not count."""
+    uses = []
+    for has_firms, has_residents, has_travel in zip(
+        firms > 1e-6 * land, residents > 1e-6 * land, travelling > 1e-6 * land, strict=True
+    ):
+        if has_firms and has_residents:
+            uses.append("mixed" if has_travel else "integrated")
+        else:
+            uses.append("business" if has_firms else "residential" if has_residents else "vacant")
+    return uses
+
+
+def cell_names(network: CellNetwork) -> list[Any]:
+    """Return the cells as they stand in tables: numbers or text, one kind in a column."""
+    if all(isinstance(cell, int) for cell in network.cells):
+        return list(network.cells)
+    return [str(cell) for cell in network.cells]

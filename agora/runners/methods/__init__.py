@@ -1,0 +1,1 @@
+"""How a hard program is conquered: one method a file."""

@@ -1,0 +1,515 @@
+"""The only file that knows HiGHS and IPOPT: which is used, with which options, and what it answered.
+
+HiGHS solves linear, mixed-integer and convex quadratic programs; IPOPT everything else. IPOPT is
+found by a chain: the user's idaes binaries, an executable on the PATH, the CasADi wheel. Options
+are named here, in one place, and recorded with every solve.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import highspy
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from pyomo.contrib.solver.common.results import SolutionStatus
+from pyomo.contrib.solver.solvers.highs import Highs
+from pyomo.contrib.solver.solvers.ipopt import Ipopt
+from pyomo.core.expr.visitor import identify_variables
+from pyomo.repn import generate_standard_repn
+from pyomo.repn.plugins.nl_writer import NLWriter
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+
+HIGHS_OPTIONS: dict[str, Any] = {
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+    "mip_rel_gap": 1e-9,
+}
+IPOPT_OPTIONS: dict[str, Any] = {"tol": 1e-9, "acceptable_iter": 0, "max_iter": 3000}
+
+Vector = NDArray[np.float64]
+
+
+class ProgramClass(Enum):
+    """What kind of program it is, which decides the solver."""
+
+    LP = "linear"
+    MIP = "mixed-integer linear"
+    QP = "convex quadratic"
+    NLP = "nonlinear"
+
+
+class SolveFailed(RuntimeError):
+    """A solver stopped without an optimum; carries the record of the attempt."""
+
+    def __init__(self, message: str, record: SolverRecord) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+@dataclass(frozen=True)
+class SolverRecord:
+    """Which solver did what, for the manifest."""
+
+    solver: str
+    version: str
+    linear_solver: str
+    path: str
+    program_class: str
+    options: Mapping[str, Any]
+    status: str
+    iterations: int | None
+    seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**self.__dict__, "options": dict(self.options)}
+
+
+# --- which program is it -----------------------------------------------------------------------
+
+
+def classify(program: pyo.ConcreteModel) -> ProgramClass:
+    """Return the class of a program from its active parts."""
+    variables = list(program.component_data_objects(pyo.Var, descend_into=True))
+    integer = any(not v.is_continuous() for v in variables if not v.fixed)
+    degrees = [c.body.polynomial_degree() for c in program.component_data_objects(pyo.Constraint, active=True)]
+    objective = objective_of(program)
+    degree = objective.expr.polynomial_degree()
+    if any(d not in (0, 1) for d in degrees) or degree not in (0, 1, 2):
+        return ProgramClass.NLP
+    if degree == 2:
+        return ProgramClass.QP if not integer and _is_convex(objective) else ProgramClass.NLP
+    return ProgramClass.MIP if integer else ProgramClass.LP
+
+
+def objective_of(program: pyo.ConcreteModel) -> Any:
+    """Return the one active objective."""
+    active = list(program.component_data_objects(pyo.Objective, active=True))
+    if len(active) != 1:
+        raise ValueError(f"a program needs one active objective, this one has {len(active)}")
+    return active[0]
+
+
+def _is_convex(objective: Any) -> bool:
+    """Test the objective's Hessian: by its diagonal if it is diagonal, else by its least eigenvalue."""
+    repn = generate_standard_repn(objective.expr, compute_values=True)
+    sign = 1.0 if objective.sense == pyo.minimize else -1.0
+    pairs = list(zip(repn.quadratic_vars, repn.quadratic_coefs, strict=True))
+    if all(u is v for (u, v), _ in pairs):
+        return all(sign * coefficient >= 0 for _, coefficient in pairs)
+    index: dict[int, int] = {}
+    for (u, v), _ in pairs:
+        index.setdefault(id(u), len(index))
+        index.setdefault(id(v), len(index))
+    if len(index) > 3000:
+        return False
+    hessian = np.zeros((len(index), len(index)))
+    for (u, v), coefficient in pairs:
+        hessian[index[id(u)], index[id(v)]] += sign * coefficient
+        hessian[index[id(v)], index[id(u)]] += sign * coefficient
+    least = float(np.linalg.eigvalsh(hessian)[0])
+    return least >= -1e-10 * float(np.abs(hessian).max())
+
+
+# --- solving a program -------------------------------------------------------------------------
+
+
+def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None = None) -> SolverRecord:
+    """Solve a program to optimality; values land in its variables, multipliers in ``program.dual``.
+
+    Multipliers are d(objective)/d(right-hand side), for both senses and every solver.
+
+    Parameters
+    ----------
+    program : ConcreteModel
+        Any Pyomo program with one active objective.
+    options : dict, optional
+        Solver options that replace the defaults of this file.
+
+    Raises
+    ------
+    SolveFailed
+        With the solver's word, the worst violated row and a hint.
+    """
+    kind = classify(program)
+    if kind is not ProgramClass.NLP:
+        return _solve_with_highs(program, kind, {**HIGHS_OPTIONS, **(options or {})})
+    route = ipopt_route()
+    if route.executable is None:
+        return _solve_with_casadi(program, route, {**IPOPT_OPTIONS, **(options or {})})
+    return _solve_with_executable(program, route, {**IPOPT_OPTIONS, **(options or {})})
+
+
+def _duals(program: pyo.ConcreteModel) -> Any:
+    if not hasattr(program, "dual"):
+        program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
+    program.dual.clear()
+    return program.dual
+
+
+def _solve_with_highs(program: pyo.ConcreteModel, kind: ProgramClass, options: dict[str, Any]) -> SolverRecord:
+    solver, start = Highs(), time.perf_counter()
+    result = solver.solve(
+        program, solver_options=options, load_solutions=False, raise_exception_on_nonoptimal_result=False
+    )
+    record = SolverRecord(
+        "HiGHS", version("highspy"), "-", "highspy", kind.value, options,
+        str(result.termination_condition.name), _iterations(result),
+        time.perf_counter() - start,
+    )  # fmt: skip
+    if result.solution_status is not SolutionStatus.optimal:
+        raise SolveFailed(_explain(program, record), record)
+    result.solution_loader.load_vars()
+    duals = _duals(program)
+    if kind is not ProgramClass.MIP:
+        for constraint, value in result.solution_loader.get_duals().items():
+            duals[constraint] = value
+    return record
+
+
+def _iterations(result: Any) -> int | None:
+    """Return the iteration count, if the interface tells."""
+    count = result.extra_info.get("iteration_count")
+    return count if isinstance(count, int) else None
+
+
+def _explain(program: pyo.ConcreteModel, record: SolverRecord) -> str:
+    """Say what the solver said, which row is violated most where it stopped, and what may help."""
+    worst, place = 0.0, "no row"
+    for row in program.component_data_objects(pyo.Constraint, active=True):
+        body = pyo.value(row.body, exception=False)
+        if body is None:
+            continue
+        gap = max(0.0, *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)))
+        if gap > worst:
+            worst, place = gap, row.name
+    infeasible = "infeasible" in record.status.lower()
+    hint = "the constraints contradict each other" if infeasible else "another start or more iterations may help"
+    return (
+        f"{record.solver} stopped with '{record.status}' ({record.iterations or 'unknown number of'} iterations); "
+        f"largest violated row: {place} by {worst:.3g}; {hint}."
+    )
+
+
+# --- IPOPT: the chain --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class IpoptRoute:
+    """How IPOPT is reached on this machine."""
+
+    source: str
+    executable: Path | None
+    linear_solver: str
+    version: str
+    libraries: Path | None = None
+
+
+def _idaes_folder() -> Path:
+    if "IDAES_DATA" in os.environ:
+        return Path(os.environ["IDAES_DATA"]) / "bin"
+    if platform.system() == "Windows":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "idaes" / "bin"
+    return Path.home() / ".idaes" / "bin"
+
+
+@lru_cache(maxsize=1)
+def ipopt_route() -> IpoptRoute:
+    """Return the first IPOPT of the chain that solves a two-variable program."""
+    folder = _idaes_folder()
+    suffix = ".exe" if platform.system() == "Windows" else ""
+    candidates = [("idaes binaries", folder / f"ipopt{suffix}", folder)]
+    found = shutil.which("ipopt")
+    if found:
+        candidates.append(("the PATH", Path(found), None))
+    for source, executable, libraries in candidates:
+        if not (executable.is_file() and os.access(executable, os.X_OK)):
+            continue
+        for linear_solver in ("ma57", "ma27", "mumps"):
+            route = IpoptRoute(source, executable, linear_solver, "", libraries)
+            program = sign_test_program()
+            try:
+                record = _solve_with_executable(program, route, dict(IPOPT_OPTIONS))
+            except Exception:  # whatever a foreign binary does, the chain goes on
+                continue
+            if abs(pyo.value(program.x) - 1.1) < 1e-5:
+                return IpoptRoute(source, executable, linear_solver, record.version, libraries)
+    return IpoptRoute("the CasADi wheel", None, "mumps", f"3.14 (CasADi {version('casadi')})")
+
+
+def sign_test_program(sense: Any = pyo.minimize) -> pyo.ConcreteModel:
+    """Return the two-variable program whose multipliers are known: c −1.83329, d 1.93329 (minimise)."""
+    program = pyo.ConcreteModel()
+    program.x = pyo.Var(initialize=1.0)
+    program.y = pyo.Var(initialize=1.0)
+    cost = (program.x - 2) ** 2 + (program.y - 1) ** 2 + 0.1 * pyo.exp(-program.x) + 0.3 * program.y
+    program.o = pyo.Objective(expr=cost if sense == pyo.minimize else -cost, sense=sense)
+    program.c = pyo.Constraint(expr=program.x + program.y == 2)
+    program.d = pyo.Constraint(expr=(0.9, program.y, None))
+    return program
+
+
+@contextmanager
+def _library_path(folder: Path | None) -> Iterator[None]:
+    """Let an executable find the libraries beside it, for the time of one solve."""
+    name = "PATH" if platform.system() == "Windows" else "LD_LIBRARY_PATH"
+    before = os.environ.get(name)
+    if folder is not None:
+        os.environ[name] = f"{folder}{os.pathsep}{before}" if before else str(folder)
+    try:
+        yield
+    finally:
+        if folder is not None:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
+
+
+def _solve_with_executable(program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]) -> SolverRecord:
+    chosen = {**options, "linear_solver": route.linear_solver}
+    start = time.perf_counter()
+    with _library_path(route.libraries):
+        solver = Ipopt(executable=str(route.executable))
+        release = ".".join(str(part) for part in solver.version() or ())
+        result = solver.solve(
+            program,
+            solver_options=chosen,
+            writer_config={"linear_presolve": False},
+            load_solutions=False,
+            raise_exception_on_nonoptimal_result=False,
+        )
+    record = SolverRecord(
+        "IPOPT", release, route.linear_solver, str(route.executable), ProgramClass.NLP.value, chosen,
+        str(result.termination_condition.name), _iterations(result),
+        time.perf_counter() - start,
+    )  # fmt: skip
+    if result.solution_status is not SolutionStatus.optimal:
+        raise SolveFailed(_explain(program, record), record)
+    result.solution_loader.load_vars()
+    duals = _duals(program)
+    for constraint, value in result.solution_loader.get_duals().items():
+        duals[constraint] = value
+    return record
+
+
+def _solve_with_casadi(program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]) -> SolverRecord:
+    import casadi
+
+    start = time.perf_counter()
+    objective = objective_of(program)
+    rows = list(program.component_data_objects(pyo.Constraint, active=True))
+    linear = [row for row in rows if row.body.polynomial_degree() == 1]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "program.nl"
+        for row in linear:
+            row.deactivate()
+        try:
+            with file.open("w", encoding="utf-8") as stream:
+                info = NLWriter().write(program, stream, linear_presolve=False, scale_model=False)
+        finally:
+            for row in linear:
+                row.activate()
+        builder = casadi.NlpBuilder()
+        builder.import_nl(str(file))
+    column = {id(v): k for k, v in enumerate(info.variables)}
+    variables = list(info.variables)
+    for row in linear:
+        for variable in identify_variables(row.body, include_fixed=False):
+            if id(variable) not in column:
+                column[id(variable)] = len(variables)
+                variables.append(variable)
+    extra = casadi.MX.sym("extra", len(variables) - len(info.variables))
+    x = casadi.vertcat(*builder.x, extra)
+    matrix, constant = _linear_rows(linear, column, len(variables))
+    rows_in_order = [*info.constraints, *linear]
+    g = casadi.vertcat(*builder.g, casadi.mtimes(casadi.DM(matrix), x) + casadi.DM(constant))
+    lower = [*builder.g_lb, *(row.lb if row.has_lb() else -np.inf for row in linear)]
+    upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
+    chosen = {**options, "linear_solver": route.linear_solver, "print_level": 0, "sb": "yes"}
+    solver = casadi.nlpsol("program", "ipopt", {"x": x, "f": builder.f, "g": g}, {"ipopt": chosen, "print_time": False})
+    answer = solver(
+        x0=[0.0 if v.value is None else float(v.value) for v in variables],
+        lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
+        ubx=[np.inf if v.ub is None else float(v.ub) for v in variables],
+        lbg=lower,
+        ubg=upper,
+    )
+    stats = solver.stats()
+    record = SolverRecord(
+        "IPOPT", route.version, route.linear_solver, "casadi", ProgramClass.NLP.value, chosen,
+        str(stats["return_status"]), int(stats["iter_count"]), time.perf_counter() - start,
+    )  # fmt: skip
+    for variable, value in zip(variables, np.array(answer["x"]).ravel().tolist(), strict=True):
+        variable.set_value(value, skip_validation=True)
+    if not stats["success"]:
+        raise SolveFailed(_explain(program, record), record)
+    duals, sign = _duals(program), -1.0 if objective.sense == pyo.minimize else 1.0
+    for row, multiplier in zip(rows_in_order, np.array(answer["lam_g"]).ravel().tolist(), strict=True):
+        duals[row] = sign * multiplier
+    return record
+
+
+def _linear_rows(rows: list[Any], column: dict[int, int], width: int) -> tuple[Any, Vector]:
+    """Return the coefficients of linear rows as a sparse matrix, and their constants."""
+    from scipy.sparse import csc_matrix
+
+    indices: list[tuple[int, int]] = []
+    data: list[float] = []
+    constant = np.zeros(len(rows))
+    for k, row in enumerate(rows):
+        repn = generate_standard_repn(row.body, compute_values=True)
+        constant[k] = repn.constant
+        indices.extend((k, column[id(variable)]) for variable in repn.linear_vars)
+        data.extend(repn.linear_coefs)
+    where = np.array(indices, dtype=int).reshape(-1, 2)
+    return csc_matrix((data, (where[:, 0], where[:, 1])), shape=(len(rows), width)), constant
+
+
+# --- one linear program, solved many times -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LinearAnswer:
+    """Optimum of a `LinearProgram`; arrays in the order of its columns and rows."""
+
+    objective: float
+    values: Vector
+    reduced_costs: Vector
+    multipliers: Vector
+
+
+@dataclass
+class LinearProgram:
+    """A Pyomo linear program kept in HiGHS: costs and bounds change, the basis stays warm.
+
+    Parameters
+    ----------
+    program : ConcreteModel
+        A linear program; compiled once, not changed.
+    """
+
+    program: pyo.ConcreteModel
+    options: Mapping[str, Any] = field(default_factory=lambda: dict(HIGHS_OPTIONS))
+    solves: int = 0
+    iterations: int = 0
+
+    def __post_init__(self) -> None:
+        form = LinearStandardFormCompiler().write(self.program, mixed_form=True, set_sense=None)
+        self._column = {id(variable): k for k, variable in enumerate(form.columns)}
+        matrix = form.A.tocsc()
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = matrix.shape
+        lp.sense_ = (
+            highspy.ObjSense.kMaximize
+            if objective_of(self.program).sense == pyo.maximize
+            else highspy.ObjSense.kMinimize
+        )
+        lp.offset_ = float(np.asarray(form.c_offset).ravel()[0])
+        self._costs = np.asarray(form.c.todense(), dtype=float).ravel()
+        self._lower = np.array([-np.inf if v.lb is None else v.lb for v in form.columns], dtype=float)
+        self._upper = np.array([np.inf if v.ub is None else v.ub for v in form.columns], dtype=float)
+        right = np.asarray(form.rhs, dtype=float)
+        bound = np.array([row.bound_type for row in form.rows])
+        self._row_lower = np.where(bound <= 0, right, -np.inf)
+        self._row_upper = np.where(bound >= 0, right, np.inf)
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = self._costs, self._lower, self._upper
+        lp.row_lower_, lp.row_upper_ = self._row_lower, self._row_upper
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+        self._highs = highspy.Highs()
+        self._highs.setOptionValue("output_flag", False)
+        for name, value in self.options.items():
+            self._highs.setOptionValue(name, value)
+        self._highs.passModel(lp)
+
+    def columns(self, variables: Iterable[Any]) -> NDArray[np.int32]:
+        """Return the columns of some variables."""
+        return np.array([self._column[id(variable)] for variable in variables], dtype=np.int32)
+
+    def set_costs(self, columns: NDArray[np.int32], costs: Vector) -> None:
+        """Change objective coefficients."""
+        self._costs[columns] = costs
+        self._highs.changeColsCost(len(columns), columns, np.ascontiguousarray(costs, dtype=float))
+
+    def set_bounds(self, columns: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
+        """Change bounds of variables."""
+        self._lower[columns], self._upper[columns] = lower, upper
+        self._push_columns(columns, lower, upper)
+
+    def _push_columns(self, columns: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
+        self._highs.changeColsBounds(
+            len(columns), columns, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float)
+        )
+
+    def solve(self) -> LinearAnswer:
+        """Solve from the basis of the last solve.
+
+        Raises
+        ------
+        SolveFailed
+            If HiGHS reports anything but an optimum.
+        """
+        start = time.perf_counter()
+        self._highs.run()
+        status, info = self._highs.getModelStatus(), self._highs.getInfo()
+        self.solves += 1
+        self.iterations += int(info.simplex_iteration_count)
+        if status != highspy.HighsModelStatus.kOptimal:
+            record = self.record(str(status).rsplit(".k", 1)[-1], time.perf_counter() - start)
+            raise SolveFailed(f"HiGHS stopped with '{record.status}' on {self.program.name}.", record)
+        answer = self._highs.getSolution()
+        return LinearAnswer(
+            float(info.objective_function_value),
+            np.array(answer.col_value),
+            np.array(answer.col_dual),
+            np.array(answer.row_dual),
+        )
+
+    def record(self, status: str = "optimal", seconds: float = 0.0) -> SolverRecord:
+        """Return what this program has cost so far."""
+        return SolverRecord(
+            "HiGHS", version("highspy"), "-", "highspy", ProgramClass.LP.value, dict(self.options), status,
+            self.iterations, seconds,
+        )  # fmt: skip
+
+    @contextmanager
+    def optimal_face(self, answer: LinearAnswer, negligible: float = 1e-9) -> Iterator[None]:
+        """Confine the program to all optima, while inside, with an objective of zero.
+
+        By complementary slackness: columns with a reduced cost and rows with a multiplier stay
+        where they are.
+        """
+        every = np.arange(len(self._costs), dtype=np.int32)
+        tight = np.abs(answer.reduced_costs) > negligible
+        rows = np.flatnonzero(np.abs(answer.multipliers) > negligible).astype(np.int32)
+        at_upper = np.isfinite(self._row_upper[rows]) & (
+            ~np.isfinite(self._row_lower[rows]) | (self._row_lower[rows] == self._row_upper[rows])
+        )
+        side = np.where(at_upper, self._row_upper[rows], self._row_lower[rows])
+        costs = self._costs.copy()
+        try:
+            lower = np.where(tight, answer.values, self._lower)
+            upper = np.where(tight, answer.values, self._upper)
+            self._push_columns(every, lower, upper)
+            self._highs.changeRowsBounds(len(rows), rows, side, side)
+            self.set_costs(every, np.zeros(len(every)))
+            yield
+        finally:
+            self._push_columns(every, self._lower, self._upper)
+            self._highs.changeRowsBounds(len(rows), rows, self._row_lower[rows], self._row_upper[rows])
+            self.set_costs(every, costs)
