@@ -59,7 +59,9 @@ class InteractionMatrix(Fields):
         for i, row in enumerate(rows):
             if len(row) != len(rows):
                 raise InputError(
-                    f"externality.values[{i}]", f"a row of {len(row)} entries", f"a row of {len(rows)} entries"
+                    f"externality.values[{i}]",
+                    f"a row of {len(row)} entries",
+                    f"a row of {len(rows)} entries",
                 )
             for j, entry in enumerate(row):
                 if finite(f"externality.values[{i}][{j}]", entry) < 0:

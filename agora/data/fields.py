@@ -34,7 +34,9 @@ class Fields(BaseModel):
         kind, context = first["type"], first.get("ctx", {})
         name = str(first["loc"][0]) if first["loc"] else ""
         if kind == "extra_forbidden":
-            return InputError(field, first["input"], f"left out, or a known field: {nearest(name, cls.model_fields)}")
+            return InputError(
+                field, first["input"], f"left out, or a known field: {nearest(name, cls.model_fields)}"
+            )
         allowed = cls._allowed(name) or _in_words(kind, context, first["msg"])
         if kind == "missing":
             return InputError(field, MISSING, f"given: {allowed}")

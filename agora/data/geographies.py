@@ -199,6 +199,8 @@ def as_geography(
     """
     if not isinstance(graph, nx.Graph):
         raise InputError("graph", graph, "a networkx graph")
+    if not isinstance(length, str):
+        raise InputError("length", length, "the name of an edge attribute")
     if not isinstance(largest_component, bool):
         raise InputError("largest_component", largest_component, "true or false")
     simple = _shortest_edges(graph, length)

@@ -71,7 +71,8 @@ def read_edge_table(
     ends = [[_name(column, place, row[column]) for column in (origin, destination)] for place, row in rows]
     names = [_name("cell", place, row["cell"]) for place, row in cells]
     naming = _naming(names + [name for pair in ends for name in pair])
-    one_way = _flag("directed", directed) and not _flag("undirected", undirected)
+    both_ways = _flag("undirected", undirected)
+    one_way = _flag("directed", directed) and not both_ways
     graph = nx.MultiDiGraph(kind="file") if one_way else nx.MultiGraph(kind="file")
     for (place, row), (tail, head) in zip(rows, ends, strict=True):
         number = _number(f"{length} in {place}", row[length])
@@ -116,7 +117,7 @@ def read_graphml(
     try:
         read = nx.read_graphml(file)
     except (ParseError, nx.NetworkXError, KeyError, ValueError, AttributeError) as error:
-        raise InputError("path", str(path), f"a GraphML file ({error})") from None
+        raise InputError("file", file.name, f"a GraphML file ({error})") from None
     naming = _naming(read)
     two_way = _flag("undirected", undirected) or not read.is_directed()
     graph = nx.MultiGraph(kind="file") if two_way else nx.MultiDiGraph(kind="file")
@@ -173,8 +174,8 @@ def read_tntp(
     """
     file = _existing("net", net)
     replacement = 0.0 if zero_length is None else positive("zero_length", zero_length)
-    first_through, links = _tntp_links(file, length)
-    first = 1 if _flag("centroids", centroids) else first_through
+    first_through, links = _tntp_links(file, str(length))
+    first = 0 if _flag("centroids", centroids) else first_through
     graph = nx.MultiGraph(kind="file") if _flag("undirected", undirected) else nx.MultiDiGraph(kind="file")
     for place, tail, head, number in links:
         graph.add_nodes_from(node for node in (tail, head) if node >= first)
@@ -236,6 +237,8 @@ def _flag(field: str, value: object) -> bool:
 
 def _number(field: str, value: object) -> float:
     """Return a file's number, which may be text."""
+    if _blank(value):
+        raise InputError(field, MISSING, "a finite number")
     if isinstance(value, str):
         try:
             value = float(value)
@@ -257,7 +260,9 @@ def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or value is pd.NA or value != value
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
 def _name(column: str, place: str, value: object) -> str:
@@ -276,12 +281,12 @@ def _naming(names: Iterable[str]) -> Callable[[str], Hashable]:
 def _rows(field: str, path: str | Path, needed: Iterable[str]) -> list[Row]:
     """Return a table's rows, at least one, after checking that it has the needed columns."""
     file = _existing(field, path)
-    columns, rows = _csv_rows(file) if file.suffix.lower() == ".csv" else _frame_rows(field, file)
+    columns, rows = _csv_rows(file) if file.suffix.lower() == ".csv" else _frame_rows(file)
+    if not rows:
+        raise InputError("file", file.name, "a table with a header and at least one row")
     for column in needed:
         if column not in columns:
-            raise InputError(f"column of {file.name}", column, nearest(column, columns))
-    if not rows:
-        raise InputError(field, str(path), "a table with at least one row")
+            raise InputError(f"column of {file.name}", column, nearest(str(column), columns))
     return rows
 
 
@@ -303,31 +308,27 @@ def _csv_rows(file: Path) -> tuple[list[str], list[Row]]:
     return columns, rows
 
 
-def _frame_rows(field: str, file: Path) -> tuple[list[str], list[Row]]:
+def _frame_rows(file: Path) -> tuple[list[str], list[Row]]:
     suffix = file.suffix.lower()
     if suffix not in (".parquet", ".xlsx"):
-        raise InputError(field, str(file), "a table with suffix .csv, .parquet or .xlsx")
+        raise InputError("file", file.name, "a table with suffix .csv, .parquet or .xlsx")
     if suffix == ".xlsx" and importlib.util.find_spec("openpyxl") is None:
-        raise InputError(
-            field, str(file), "a .csv or .parquet table unless the package openpyxl is installed"
-        )
+        raise InputError("file", file.name, "a .csv or .parquet table unless openpyxl is installed")
     try:
         frame = pd.read_parquet(file) if suffix == ".parquet" else pd.read_excel(file, engine="openpyxl")
     except Exception as error:
         # Arrow, zip and XML errors share no base class: whatever they are, the file could not be read.
         reason = " ".join(str(error).split())
-        raise InputError(field, str(file), f"a readable {suffix} table ({reason})") from None
-    frame.columns = frame.columns.map(str)
-    records = frame.to_dict("records")
+        raise InputError("file", file.name, f"a readable {suffix} table ({reason})") from None
+    records = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
     rows = [(f"row {number} of {file.name}", row) for number, row in enumerate(records, start=1)]
-    return list(frame.columns), [
-        (place, {str(name): value for name, value in row.items()}) for place, row in rows
-    ]
+    return [str(name) for name in frame.columns], rows
 
 
 def _add_cells(graph: nx.Graph, file: Path, cells: list[Row], names: list[Hashable]) -> None:
     """Give the cells of the node table their land and coordinates."""
-    missing = [cell for cell in graph if cell not in set(names)]
+    known = set(names)
+    missing = [cell for cell in graph if cell not in known]
     if missing:
         raise InputError("cell of the edge table", missing[0], f"a cell of {file.name}, too")
     scale = 1.0
@@ -345,7 +346,7 @@ def _add_cells(graph: nx.Graph, file: Path, cells: list[Row], names: list[Hashab
         done.add(cell)
         graph.add_node(cell)
         if "land" in row:
-            land = MISSING if _blank(row["land"]) else _number(f"land in {place}", row["land"])
+            land = _number(f"land in {place}", row["land"])
             graph.nodes[cell]["land"] = positive(f"land in {place}", land)
         for axis, column in axes.items():
             if not _blank(row.get(column)):
@@ -371,9 +372,8 @@ def _tntp_metadata(file: Path, lines: list[tuple[str, str]]) -> tuple[dict[str, 
                 return entries, number
             entries[key] = (place, entry[2].strip())
         elif not line.startswith("~"):
-            raise InputError(
-                place, line, "TNTP metadata such as '<NUMBER OF NODES> 24' or '<END OF METADATA>'"
-            )
+            allowed = "TNTP metadata such as '<NUMBER OF NODES> 24' or '<END OF METADATA>'"
+            raise InputError(place, line, allowed)
     raise InputError(f"<END OF METADATA> of {file.name}", MISSING, "a line of a network file in TNTP format")
 
 
@@ -418,9 +418,8 @@ def _tntp_links(file: Path, length: str) -> tuple[int, list[tuple[str, int, int,
     for place, line in rows:
         fields = line.rstrip(";").split()
         if len(fields) != len(columns) or not line.endswith(";"):
-            raise InputError(
-                place, line, f"a row of {len(columns)} numbers ended by ';' ({', '.join(columns)})"
-            )
+            allowed = f"a row of {len(columns)} numbers ended by ';' ({', '.join(columns)})"
+            raise InputError(place, line, allowed)
         tail, head = _tntp_node(place, fields[0]), _tntp_node(place, fields[1])
         links.append((place, tail, head, _number(f"{columns[at]} in {place}", fields[at])))
     if len(links) != announced:
@@ -446,5 +445,5 @@ def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
         x, y = (_number(f"{axis} in {place}", text) for axis, text in zip("xy", fields[1:3], strict=True))
         found.append((_tntp_node(place, fields[0]), x, y))
     if not found:
-        raise InputError("nodes", str(file), "a file of rows 'node x y ;'")
+        raise InputError("file", file.name, "a file of rows 'node x y ;'")
     return found

@@ -87,9 +87,13 @@ def scenario_from(content: Mapping[str, Any], *, name: str, folder: Path) -> Sce
     """Build a `Scenario` from the content of its file; `folder` anchors the files it names."""
     for key in content:
         if key != "model" and key not in _SECTIONS:
-            raise InputError(key, content[key], f"left out, or a known section: {nearest(key, ('model', *_SECTIONS))}")
+            raise InputError(
+                key, content[key], f"left out, or a known section: {nearest(key, ('model', *_SECTIONS))}"
+            )
     if not isinstance(content.get("model"), str):
-        raise InputError("model", content.get("model", MISSING), "the name of a model, such as 'fujita-ogawa'")
+        raise InputError(
+            "model", content.get("model", MISSING), "the name of a model, such as 'fujita-ogawa'"
+        )
     for section in _SECTIONS:
         if not isinstance(content.get(section, {}), Mapping):
             raise InputError(section, content[section], f"a table, [{section}]")

@@ -33,7 +33,9 @@ def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: 
     to (3.10) with (3.12), (3.13), Osawa & Akamatsu (2019), since t_ij is t times a shortest path.
     """
     links = [(network.cells[u], network.cells[v]) for u, v in zip(network.tails, network.heads, strict=True)]
-    block.residents = pyo.Var(block.cells, domain=pyo.NonNegativeReals, initialize=0.0, doc="y_i, households living in i")
+    block.residents = pyo.Var(
+        block.cells, domain=pyo.NonNegativeReals, initialize=0.0, doc="y_i, households living in i"
+    )
     block.links = pyo.Set(initialize=range(len(links)), doc="directed edges of the geography")
     block.commuting_flow = pyo.Var(
         block.links, domain=pyo.NonNegativeReals, initialize=0.0, doc="x_e, households travelling along e"
@@ -71,9 +73,14 @@ def add_commuting_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: 
     """
     cells, costs = network.cells, (commuting_cost * network.distances).tolist()
     numbers = range(len(cells))
-    block.pairs = pyo.Set(initialize=[(i, j) for i in numbers for j in numbers], dimen=2, doc="home, workplace")
+    block.pairs = pyo.Set(
+        initialize=[(i, j) for i in numbers for j in numbers], dimen=2, doc="home, workplace"
+    )
     block.commuters = pyo.Var(
-        block.pairs, domain=pyo.NonNegativeReals, initialize=0.0, doc="n_ij, households living in i and working in j"
+        block.pairs,
+        domain=pyo.NonNegativeReals,
+        initialize=0.0,
+        doc="n_ij, households living in i and working in j",
     )
     n = [[block.commuters[i, j] for j in numbers] for i in numbers]
     position = {cell: i for i, cell in enumerate(cells)}
@@ -141,4 +148,3 @@ def add_commuting_prices_pairs(block: pyo.Block, network: CellNetwork, commuting
 def label(index: tuple[Any, ...]) -> Any:
     """Undo Pyomo's spreading of an index over arguments: a cell may itself be a tuple."""
     return index[0] if len(index) == 1 else index
-

@@ -31,12 +31,17 @@ def closed_form_commuting_cost(network: CellNetwork) -> Callable[[Vector], Vecto
 
     with F_e the imbalance accumulated along the circle; the best c is the weighted median.
     """
-    lengths = {(int(u), int(v)): float(x) for u, v, x in zip(network.tails, network.heads, network.lengths, strict=True)}
+    lengths = {
+        (int(u), int(v)): float(x)
+        for u, v, x in zip(network.tails, network.heads, network.lengths, strict=True)
+    }
     if any(lengths.get((v, u)) != x for (u, v), x in lengths.items()):
         return None
     graph = nx.Graph()
     graph.add_nodes_from(range(network.number))
-    graph.add_weighted_edges_from(((u, v, x) for (u, v), x in sorted(lengths.items()) if u < v), weight="length")
+    graph.add_weighted_edges_from(
+        ((u, v, x) for (u, v), x in sorted(lengths.items()) if u < v), weight="length"
+    )
     if nx.is_tree(graph):
         return _tree(graph)
     if all(degree == 2 for _, degree in graph.degree) and nx.is_connected(graph):
@@ -109,7 +114,8 @@ def commuters_by_pair(
     for k in used:
         leaving[int(network.tails[k])].append(k)
     waiting: list[deque[tuple[int, float, float]]] = [
-        deque([(i, float(residents[i]), 0.0)] if residents[i] > negligible else []) for i in range(network.number)
+        deque([(i, float(residents[i]), 0.0)] if residents[i] > negligible else [])
+        for i in range(network.number)
     ]
     rows: list[tuple[int, int, float, float]] = []
     for cell in nx.lexicographical_topological_sort(graph):
@@ -137,7 +143,11 @@ def _take(
 
 
 def lowest_wages(
-    network: CellNetwork, commuting_cost: float, supporting: Vector, floor: Vector, travelled: NDArray[np.bool_]
+    network: CellNetwork,
+    commuting_cost: float,
+    supporting: Vector,
+    floor: Vector,
+    ties: tuple[NDArray[np.int_], NDArray[np.int_]],
 ) -> Vector:
     r"""Return the lowest wages that support a commuting pattern, cell by cell.
 
@@ -152,15 +162,15 @@ def lowest_wages(
         Any supporting wages (numéraire per worker), for instance a solver's multipliers.
     floor : array (I,)
         Wages no cell may go below, ≤ `supporting`.
-    travelled : boolean array (E,)
-        The edges along which somebody commutes.
+    ties : pair of int arrays
+        Tails and heads (positions) of the edges, or homes and workplaces of the pairs, travelled.
     """
     costs = commuting_cost * network.lengths
     tails, heads, number = network.tails, network.heads, network.number
     slack = np.maximum(supporting[tails] + costs - supporting[heads], 0.0)
-    rows = np.concatenate([heads, tails[travelled], np.full(number, number)])
-    columns = np.concatenate([tails, heads[travelled], np.arange(number)])
-    weights = np.concatenate([slack, np.zeros(travelled.sum()), np.maximum(supporting - floor, 0.0)])
+    rows = np.concatenate([heads, ties[0], np.full(number, number)])
+    columns = np.concatenate([tails, ties[1], np.arange(number)])
+    weights = np.concatenate([slack, np.zeros(len(ties[0])), np.maximum(supporting - floor, 0.0)])
     table: dict[tuple[int, int], float] = {}
     for row, column, weight in zip(rows.tolist(), columns.tolist(), weights.tolist(), strict=True):
         table[row, column] = min(weight, table.get((row, column), np.inf))

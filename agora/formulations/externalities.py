@@ -97,12 +97,16 @@ def add_production_linear(block: pyo.Block, kernel: Vector) -> None:
     rows, firms = kernel.tolist(), list(block.firms.values())
     start = kernel @ np.array([pyo.value(mass) for mass in firms])
     block.production_level = pyo.Var(
-        block.cells, initialize=dict(zip(block.cells, start.tolist(), strict=True)), doc="A_i, production per firm"
+        block.cells,
+        initialize=dict(zip(block.cells, start.tolist(), strict=True)),
+        doc="A_i, production per firm",
     )
     levels = list(block.production_level.values())
     block.production_balance = pyo.Constraint(block.cells, doc="A_i is what the firms around i give")
     for i, cell in enumerate(block.cells):
-        body = LinearExpression(constant=0, linear_coefs=[1.0, *(-d for d in rows[i])], linear_vars=[levels[i], *firms])
+        body = LinearExpression(
+            constant=0, linear_coefs=[1.0, *(-d for d in rows[i])], linear_vars=[levels[i], *firms]
+        )
         block.production_balance[cell] = (body, 0.0)
     block.production_potential = pyo.Expression(
         expr=0.5 * pyo.quicksum(level * mass for level, mass in zip(levels, firms, strict=True)), doc="f(m)"
@@ -123,7 +127,8 @@ def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
 
     block.production_level = pyo.Expression(block.cells, rule=level_rule, doc="A_i, production per firm")
     block.production_potential = pyo.Expression(
-        expr=pyo.quicksum(mass ** (1 + exponent) for mass in block.firms.values()) / (1 + exponent), doc="f(m)"
+        expr=pyo.quicksum(mass ** (1 + exponent) for mass in block.firms.values()) / (1 + exponent),
+        doc="f(m)",
     )
 
 
@@ -183,7 +188,9 @@ def _(externality: ProductionFunction, network: CellNetwork) -> Interaction:
     variables = list(scratch.m.values())
     levels = [level + 0.0 * variables[0] for level in externality.function(variables)]
     if len(levels) != network.number:
-        raise InputError("externality.function", f"{len(levels)} levels", f"one level a cell, {network.number}")
+        raise InputError(
+            "externality.function", f"{len(levels)} levels", f"one level a cell, {network.number}"
+        )
 
     def jacobian(m: Vector) -> Vector:
         for variable, mass in zip(variables, m.tolist(), strict=True):

@@ -33,7 +33,9 @@ def add_firms(block: pyo.Block, network: CellNetwork, firm_mass: float) -> None:
     """
     density = firm_mass / float(network.land.sum())
     start = {cell: density * land for cell, land in zip(network.cells, network.land.tolist(), strict=True)}
-    block.firms = pyo.Var(block.cells, domain=pyo.NonNegativeReals, initialize=start, doc="m_i, firms in cell i")
+    block.firms = pyo.Var(
+        block.cells, domain=pyo.NonNegativeReals, initialize=start, doc="m_i, firms in cell i"
+    )
     total = LinearExpression(
         constant=0, linear_coefs=[1.0] * network.number, linear_vars=list(block.firms.values())
     )
@@ -42,7 +44,9 @@ def add_firms(block: pyo.Block, network: CellNetwork, firm_mass: float) -> None:
 
 def add_given_firms(block: pyo.Block, firms: Mapping[Any, float]) -> None:
     """Firms stand where they are told: m_i are numbers (mass per cell)."""
-    block.firms = pyo.Param(block.cells, initialize=dict(firms), within=pyo.NonNegativeReals, doc="m_i, firms in cell i")
+    block.firms = pyo.Param(
+        block.cells, initialize=dict(firms), within=pyo.NonNegativeReals, doc="m_i, firms in cell i"
+    )
 
 
 def add_firm_land_limit(block: pyo.Block) -> None:
@@ -103,7 +107,9 @@ def add_resident_stock(block: pyo.Block) -> None:
 
     Osawa & Akamatsu (2019), (C.1b), (C.1d); v_i is the payoff of living in i.
     """
-    block.resident_stock = pyo.Var(block.cells, domain=pyo.NonNegativeReals, initialize=0.0, doc="N_i, homes in i")
+    block.resident_stock = pyo.Var(
+        block.cells, domain=pyo.NonNegativeReals, initialize=0.0, doc="N_i, homes in i"
+    )
 
     def land_rule(b: pyo.Block, *cell: Any) -> Any:
         return (None, b.firms[cell] + b.resident_stock[cell], b.land[cell])
@@ -137,5 +143,3 @@ def add_job_stock(block: pyo.Block, labor_per_firm: float) -> None:
 def cell_values(network: CellNetwork, values: Any) -> dict[Any, float]:
     """Return cell → number from values in the order of the network."""
     return dict(zip(network.cells, [float(value) for value in values], strict=True))
-
-

@@ -21,8 +21,15 @@ from agora.formulations.land_labor import add_wages_and_rents, cell_values
 Vector = NDArray[np.float64]
 
 
+class Commuting(Protocol):
+    """Who travels along which edge."""
+
+    @property
+    def flow(self) -> Vector: ...  # noqa: D102
+
+
 class Allocation(Protocol):
-    """Who stands where: masses by cell (I,) and travelled edges (E,)."""
+    """Who stands where: masses by cell (I,), and who commutes."""
 
     @property
     def firms(self) -> Vector: ...  # noqa: D102
@@ -31,7 +38,7 @@ class Allocation(Protocol):
     @property
     def employment(self) -> Vector: ...  # noqa: D102
     @property
-    def flow(self) -> Vector: ...  # noqa: D102
+    def commuters(self) -> Commuting: ...  # noqa: D102
 
 
 def add_supporting_prices(
@@ -80,7 +87,7 @@ def add_supporting_prices(
             block.rent[cell].setub(0.0)
         if spare_labor[cell] > negligible:
             block.wage[cell].setub(0.0)
-    for k in np.flatnonzero(allocation.flow > negligible).tolist():
+    for k in np.flatnonzero(allocation.commuters.flow > negligible).tolist():
         row = block.wage_gap_limit[k]
         row.set_value((row.body, float(commuting_cost * network.lengths[k])))
     block.highest_profit = pyo.Objective(expr=block.profit, sense=pyo.maximize)

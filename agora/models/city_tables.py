@@ -19,6 +19,32 @@ from agora.models.equilibrium import price
 Vector = NDArray[np.float64]
 
 
+Route = tuple[int, int, float, float]
+"""Home, workplace (positions in the network), mass of households, length of the route."""
+
+
+@dataclass(frozen=True)
+class Commuters:
+    """Who commutes: the flow x_e (E,) on the edges, or the pairs n_ij where a program has them."""
+
+    flow: Vector
+    pairs: tuple[Route, ...] | None = None
+
+    def ties(self, network: CellNetwork) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+        """Return tails and heads of the edges or pairs somebody travels: there wages pay the trip exactly."""
+        if self.pairs is None:
+            used = self.flow > 1e-9 * float(network.land.mean())
+            return network.tails[used], network.heads[used]
+        homes, jobs = ([pair[k] for pair in self.pairs] for k in (0, 1))
+        return np.array(homes, dtype=int), np.array(jobs, dtype=int)
+
+    def rows(self, network: CellNetwork, residents: Vector, employment: Vector) -> list[Route]:
+        """Return the commuting matrix as rows; recovered from the flow where it is not known."""
+        if self.pairs is None:
+            return commuters_by_pair(network, residents, employment, self.flow)
+        return list(self.pairs)
+
+
 @dataclass(frozen=True)
 class CityAllocation:
     """Who stands where and at which prices; arrays in the order of the network.
@@ -27,27 +53,24 @@ class CityAllocation:
     ----------
     firms, residents, employment : array (I,)
         m_i, y_i, N_i: masses.
-    flow : array (E,)
-        x_e: households travelling along each directed edge; empty if `pairs` is given.
+    commuters : Commuters
+        Who commutes where.
     wage, rent : array (I,)
         w_j, r_i in the numéraire.
     profit : float
         π*, numéraire per firm.
     commuting_cost : float
         t, numéraire per unit of length.
-    pairs : tuple of (home, workplace, mass, route length), optional
-        The commuting matrix, where a program determined it.
     """
 
     firms: Vector
     residents: Vector
     employment: Vector
-    flow: Vector
+    commuters: Commuters
     wage: Vector
     rent: Vector
     profit: float
     commuting_cost: float
-    pairs: tuple[tuple[int, int, float, float], ...] | None = None
 
 
 def offered_wages(network: CellNetwork, commuting_cost: float, rent: Vector) -> Vector:
@@ -75,7 +98,7 @@ def read_city(
     cells = network.cells
 
     def values(component: Any) -> Vector:
-        return np.maximum(np.array([float(pyo.value(component[cell])) for cell in cells]), 0.0)
+        return np.array([max(float(pyo.value(component[cell])), 0.0) for cell in cells])
 
     firms, residents, employment = (values(c) for c in (program.firms, program.residents, program.employment))
     if hasattr(program, "wage"):
@@ -86,17 +109,33 @@ def read_city(
     level = rent.min()
     rent = np.maximum(rent - level, 0.0)
     profit += (1 + labor_per_firm) * level
-    pairs = None
-    flow = np.zeros(len(network.lengths))
-    if hasattr(program, "commuters"):
-        negligible = 1e-9 * float(network.land.mean())
-        mass = {key: float(pyo.value(flow)) for key, flow in program.commuters.items()}
-        pairs = tuple((i, j, n, float(network.distances[i, j])) for (i, j), n in mass.items() if n > negligible)
-    else:
-        flow = np.maximum(np.array([float(pyo.value(x)) for x in program.commuting_flow.values()]), 0.0)
-        flow[flow < 1e-7 * float(network.land.mean())] = 0.0
     wage = offered_wages(network, commuting_cost, rent)
-    return CityAllocation(firms, residents, employment, flow, wage, rent, profit, commuting_cost, pairs)
+    commuters = read_commuters(program, network)
+    return CityAllocation(firms, residents, employment, commuters, wage, rent, profit, commuting_cost)
+
+
+def read_commuters(program: pyo.ConcreteModel, network: CellNetwork) -> Commuters:
+    """Read who commutes from a solved program in edges or in pairs, without rounding noise."""
+    scale = float(network.land.mean())
+    if hasattr(program, "commuters"):
+        masses = {key: float(pyo.value(flow)) for key, flow in program.commuters.items()}
+        return Commuters(
+            np.zeros(0),
+            tuple(
+                (i, j, n, float(network.distances[i, j])) for (i, j), n in masses.items() if n > 1e-9 * scale
+            ),
+        )
+    flow = np.array([float(pyo.value(x)) for x in program.commuting_flow.values()])
+    return Commuters(np.where(flow > 1e-7 * scale, flow, 0.0))
+
+
+def commuting_table(network: CellNetwork, routes: list[Route], commuting_cost: float) -> pd.DataFrame:
+    """Return the table ``commuting``: origin, destination, flow (mass), cost (numéraire per household)."""
+    names = cell_names(network)
+    return pd.DataFrame(
+        [(names[i], names[j], mass, commuting_cost * length) for i, j, mass, length in routes],
+        columns=["origin", "destination", "flow", "cost"],
+    )
 
 
 def city_tables(
@@ -115,14 +154,8 @@ def city_tables(
     destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums.
     """
     names = cell_names(network)
-    pairs = allocation.pairs
-    if pairs is None:
-        pairs = tuple(commuters_by_pair(network, allocation.residents, allocation.employment, allocation.flow))
-    t = allocation.commuting_cost
-    commuting = pd.DataFrame(
-        [(names[i], names[j], mass, t * length) for i, j, mass, length in pairs],
-        columns=["origin", "destination", "flow", "cost"],
-    )
+    routes = allocation.commuters.rows(network, allocation.residents, allocation.employment)
+    commuting = commuting_table(network, routes, allocation.commuting_cost)
     cells = pd.DataFrame(
         {
             "cell": names,
@@ -137,7 +170,7 @@ def city_tables(
         }
     )
     travelling = np.zeros(network.number)
-    for i, j, mass, _ in pairs:
+    for i, j, mass, _ in routes:
         if i != j:
             travelling[i] += mass
             travelling[j] += mass

@@ -160,8 +160,13 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "nodes") and hasattr(value, "edges"):
         return {
             "kind": value.graph.get("kind", "graph"),
-            "cells": [[_plain(node), {k: _plain(v) for k, v in data.items()}] for node, data in value.nodes(data=True)],
-            "links": [[_plain(u), _plain(v), _plain(data["length"])] for u, v, data in value.edges(data=True)],
+            "cells": [
+                [_plain(node), {k: _plain(v) for k, v in data.items()}]
+                for node, data in value.nodes(data=True)
+            ],
+            "links": [
+                [_plain(u), _plain(v), _plain(data["length"])] for u, v, data in value.edges(data=True)
+            ],
         }
     if isinstance(value, np.generic):
         return value.item()
@@ -255,6 +260,6 @@ class Solution:
             parts.append(f'<img alt="{self.model.card.name}" src="data:image/png;base64,{picture}">')
             break
         first = next(iter(self.tables.values()))
-        parts.append(first.head(30).to_html(index=False, float_format="%.6g"))
-        parts.append(self.certificate.table().to_html(index=False, float_format="%.3g"))
+        parts.append(first.head(30).to_html(index=False, float_format="{:.6g}".format))
+        parts.append(self.certificate.table().to_html(index=False, float_format="{:.3g}".format))
         return "\n".join(parts)

@@ -7,11 +7,10 @@ externality less the households' commuting cost h(n), over land and labour const
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
@@ -21,7 +20,6 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import MISSING, InputError, nearest
 from agora.data.externalities import KINDS, ExponentialDecay, Externality
 from agora.data.fields import Fields
-from agora.data.geographies import CellNetwork, as_geography, cell_network
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
 from agora.formulations.complementarity import add_city_complementarity
 from agora.formulations.externalities import Interaction, add_production, check_symmetric, interaction
@@ -37,16 +35,14 @@ from agora.formulations.land_labor import (
 )
 from agora.formulations.supporting_prices import add_supporting_prices
 from agora.models.city_tables import CityAllocation, city_tables, read_city
-from agora.models.equilibrium import Condition, Model, ModelCard, Tables
+from agora.models.equilibrium import Condition, ModelCard, Tables
 from agora.models.fujita_ogawa_conditions import city_conditions
+from agora.models.spatial import POSITIVE, CommuterCity, Commuting
 
 Vector = NDArray[np.float64]
-Commuting = Callable[[pyo.Block, CellNetwork, float], None]
-
-_POSITIVE = {"allowed": "a finite number > 0"}
 
 
-class FujitaOgawa(Model):
+class FujitaOgawa(CommuterCity):
     """A city of firms and commuting households on any geography.
 
     Parameters
@@ -84,19 +80,9 @@ class FujitaOgawa(Model):
         left_out=("variable lot sizes", "congestion of the roads", "amenities"),
     )
 
-    geography: nx.Graph
-    commuting_cost: float = Field(gt=0, json_schema_extra=_POSITIVE)
-    decay: float | None = Field(default=None, gt=0, json_schema_extra=_POSITIVE)
+    decay: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
     externality: Externality | None = Field(default=None, discriminator="kind")
-    firm_mass: float = Field(gt=0, json_schema_extra=_POSITIVE)
-    labor_per_firm: float = Field(gt=0, json_schema_extra=_POSITIVE)
-
-    @field_validator("geography", mode="before")
-    @classmethod
-    def _checked_geography(cls, graph: Any) -> nx.Graph:
-        if not isinstance(graph, nx.Graph):
-            raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return nx.freeze(as_geography(graph))
+    firm_mass: float = Field(gt=0, json_schema_extra=POSITIVE)
 
     @field_validator("externality", mode="before")
     @classmethod
@@ -126,11 +112,6 @@ class FujitaOgawa(Model):
         return self
 
     # --- numbers -------------------------------------------------------------------------------
-
-    @cached_property
-    def network(self) -> CellNetwork:
-        """The geography as arrays, in the sorted order of the cells."""
-        return cell_network(self.geography)
 
     @property
     def spillover(self) -> Externality:

@@ -26,28 +26,49 @@ from agora.data.externalities import (
     ProductionFunction,
     WithinCellPower,
 )
-from agora.data.geographies import cell_network
+from agora.data.geographies import CellNetwork, cell_network
 from agora.models.equilibrium import Condition, worst_case
 
 Vector = NDArray[np.float64]
 
 
-class City(Protocol):
-    """What the definition needs to know of a city."""
+class Market(Protocol):
+    """What the definition needs to know of a place where households commute."""
 
     @property
     def geography(self) -> nx.Graph: ...  # noqa: D102
     @property
     def commuting_cost(self) -> float: ...  # noqa: D102
     @property
-    def firm_mass(self) -> float: ...  # noqa: D102
-    @property
     def labor_per_firm(self) -> float: ...  # noqa: D102
+
+
+class City(Market, Protocol):
+    """A market whose firms choose their cell."""
+
+    @property
+    def firm_mass(self) -> float: ...  # noqa: D102
     @property
     def spillover(self) -> Externality: ...  # noqa: D102
 
 
-def city_conditions(city: City, tables: Mapping[str, pd.DataFrame], tolerance: float) -> tuple[Condition, ...]:
+def commuting_conditions(
+    market: Market, given_firms: Vector, tables: Mapping[str, pd.DataFrame], tolerance: float
+) -> tuple[Condition, ...]:
+    """Evaluate Definition 2 (firms given) and every identity of the tables; see `city_conditions`."""
+    look = _Look(market, tables, tolerance)
+    return (
+        look.cellwise("firms: stand where they are told", np.abs(look.firms - given_firms) / look.land),
+        *look.households(),
+        *look.land_market(),
+        *look.labor_market(),
+        *look.sums(),
+    )
+
+
+def city_conditions(
+    city: City, tables: Mapping[str, pd.DataFrame], tolerance: float
+) -> tuple[Condition, ...]:
     """Evaluate every condition of Definition 1 and every identity of the tables.
 
     Parameters
@@ -59,72 +80,155 @@ def city_conditions(city: City, tables: Mapping[str, pd.DataFrame], tolerance: f
     tolerance : float
         Largest accepted violation: of quantities per unit of land, of prices in the numéraire.
     """
-    frame, commuting, totals = tables["cells"], tables["commuting"], tables["totals"].iloc[0]
-    network = cell_network(city.geography)
-    roads = csr_array(
-        (city.commuting_cost * network.lengths, (network.tails, network.heads)), shape=(network.number,) * 2
-    )
-    cells, land, phi = list(frame["cell"]), network.land, city.labor_per_firm
-    firms, residents, employment, wage, rent, profit = (
-        frame[name].to_numpy(dtype=float)
-        for name in ("firms", "residents", "employment", "wage", "rent", "profit")
-    )
-    position = {cell: i for i, cell in enumerate(cells)}
-    homes = np.array([position[cell] for cell in commuting["origin"]], dtype=int)
-    jobs = np.array([position[cell] for cell in commuting["destination"]], dtype=int)
-    flow = commuting["flow"].to_numpy(dtype=float)
-    routes = [f"{cells[i]} → {cells[j]}" for i, j in zip(homes, jobs, strict=True)]
-    toll = _travel_cost(roads, homes, jobs, float(commuting["cost"].max()) if len(flow) else 0.0)
-    living = np.bincount(homes, weights=flow, minlength=network.number)
-    working = np.bincount(jobs, weights=flow, minlength=network.number)
-    best_wage = _accepted_wage(roads, rent)
-    level = production_level(city.spillover, firms, network.distances)
-    top = float(totals["profit"])
-    earned = wage[jobs] - toll - rent[homes]
-    spare_land, spare_labor = land - firms - living, working - phi * firms
-
-    def cellwise(name: str, violations: Any) -> Condition:
-        return worst_case(name, violations, cells, tolerance)
-
-    def overall(name: str, violation: float) -> Condition:
-        return worst_case(name, [violation], ["the city"], tolerance)
-
+    look = _Look(city, tables, tolerance)
+    level = production_level(city.spillover, look.firms, look.network)
+    earned = level - city.labor_per_firm * look.wage - look.rent
+    top, totals, share = float(look.totals["profit"]), look.totals, look.firms / look.land
+    output, cost = float(level @ look.firms), float(look.flow @ look.toll)
+    potential = production_potential(city.spillover, look.firms, level) - cost
     return (
-        cellwise("households: no cell pays more than min(rent + travel) (3.5)", (wage - best_wage)),
-        cellwise("households: wages are the highest they accept, w = min(r + t)", np.abs(wage - best_wage)),
-        worst_case("households: commuters earn v* = 0, n · v (3.5)", np.abs(flow / land[homes] * earned), routes, tolerance),
-        worst_case("households: commuting masses ≥ 0 (3.5)", -flow / land[homes], routes, tolerance),
-        worst_case("households: routes cost what they cost", np.abs(commuting["cost"] - toll), routes, tolerance),
-        cellwise("firms: no cell offers more than π* (3.6)", level - phi * wage - rent - top),
-        cellwise("firms: all earn π*, m · (π* − π) (3.6)", np.abs(firms / land * (top - level + phi * wage + rent))),
-        cellwise("firms: masses ≥ 0 (3.6)", -firms / land),
-        cellwise("firms: profit is production less wages and rent (3.1)", np.abs(profit - (level - phi * wage - rent))),
-        cellwise("firms: production is what the firms around give", np.abs(frame["production"] - level)),
-        cellwise("land: firms and residents fit (3.7)", -spare_land / land),
-        cellwise("land: idle land is free, r · spare (3.7)", np.abs(rent * spare_land / land)),
-        cellwise("land: rents ≥ 0 (3.7)", -rent),
-        cellwise("land: the lowest rent is 0", np.where(rent <= rent.min(), np.abs(rent), 0.0)),
-        cellwise("land: the table's land is the geography's", np.abs(frame["land"] - land) / land),
-        cellwise("labour: firms find their workers (3.8)", -spare_labor / land),
-        cellwise("labour: idle labour is free, w · spare (3.8)", np.abs(wage * spare_labor / land)),
-        cellwise("labour: wages ≥ 0 (3.8)", -wage),
-        cellwise("residents are those who commute from the cell", np.abs(residents - living) / land),
-        cellwise("employment is those who commute to the cell", np.abs(employment - working) / land),
-        cellwise("land use is named after who is there", _misnamed(frame["use"], land, firms, living, homes, jobs, flow)),
-        overall("conservation: Σ m = M (3.9)", abs(firms.sum() - city.firm_mass) / city.firm_mass),
-        overall("totals: firms and households", abs(totals["firms"] - firms.sum()) + abs(totals["households"] - flow.sum())),
-        overall("totals: aggregate rent", abs(totals["aggregate_rent"] - rent @ land)),
-        overall("totals: commuting cost", abs(totals["commuting_cost"] - flow @ toll)),
-        overall("totals: production", abs(totals["production"] - level @ firms)),
-        overall("totals: welfare is production less commuting", abs(totals["welfare"] - (level @ firms - flow @ toll))),
-        overall(
-            "totals: potential is f(m) less commuting",
-            abs(totals["potential"] - (production_potential(city.spillover, firms, level) - flow @ toll)),
+        *look.households(),
+        look.cellwise("firms: no cell offers more than π* (3.6)", earned - top),
+        look.cellwise("firms: all earn π*, m · (π* − π) (3.6)", np.abs(share * (top - earned))),
+        look.cellwise("firms: masses ≥ 0 (3.6)", -share),
+        look.cellwise(
+            "firms: profit is production less wages and rent (3.1)", np.abs(look.column("profit") - earned)
         ),
-    )  # fmt: skip
+        look.cellwise(
+            "firms: production is what the firms around give", np.abs(look.column("production") - level)
+        ),
+        *look.land_market(),
+        *look.labor_market(),
+        look.cellwise("land use is named after who is there", look.misnamed()),
+        look.overall("conservation: Σ m = M (3.9)", (look.firms.sum() - city.firm_mass) / city.firm_mass),
+        *look.sums(),
+        look.overall("totals: production", totals["production"] - output),
+        look.overall("totals: welfare is production less commuting", totals["welfare"] - (output - cost)),
+        look.overall("totals: potential is f(m) less commuting", totals["potential"] - potential),
+    )
 
 
-def _travel_cost(roads: csr_array, homes: NDArray[np.int_], jobs: NDArray[np.int_], farthest: float) -> Vector:
+class _Look:
+    """The tables as arrays, with travel costs computed anew from the geography."""
+
+    def __init__(self, market: Market, tables: Mapping[str, pd.DataFrame], tolerance: float) -> None:
+        self.market, self.tolerance = market, tolerance
+        self.frame, self.commuting, self.totals = (
+            tables["cells"],
+            tables["commuting"],
+            tables["totals"].iloc[0],
+        )
+        network = cell_network(market.geography)
+        self.land, self.network = network.land, network
+        number = len(self.land)
+        self.roads = csr_array(
+            (market.commuting_cost * network.lengths, (network.tails, network.heads)), shape=(number, number)
+        )
+        self.cells = list(self.frame["cell"])
+        self.firms, self.wage, self.rent = (self.column(name) for name in ("firms", "wage", "rent"))
+        position = {cell: i for i, cell in enumerate(self.cells)}
+        self.homes = np.array([position[cell] for cell in self.commuting["origin"]], dtype=int)
+        self.jobs = np.array([position[cell] for cell in self.commuting["destination"]], dtype=int)
+        self.flow = self.commuting["flow"].to_numpy(dtype=float)
+        farthest = float(self.commuting["cost"].max()) if len(self.flow) else 0.0
+        self.toll = _travel_cost(self.roads, self.homes, self.jobs, farthest)
+        self.living = np.bincount(self.homes, weights=self.flow, minlength=number)
+        self.working = np.bincount(self.jobs, weights=self.flow, minlength=number)
+
+    def column(self, name: str) -> Vector:
+        """Return a column of the table of cells."""
+        return self.frame[name].to_numpy(dtype=float)
+
+    def cellwise(self, name: str, violations: Any) -> Condition:
+        """Return the condition violated by so much in each cell."""
+        return worst_case(name, violations, self.cells, self.tolerance)
+
+    def routewise(self, name: str, violations: Any) -> Condition:
+        """Return the condition violated by so much on each commuting pair."""
+        routes = [f"{self.cells[i]} → {self.cells[j]}" for i, j in zip(self.homes, self.jobs, strict=True)]
+        return worst_case(name, violations, routes, self.tolerance)
+
+    def overall(self, name: str, difference: Any) -> Condition:
+        """Return the condition on a sum."""
+        return worst_case(name, [abs(float(difference))], ["the city"], self.tolerance)
+
+    def households(self) -> tuple[Condition, ...]:
+        """Evaluate utility maximisation (3.5), v* = 0: no pair of cells is better, all used are as good."""
+        accepted, share = _accepted_wage(self.roads, self.rent), self.flow / self.land[self.homes]
+        utility = self.wage[self.jobs] - self.toll - self.rent[self.homes]
+        return (
+            self.cellwise("households: no home and job gives more than v* = 0 (3.5)", self.wage - accepted),
+            self.cellwise(
+                "households: wages are the highest they accept, w = min(r + t)", np.abs(self.wage - accepted)
+            ),
+            self.routewise("households: commuters earn v* = 0, n · v (3.5)", np.abs(share * utility)),
+            self.routewise("households: commuting masses ≥ 0 (3.5)", -share),
+            self.routewise(
+                "households: trips cost t × shortest path", np.abs(self.commuting["cost"] - self.toll)
+            ),
+        )
+
+    def land_market(self) -> tuple[Condition, ...]:
+        """Evaluate land market clearing (3.7) and the opportunity rent 0."""
+        spare = (self.land - self.firms - self.living) / self.land
+        lowest = np.where(self.rent <= self.rent.min(), np.abs(self.rent), 0.0)
+        listed, residents = self.column("land"), self.column("residents")
+        return (
+            self.cellwise("land: firms and residents fit (3.7)", -spare),
+            self.cellwise("land: idle land is free, r · spare (3.7)", np.abs(self.rent * spare)),
+            self.cellwise("land: rents ≥ 0 (3.7)", -self.rent),
+            self.cellwise("land: the lowest rent is 0", lowest),
+            self.cellwise(
+                "land: the table's land is the geography's", np.abs(listed - self.land) / self.land
+            ),
+            self.cellwise(
+                "land: residents are those who commute from here", np.abs(residents - self.living) / self.land
+            ),
+        )
+
+    def labor_market(self) -> tuple[Condition, ...]:
+        """Evaluate labour market clearing (3.8)."""
+        employment = self.column("employment")
+        spare = (self.working - self.market.labor_per_firm * self.firms) / self.land
+        return (
+            self.cellwise("labour: firms find their workers (3.8)", -spare),
+            self.cellwise("labour: idle labour is free, w · spare (3.8)", np.abs(self.wage * spare)),
+            self.cellwise("labour: wages ≥ 0 (3.8)", -self.wage),
+            self.cellwise(
+                "labour: employment is those who commute to here",
+                np.abs(employment - self.working) / self.land,
+            ),
+        )
+
+    def sums(self) -> tuple[Condition, ...]:
+        """Evaluate the totals every model of commuting has."""
+        return (
+            self.overall("totals: firms", self.totals["firms"] - self.firms.sum()),
+            self.overall("totals: households", self.totals["households"] - self.flow.sum()),
+            self.overall("totals: aggregate rent", self.totals["aggregate_rent"] - self.rent @ self.land),
+            self.overall("totals: commuting cost", self.totals["commuting_cost"] - self.flow @ self.toll),
+        )
+
+    def misnamed(self) -> Vector:
+        """Return 1 where the named use is not what stands in the cell, else 0."""
+        abroad = np.where(self.homes != self.jobs, self.flow, 0.0)
+        number, seen = len(self.land), 1e-6 * self.land
+        moving = np.bincount(self.homes, abroad, number) + np.bincount(self.jobs, abroad, number)
+        wrong = np.zeros(number)
+        for i, name in enumerate(self.frame["use"]):
+            allowed = {
+                (True, False): "business",
+                (False, True): "residential",
+                (False, False): "vacant",
+                (True, True): "mixed" if moving[i] > seen[i] else "integrated",
+            }[bool(self.firms[i] > seen[i]), bool(self.living[i] > seen[i])]
+            wrong[i] = float(name != allowed)
+        return wrong
+
+
+def _travel_cost(
+    roads: csr_array, homes: NDArray[np.int_], jobs: NDArray[np.int_], farthest: float
+) -> Vector:
     """Return t_ij of the given pairs by shortest paths, searching no farther than needed."""
     cost = np.full(len(homes), np.inf)
     order = np.argsort(homes, kind="stable")
@@ -151,61 +255,35 @@ def _accepted_wage(roads: csr_array, rent: Vector) -> Vector:
     return accepted
 
 
-def _misnamed(
-    use: pd.Series,
-    land: Vector,
-    firms: Vector,
-    living: Vector,
-    homes: NDArray[np.int_],
-    jobs: NDArray[np.int_],
-    flow: Vector,
-) -> Vector:
-    """Return 1 where the named use is not what stands in the cell."""
-    abroad = np.where(homes != jobs, flow, 0.0)
-    moving = np.bincount(homes, abroad, len(land)) + np.bincount(jobs, abroad, len(land))
-    seen = 1e-6 * land
-    wrong = np.zeros(len(land))
-    for i, name in enumerate(use):
-        business, residential = firms[i] > seen[i], living[i] > seen[i]
-        allowed = {
-            (True, False): {"business"},
-            (False, True): {"residential"},
-            (False, False): {"vacant"},
-            (True, True): {"mixed"} if moving[i] > seen[i] else {"integrated"},
-        }[bool(business), bool(residential)]
-        wrong[i] = 0.0 if name in allowed else 1.0
-    return wrong
-
-
 # --- production levels, anew ---------------------------------------------------------------------
 
 
 @singledispatch
-def production_level(externality: Any, firms: Vector, distances: Vector) -> Vector:
+def production_level(externality: Any, firms: Vector, network: CellNetwork) -> Vector:
     """Return A(m) (I,), computed from the parameters of the externality."""
     raise TypeError(f"no production level for {type(externality).__name__}")
 
 
 @production_level.register
-def _(externality: ExponentialDecay, firms: Vector, distances: Vector) -> Vector:
-    level: Vector = (np.exp(-externality.decay * distances) * firms[None, :]).sum(axis=1)
+def _(externality: ExponentialDecay, firms: Vector, network: CellNetwork) -> Vector:
+    level: Vector = (np.exp(-externality.decay * network.distances) * firms[None, :]).sum(axis=1)
     return level
 
 
 @production_level.register
-def _(externality: WithinCellPower, firms: Vector, distances: Vector) -> Vector:
+def _(externality: WithinCellPower, firms: Vector, network: CellNetwork) -> Vector:
     level: Vector = np.maximum(firms, 0.0) ** externality.exponent
     return level
 
 
 @production_level.register
-def _(externality: InteractionMatrix, firms: Vector, distances: Vector) -> Vector:
+def _(externality: InteractionMatrix, firms: Vector, network: CellNetwork) -> Vector:
     level: Vector = (np.array(externality.values) * firms[None, :]).sum(axis=1)
     return level
 
 
 @production_level.register
-def _(externality: ProductionFunction, firms: Vector, distances: Vector) -> Vector:
+def _(externality: ProductionFunction, firms: Vector, network: CellNetwork) -> Vector:
     return np.array([float(level) for level in externality.function(firms.tolist())])
 
 

@@ -86,7 +86,9 @@ def classify(program: pyo.ConcreteModel) -> ProgramClass:
     """Return the class of a program from its active parts."""
     variables = list(program.component_data_objects(pyo.Var, descend_into=True))
     integer = any(not v.is_continuous() for v in variables if not v.fixed)
-    degrees = [c.body.polynomial_degree() for c in program.component_data_objects(pyo.Constraint, active=True)]
+    degrees = [
+        c.body.polynomial_degree() for c in program.component_data_objects(pyo.Constraint, active=True)
+    ]
     objective = objective_of(program)
     degree = objective.expr.polynomial_degree()
     if any(d not in (0, 1) for d in degrees) or degree not in (0, 1, 2):
@@ -161,7 +163,9 @@ def _duals(program: pyo.ConcreteModel) -> Any:
     return program.dual
 
 
-def _solve_with_highs(program: pyo.ConcreteModel, kind: ProgramClass, options: dict[str, Any]) -> SolverRecord:
+def _solve_with_highs(
+    program: pyo.ConcreteModel, kind: ProgramClass, options: dict[str, Any]
+) -> SolverRecord:
     solver, start = Highs(), time.perf_counter()
     result = solver.solve(
         program, solver_options=options, load_solutions=False, raise_exception_on_nonoptimal_result=False
@@ -194,13 +198,18 @@ def _explain(program: pyo.ConcreteModel, record: SolverRecord) -> str:
         body = pyo.value(row.body, exception=False)
         if body is None:
             continue
-        gap = max(0.0, *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)))
+        gap = max(
+            0.0,
+            *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)),
+        )
         if gap > worst:
             worst, place = gap, row.name
     infeasible = "infeasible" in record.status.lower()
-    hint = "the constraints contradict each other" if infeasible else "another start or more iterations may help"
+    hint = (
+        "the constraints contradict each other" if infeasible else "another start or more iterations may help"
+    )
     return (
-        f"{record.solver} stopped with '{record.status}' ({record.iterations or 'unknown number of'} iterations); "
+        f"{record.solver} stopped with '{record.status}' (iterations: {record.iterations}); "
         f"largest violated row: {place} by {worst:.3g}; {hint}."
     )
 
@@ -232,7 +241,7 @@ def ipopt_route() -> IpoptRoute:
     """Return the first IPOPT of the chain that solves a two-variable program."""
     folder = _idaes_folder()
     suffix = ".exe" if platform.system() == "Windows" else ""
-    candidates = [("idaes binaries", folder / f"ipopt{suffix}", folder)]
+    candidates: list[tuple[str, Path, Path | None]] = [("idaes binaries", folder / f"ipopt{suffix}", folder)]
     found = shutil.which("ipopt")
     if found:
         candidates.append(("the PATH", Path(found), None))
@@ -280,7 +289,9 @@ def _library_path(folder: Path | None) -> Iterator[None]:
                 os.environ[name] = before
 
 
-def _solve_with_executable(program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]) -> SolverRecord:
+def _solve_with_executable(
+    program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]
+) -> SolverRecord:
     chosen = {**options, "linear_solver": route.linear_solver}
     start = time.perf_counter()
     with _library_path(route.libraries):
@@ -307,7 +318,9 @@ def _solve_with_executable(program: pyo.ConcreteModel, route: IpoptRoute, option
     return record
 
 
-def _solve_with_casadi(program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]) -> SolverRecord:
+def _solve_with_casadi(
+    program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]
+) -> SolverRecord:
     import casadi
 
     start = time.perf_counter()
@@ -341,7 +354,9 @@ def _solve_with_casadi(program: pyo.ConcreteModel, route: IpoptRoute, options: d
     lower = [*builder.g_lb, *(row.lb if row.has_lb() else -np.inf for row in linear)]
     upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
     chosen = {**options, "linear_solver": route.linear_solver, "print_level": 0, "sb": "yes"}
-    solver = casadi.nlpsol("program", "ipopt", {"x": x, "f": builder.f, "g": g}, {"ipopt": chosen, "print_time": False})
+    solver = casadi.nlpsol(
+        "program", "ipopt", {"x": x, "f": builder.f, "g": g}, {"ipopt": chosen, "print_time": False}
+    )
     answer = solver(
         x0=[0.0 if v.value is None else float(v.value) for v in variables],
         lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
@@ -407,6 +422,7 @@ class LinearProgram:
     options: Mapping[str, Any] = field(default_factory=lambda: dict(HIGHS_OPTIONS))
     solves: int = 0
     iterations: int = 0
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         form = LinearStandardFormCompiler().write(self.program, mixed_form=True, set_sense=None)
@@ -430,7 +446,11 @@ class LinearProgram:
         lp.col_cost_, lp.col_lower_, lp.col_upper_ = self._costs, self._lower, self._upper
         lp.row_lower_, lp.row_upper_ = self._row_lower, self._row_upper
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = (
+            matrix.indptr,
+            matrix.indices,
+            matrix.data,
+        )
         self._highs = highspy.Highs()
         self._highs.setOptionValue("output_flag", False)
         for name, value in self.options.items():
@@ -453,7 +473,10 @@ class LinearProgram:
 
     def _push_columns(self, columns: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
         self._highs.changeColsBounds(
-            len(columns), columns, np.ascontiguousarray(lower, dtype=float), np.ascontiguousarray(upper, dtype=float)
+            len(columns),
+            columns,
+            np.ascontiguousarray(lower, dtype=float),
+            np.ascontiguousarray(upper, dtype=float),
         )
 
     def solve(self) -> LinearAnswer:
@@ -468,9 +491,10 @@ class LinearProgram:
         self._highs.run()
         status, info = self._highs.getModelStatus(), self._highs.getInfo()
         self.solves += 1
-        self.iterations += int(info.simplex_iteration_count)
+        self.seconds += time.perf_counter() - start
+        self.iterations += max(int(info.simplex_iteration_count), 0)
         if status != highspy.HighsModelStatus.kOptimal:
-            record = self.record(str(status).rsplit(".k", 1)[-1], time.perf_counter() - start)
+            record = self.record(str(status).rsplit(".k", 1)[-1])
             raise SolveFailed(f"HiGHS stopped with '{record.status}' on {self.program.name}.", record)
         answer = self._highs.getSolution()
         return LinearAnswer(
@@ -480,11 +504,11 @@ class LinearProgram:
             np.array(answer.row_dual),
         )
 
-    def record(self, status: str = "optimal", seconds: float = 0.0) -> SolverRecord:
+    def record(self, status: str = "optimal") -> SolverRecord:
         """Return what this program has cost so far."""
         return SolverRecord(
             "HiGHS", version("highspy"), "-", "highspy", ProgramClass.LP.value, dict(self.options), status,
-            self.iterations, seconds,
+            self.iterations, self.seconds,
         )  # fmt: skip
 
     @contextmanager

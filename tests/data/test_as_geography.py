@@ -196,6 +196,7 @@ def broken(change: Callable[[nx.Graph], None], kind: type[nx.Graph] = nx.Graph) 
             {"land": 3.0},
             "land is 3.0, but must be a node attribute, a mapping from cells to numbers, or None.",
         ),
+        (line(1.0), {"length": ["km"]}, "length is ['km'], but must be the name of an edge attribute."),
         (line(1.0), {"total_land": 0}, "total_land is 0, but must be a finite number > 0."),
         (line(1.0), {"largest_component": "yes"}, "largest_component is 'yes', but must be true or false."),
         (
@@ -373,6 +374,7 @@ def test_numbers_do_not_depend_on_the_order_of_insertion(names: Callable[[int], 
         (["b", 2, "a", 10], (10, 2, "a", "b")),
         ([(1, 2), (1, "a")], ((1, "a"), (1, 2))),
         ([(1, 2), (0, 1, 2)], ((0, 1, 2), (1, 2))),
+        ([1.0, math.nan, 0.5], (0.5, 1.0, math.nan)),
         ([frozenset({2}), frozenset({1})], (frozenset({1}), frozenset({2}))),
     ],
 )

@@ -30,9 +30,7 @@ class Found:
     times: int = 1
 
 
-def best_response(
-    city: FujitaOgawa, starts: int = 20, seed: int = 1, progress: Progress = silent
-) -> Answer:
+def best_response(city: FujitaOgawa, starts: int = 20, seed: int = 1, progress: Progress = silent) -> Answer:
     """Return the best local maximiser found from `starts` starts, and all distinct ones as a table.
 
     Starts are the even distribution, one to many centres placed far apart, and random orders of the

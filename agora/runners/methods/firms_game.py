@@ -10,8 +10,7 @@ Everything rests on one linear program kept in the solver, max A·m − h over l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from agora.formulations.commuting_numbers import closed_form_commuting_cost, lowest_wages
 from agora.formulations.externalities import smallest_tangent_eigenvalue
-from agora.models.city_tables import CityAllocation, offered_wages
+from agora.models.city_tables import CityAllocation, Commuters, offered_wages
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.solvers import LinearAnswer, LinearProgram, SolverRecord, solve_program
 
@@ -76,6 +75,13 @@ class FirmsGame:
             self.linear.set_bounds(self.columns, np.zeros(len(firms)), np.full(len(firms), np.inf))
         return State(firms, -answer.objective, answer)
 
+    def feasible(self, firms: Vector) -> Vector:
+        """Return the firms with rounding removed: 0 ≤ m ≤ a and Σ m = M to the last digit that counts."""
+        clipped: Vector = np.clip(firms, 0.0, self.land)
+        missing = self.city.firm_mass - float(clipped.sum())
+        room = self.land - clipped if missing > 0 else clipped
+        return clipped + missing * room / float(room.sum())
+
     def respond(self, level: Vector) -> State:
         """Return the best response of all firms to given production levels (I,)."""
         self.linear.set_costs(self.columns, level)
@@ -101,7 +107,11 @@ class FirmsGame:
                 if promise <= 1e-12 * max(1.0, abs(step.answer.objective)):
                     other = self.other_response(step, level)
                     if other is None or not self._rises(state, other):
-                        return State(firms, state.commuting_cost, step.answer) if _same(step, firms, self.scale) else state
+                        return (
+                            State(firms, state.commuting_cost, step.answer)
+                            if _same(step, firms, self.scale)
+                            else state
+                        )
                     step = self.settle(other)
                 else:
                     step = self._best_on_segment(state, step, promise)
@@ -204,13 +214,18 @@ class FirmsGame:
         network = city.network
         residents = np.maximum(values[self.linear.columns(program.residents.values())], 0.0)
         flow = np.maximum(values[self.linear.columns(program.commuting_flow.values())], 0.0)
-        employment = (
-            residents
-            + np.bincount(network.heads, flow, network.number)
-            - np.bincount(network.tails, flow, network.number)
-        )
+        arriving = np.bincount(network.heads, flow, network.number)
+        leaving = np.bincount(network.tails, flow, network.number)
+        employment = (residents + arriving - leaving).astype(float)
         quantities = CityAllocation(
-            state.firms, residents, employment, flow, np.zeros(0), np.zeros(0), 0.0, city.commuting_cost
+            state.firms,
+            residents,
+            employment,
+            Commuters(flow),
+            np.zeros(0),
+            np.zeros(0),
+            0.0,
+            city.commuting_cost,
         )
         prices = city.supporting_price_program(quantities)
         record = solve_program(prices)
@@ -219,20 +234,15 @@ class FirmsGame:
         level, phi, negligible = city.interaction.level(state.firms), city.labor_per_firm, 1e-9 * self.scale
         bid = (level - profit) / (1 + phi)
         floor = np.where(residents > negligible, np.clip(bid, 0.0, supporting), 0.0)
-        wage = lowest_wages(network, city.commuting_cost, supporting, floor, flow > negligible)
+        wage = lowest_wages(
+            network, city.commuting_cost, supporting, floor, quantities.commuters.ties(network)
+        )
         used = state.firms + residents > negligible
         rent = np.where(used, np.maximum(np.maximum(wage, level - phi * wage - profit), 0.0), 0.0)
         rent[self.land - state.firms - residents > negligible] = 0.0
         wage = offered_wages(network, city.commuting_cost, rent)
-        return CityAllocation(
-            state.firms, residents, employment, flow, wage, rent, profit, city.commuting_cost
-        ), record
+        return replace(quantities, wage=wage, rent=rent, profit=profit), record
 
 
 def _same(state: State, firms: Vector, scale: float) -> bool:
     return bool(np.abs(state.firms - firms).max() <= 1e-9 * scale)
-
-
-def best(game: FirmsGame, states: Iterable[State]) -> State:
-    """Return the state of highest potential."""
-    return max(states, key=game.potential)

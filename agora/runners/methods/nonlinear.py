@@ -6,7 +6,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from agora.data.checks import InputError
-from agora.models.fujita_ogawa import Commuting, FujitaOgawa
+from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.spatial import Commuting
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.best_response import starting_points
 from agora.runners.methods.firms_game import FirmsGame
@@ -39,8 +40,7 @@ def potential_program(
     if best is None:
         raise SolveFailed(f"IPOPT found no solution of (P0) from {starts} starts.", record)
     value, program, record = best
-    firms = np.maximum([float(v.value) for v in program.firms.values()], 0.0)
-    state = game.settle(firms * (city.firm_mass / firms.sum()))
+    state = game.settle(game.feasible(np.array([float(v.value) for v in program.firms.values()])))
     kind = game.kind(state, tolerance=1e-6)
     facts = {"kind": kind, "starts": starts, "failed_starts": failed, "proof": "none: a local solution"}
     return Answer(kind, value, False, city.read(program), facts, (record,))
@@ -98,7 +98,11 @@ def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord)
         kind = "equilibrium without a potential"
     else:
         game = FirmsGame(city)
-        kind = game.kind(game.settle(tables["cells"]["firms"].to_numpy(dtype=float)), tolerance=1e-6)
+        kind = game.kind(
+            game.settle(game.feasible(tables["cells"]["firms"].to_numpy(dtype=float))), tolerance=1e-6
+        )
     objective = float(tables["totals"]["potential"].iloc[0])
     facts = {"kind": kind, "proof": "none: one equilibrium, others may exist"}
-    return Answer(kind if kind != "no equilibrium" else "equilibrium", objective, False, tables, facts, (record,))
+    return Answer(
+        kind if kind != "no equilibrium" else "equilibrium", objective, False, tables, facts, (record,)
+    )

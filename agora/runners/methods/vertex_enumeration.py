@@ -53,8 +53,8 @@ def global_maximiser(city: FujitaOgawa, progress: Progress = silent) -> Answer:
     runner_up = next((f.potential for f in maximisers if f.potential < winner.potential - 1e-12), None)
     facts = {
         "kind": winner.kind,
-        "proof": f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g}), so the maximum is at "
-        f"one of the {len(candidates)} vertices, all evaluated",
+        "proof": f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g}), so the maximum is "
+        f"at one of the {len(candidates)} vertices, all evaluated",
         "bound": winner.potential,
         "gap": 0.0,
         "vertices": len(candidates),
@@ -77,7 +77,9 @@ def check_enumerable(city: FujitaOgawa) -> FirmsGame:
         )
     game = FirmsGame(city)
     if not (city.interaction.linear or city.spillover.kind == "power"):
-        raise InputError("externality.kind", city.spillover.kind, "one whose f is known to be convex for method = 'global'")
+        raise InputError(
+            "externality.kind", city.spillover.kind, "one whose f is known to be convex for method = 'global'"
+        )
     if city.interaction.linear and game.tangent_eigenvalue <= 0:
         raise InputError(
             "externality (least eigenvalue on the tangent space)",
@@ -161,7 +163,9 @@ def local_maximisers(game: FirmsGame, candidates: Vector) -> list[State]:
     for firms, cost in zip(candidates, costs, strict=True):
         level = game.city.interaction.level(firms)
         best = game.respond(level)
-        if best.answer.objective - (float(level @ firms) - cost) > 1e-10 * max(1.0, abs(best.answer.objective)):
+        if best.answer.objective - (float(level @ firms) - cost) > 1e-10 * max(
+            1.0, abs(best.answer.objective)
+        ):
             continue
         state = game.settle(firms)
         if game.other_response(state, level) is None:

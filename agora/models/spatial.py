@@ -1,0 +1,45 @@
+"""What all models on a geography share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+import pyomo.environ as pyo
+from pydantic import Field, JsonValue, field_validator
+
+from agora.data.checks import InputError
+from agora.data.geographies import CellNetwork, as_geography, cell_network
+from agora.models.equilibrium import Model
+
+Commuting = Callable[[pyo.Block, CellNetwork, float], None]
+"""A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""
+
+POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
+
+
+class SpatialModel(Model):
+    """A model on a geography; the graph is checked and copied, and never changed."""
+
+    geography: nx.Graph
+
+    @field_validator("geography", mode="before")
+    @classmethod
+    def _checked_geography(cls, graph: Any) -> nx.Graph:
+        if not isinstance(graph, nx.Graph):
+            raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
+        return nx.freeze(as_geography(graph))
+
+    @cached_property
+    def network(self) -> CellNetwork:
+        """The geography as arrays, in the sorted order of the cells."""
+        return cell_network(self.geography)
+
+
+class CommuterCity(SpatialModel):
+    """A geography whose households commute to firms that need labour."""
+
+    commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
+    labor_per_firm: float = Field(gt=0, json_schema_extra=POSITIVE)

@@ -1,0 +1,41 @@
+"""The certificate: the definition of equilibrium evaluated, and an error that says where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from agora.models.equilibrium import Certificate, Model, Solution
+
+
+class NotCertified(RuntimeError):
+    """A solution that violates the definition of equilibrium; carries the solution."""
+
+    def __init__(self, solution: Solution) -> None:
+        worst = solution.certificate.worst
+        super().__init__(
+            f"The answer is no equilibrium within tolerance: '{worst.name}' is violated by {worst.worst:.3g} "
+            f"at {worst.where} (accepted: {worst.tolerance:g})."
+        )
+        self.solution = solution
+
+
+def certify(
+    model: Model, tables: Mapping[str, pd.DataFrame], tolerance: float, facts: Mapping[str, Any] | None = None
+) -> Certificate:
+    """Evaluate a model's definition of equilibrium from tables alone.
+
+    Parameters
+    ----------
+    model : Model
+        Parameters and definition.
+    tables : mapping of DataFrame
+        A solution's tables, or a user's own in the same shape.
+    tolerance : float
+        Largest accepted violation, in the units each condition names.
+    facts : dict, optional
+        What the method knows, kept with the certificate.
+    """
+    return Certificate(model.conditions(tables, tolerance), dict(facts or {}))
