@@ -32,15 +32,14 @@ def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: 
     where y_j are the residents and N_j the workers of cell j (mass of households). Equal in optimum
     to (3.10) with (3.12), (3.13), Osawa & Akamatsu (2019), since t_ij is t times a shortest path.
     """
-    links = [(network.cells[u], network.cells[v]) for u, v in zip(network.tails, network.heads, strict=True)]
+    add_links(block, network)
     block.residents = pyo.Var(
         block.cells, domain=pyo.NonNegativeReals, initialize=0.0, doc="y_i, households living in i"
     )
-    block.links = pyo.Set(initialize=range(len(links)), doc="directed edges of the geography")
     block.commuting_flow = pyo.Var(
         block.links, domain=pyo.NonNegativeReals, initialize=0.0, doc="x_e, households travelling along e"
     )
-    flows = [block.commuting_flow[k] for k in range(len(links))]
+    flows = list(block.commuting_flow.values())
     signs: list[list[float]] = [[1.0] for _ in network.cells]
     terms: list[list[Any]] = [[block.residents[cell]] for cell in network.cells]
     for k, (tail, head) in enumerate(zip(network.tails.tolist(), network.heads.tolist(), strict=True)):
@@ -114,17 +113,16 @@ def add_commuting_prices_edges(block: pyo.Block, network: CellNetwork, commuting
     Osawa & Akamatsu (2019), (D), for t_ij = t × (shortest path). The multiplier of the first is the
     flow x_e ≥ 0, of the second the residents y_i ≥ 0. `block` has ``wage`` and ``rent``.
     """
-    cells = network.cells
-    block.links = pyo.Set(initialize=range(len(network.lengths)))
-
-    def edge_rule(b: pyo.Block, k: int) -> Any:
-        tail, head = cells[network.tails[k]], cells[network.heads[k]]
-        return (None, b.wage[head] - b.wage[tail], float(commuting_cost * network.lengths[k]))
+    add_links(block, network)
+    block.wage_gap_limit = pyo.Constraint(block.links)
+    wage = list(block.wage.values())
+    tolls = (commuting_cost * network.lengths).tolist()
+    for link, tail, head, toll in zip(block.links, network.tails, network.heads, tolls, strict=True):
+        block.wage_gap_limit[link] = (None, wage[head] - wage[tail], toll)
 
     def home_rule(b: pyo.Block, *cell: Any) -> Any:
         return (None, b.wage[cell] - b.rent[cell], 0.0)
 
-    block.wage_gap_limit = pyo.Constraint(block.links, rule=edge_rule)
     block.wage_limit = pyo.Constraint(block.cells, rule=home_rule)
 
 
@@ -143,6 +141,13 @@ def add_commuting_prices_pairs(block: pyo.Block, network: CellNetwork, commuting
         return (None, b.wage[cells[j]] - b.rent[cells[i]], costs[i][j])
 
     block.utility_limit = pyo.Constraint(block.pairs, rule=pair_rule)
+
+
+def add_links(block: pyo.Block, network: CellNetwork) -> None:
+    """Add the set ``links`` of directed edges (tail, head), in the order of the network."""
+    cells = network.cells
+    ends = [(cells[tail], cells[head]) for tail, head in zip(network.tails, network.heads, strict=True)]
+    block.links = pyo.Set(initialize=ends, dimen=None, ordered=True, doc="directed edges (tail, head)")
 
 
 def label(index: tuple[Any, ...]) -> Any:

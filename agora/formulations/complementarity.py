@@ -32,7 +32,6 @@ def add_city_complementarity(
     all prices may shift by a common level; the objective, a millionth of the sum of rents, selects
     the lowest, min r = 0.
     """
-    cells = network.cells
     add_wages_and_rents(block)
     block.profit = pyo.Var(initialize=0.0, doc="π*, equilibrium profit per firm")
 
@@ -43,11 +42,6 @@ def add_city_complementarity(
     def residents_rule(b: pyo.Block, *cell: Any) -> Any:
         return complements(b.residents[cell] >= 0, b.rent[cell] - b.wage[cell] >= 0)
 
-    def flow_rule(b: pyo.Block, k: int) -> Any:
-        tail, head = cells[network.tails[k]], cells[network.heads[k]]
-        toll = float(commuting_cost * network.lengths[k])
-        return complements(b.commuting_flow[k] >= 0, toll + b.wage[tail] - b.wage[head] >= 0)
-
     def land_rule(b: pyo.Block, *cell: Any) -> Any:
         return complements(b.rent[cell] >= 0, b.land[cell] - b.firms[cell] - b.residents[cell] >= 0)
 
@@ -56,7 +50,12 @@ def add_city_complementarity(
 
     block.profit_maximisation = Complementarity(block.cells, rule=firms_rule, doc="(3.6)")
     block.home_choice = Complementarity(block.cells, rule=residents_rule, doc="(3.5), homes")
-    block.route_choice = Complementarity(block.links, rule=flow_rule, doc="(3.5), routes")
+    block.route_choice = Complementarity(block.links, doc="(3.5), routes")
+    wage, tolls = list(block.wage.values()), (commuting_cost * network.lengths).tolist()
+    for link, tail, head, toll in zip(block.links, network.tails, network.heads, tolls, strict=True):
+        block.route_choice[link] = complements(
+            block.commuting_flow[link] >= 0, toll + wage[tail] - wage[head] >= 0
+        )
     block.land_market = Complementarity(block.cells, rule=land_rule, doc="(3.7)")
     block.labor_market = Complementarity(block.cells, rule=labor_rule, doc="(3.8)")
     block.rent_level = pyo.Objective(

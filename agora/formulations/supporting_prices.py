@@ -87,7 +87,8 @@ def add_supporting_prices(
             block.rent[cell].setub(0.0)
         if spare_labor[cell] > negligible:
             block.wage[cell].setub(0.0)
+    links = list(block.links)
     for k in np.flatnonzero(allocation.commuters.flow > negligible).tolist():
-        row = block.wage_gap_limit[k]
+        row = block.wage_gap_limit[links[k]]
         row.set_value((row.body, float(commuting_cost * network.lengths[k])))
     block.highest_profit = pyo.Objective(expr=block.profit, sense=pyo.maximize)

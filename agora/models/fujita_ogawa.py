@@ -231,7 +231,7 @@ class FujitaOgawa(CommuterCity):
 
     def complementarity_program(self) -> pyo.ConcreteModel:
         """Return Definition 1 itself, (3.5)–(3.9), as a complementarity program; needs no potential."""
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city, Definition 1")
+        program = pyo.ConcreteModel(name="Fujita-Ogawa city: Definition 1")
         add_cells(program, self.network)
         add_firms(program, self.network, self.firm_mass)
         add_commuting_edges(program, self.network, self.commuting_cost)
@@ -250,7 +250,7 @@ class FujitaOgawa(CommuterCity):
 
     def _decomposed(self, commuting: Commuting, *, homes_first: bool) -> pyo.ConcreteModel:
         self.check_potential()
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city, decomposed")
+        program = pyo.ConcreteModel(name="Fujita-Ogawa city: decomposed")
         add_cells(program, self.network)
         add_firms(program, self.network, self.firm_mass)
         commuting(program, self.network, self.commuting_cost)

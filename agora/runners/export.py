@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-
+from typing import Any
 
 from agora.data.checks import InputError, nearest
 from agora.models.equilibrium import Model
@@ -41,7 +41,7 @@ def export_program(model: Model, fmt: str, file: Path) -> Path:
     return file
 
 
-def _pyomo_format(fmt: str) -> str:
+def _pyomo_format(fmt: str) -> Any:
     from pyomo.opt import ProblemFormat  # a file format, not a solver
 
     return {

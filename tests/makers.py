@@ -1,0 +1,47 @@
+"""Random geographies and small cities for tests."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+from hypothesis import strategies as st
+
+from agora.models import FujitaOgawa
+
+
+@st.composite
+def geographies(draw: st.DrawFn, largest: int = 7, directed: bool = False) -> nx.Graph:
+    """Return a random connected geography: a random tree and some more links, uneven land and lengths."""
+    number = draw(st.integers(2, largest))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    graph = nx.Graph()
+    land = random.uniform(0.5, 2.0, number)
+    for cell, share in enumerate(land / land.sum()):
+        graph.add_node(cell, land=float(share))
+    for cell in range(1, number):
+        graph.add_edge(cell, int(random.integers(cell)), length=float(random.uniform(0.1, 1.0)))
+    for _ in range(int(random.integers(number))):
+        u, v = (int(k) for k in random.choice(number, 2, replace=False))
+        graph.add_edge(u, v, length=float(random.uniform(0.1, 1.0)))
+    if directed:
+        graph = graph.to_directed()
+        for u, v in list(graph.edges):
+            graph.edges[u, v]["length"] *= float(random.uniform(0.5, 2.0))
+    return graph
+
+
+def city(graph: nx.Graph, t: float, tau: float, firm_mass: float = 0.5, phi: float = 1.0) -> FujitaOgawa:
+    """Return a Fujita–Ogawa city with exponential spillovers."""
+    return FujitaOgawa(geography=graph, commuting_cost=t, decay=tau, firm_mass=firm_mass, labor_per_firm=phi)
+
+
+def firms_within(graph: nx.Graph, share: float, seed: int) -> list[float]:
+    """Return a random distribution of firms that fits, using `share` of the land with their φ = 1 workers."""
+    random = np.random.default_rng(seed)
+    land = np.array([graph.nodes[cell]["land"] for cell in sorted(graph)])
+    firms = np.zeros(len(land))
+    left = share * land.sum() / 2
+    for cell in random.permutation(len(land)):
+        firms[cell] = min(left, land[cell]) * (random.uniform(0.3, 1.0) if random.random() < 0.7 else 1.0)
+        left -= firms[cell]
+    return [float(mass) for mass in firms]
