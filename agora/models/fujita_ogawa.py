@@ -239,6 +239,16 @@ class FujitaOgawa(CommuterCity):
         add_city_complementarity(program, self.network, self.commuting_cost, self.labor_per_firm)
         return program
 
+    def start_from(self, program: pyo.ConcreteModel, firms: Sequence[float] | Vector) -> None:
+        """Start a program at a distribution of firms (I,); lifted production levels follow."""
+        masses = np.asarray(firms, dtype=float)
+        for variable, mass in zip(program.firms.values(), masses.tolist(), strict=True):
+            variable.set_value(mass)
+        if isinstance(program.component("production_level"), pyo.Var):
+            levels = self.interaction.level(masses).tolist()
+            for variable, level in zip(program.production_level.values(), levels, strict=True):
+                variable.set_value(level)
+
     def _land_labor(self, commuting: Commuting) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="Fujita-Ogawa city")
         add_cells(program, self.network)

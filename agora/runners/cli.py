@@ -42,9 +42,10 @@ def main() -> None:
     except InputError as error:
         print(f"agora: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("agora: interrupted; nothing was written.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:
+            print("agora: interrupted; nothing was written.", file=sys.stderr)
+        raise
 
 
 @app.command()

@@ -27,8 +27,7 @@ def potential_program(
     for number, start in enumerate(starting_points(city, starts, np.random.default_rng(seed))):
         progress(f"IPOPT from start {number + 1} of {starts}")
         program = city.program(commuting)
-        for cell, mass in zip(city.network.cells, start.tolist(), strict=True):
-            program.firms[cell].set_value(mass)
+        city.start_from(program, start)
         try:
             record = solve_program(program)
         except SolveFailed as failure:
@@ -55,8 +54,7 @@ def complementarity(city: FujitaOgawa, seed: int = 1, starts: int = 1, progress:
     last: SolveFailed | None = None
     for number, start in enumerate(starting_points(city, max(starts, 3), np.random.default_rng(seed))):
         program = city.complementarity_program()
-        for cell, mass in zip(city.network.cells, start.tolist(), strict=True):
-            program.firms[cell].set_value(mass)
+        city.start_from(program, start)
         pyo.TransformationFactory("mpec.simple_nonlinear").apply_to(program, mpec_bound=1.0)
         try:
             for bound in RELAXATIONS:

@@ -1,0 +1,98 @@
+"""Computations that check what papers claim, bound to the names their claims use.
+
+A paper's computations live in the module named like the paper, hyphens as underscores. A
+computation takes a claim's arguments and returns a `Finding`, or plainly what it computed; nothing
+it returns is typed in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal, TypeVar
+
+from agora.data.published import Claim
+
+Verdict = Literal["reproduced", "corrected", "refuted", "not computable"]
+Value = float | str | bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a computation found out about a claim.
+
+    Attributes
+    ----------
+    computed : float, str or bool
+        The computed counterpart of what is printed; a bool says whether a printed statement holds.
+    verdict : str, optional
+        Given where comparing `computed` with what is printed does not decide (see `judge`).
+    note : str
+        What else was found, such as the true statement.
+    certificate : str
+        Why the computed value can be trusted.
+    printed : float, optional
+        The value of a printed formula at the claim's arguments.
+    """
+
+    computed: Value
+    verdict: Verdict | None = None
+    note: str = ""
+    certificate: str = ""
+    printed: float | None = None
+
+
+Computation = Callable[..., Finding | Value]
+_Bound = TypeVar("_Bound", bound=Computation)
+
+COMPUTATIONS: dict[str, Computation] = {}
+"""Every computation imported so far, by name."""
+
+
+def computes(name: str) -> Callable[[_Bound], _Bound]:
+    """Bind a computation to the name that claims use for it."""
+
+    def bind(computation: _Bound) -> _Bound:
+        if name in COMPUTATIONS:
+            raise ValueError(f"two computations are named {name!r}")
+        COMPUTATIONS[name] = computation
+        return computation
+
+    return bind
+
+
+def computations(paper: str) -> Mapping[str, Computation]:
+    """Return all computations known once those of `paper` are imported."""
+    import_module(f"{__name__}.{paper.replace('-', '_')}")
+    return COMPUTATIONS
+
+
+def check(claim: Claim, known: Mapping[str, Computation]) -> Finding:
+    """Run a claim's computation; whatever it raises is the caller's."""
+    found = known[claim.computation](**claim.arguments)
+    return found if isinstance(found, Finding) else Finding(found)
+
+
+def judge(claim: Claim, finding: Finding) -> Verdict:
+    """Compare what was computed with what is printed.
+
+    A statement that holds, and a number within the tolerance of the printed one, is reproduced; a
+    statement that fails is refuted; another number, or another text, corrects the printed one.
+
+    Raises
+    ------
+    ValueError
+        If a number cannot be compared: it is not finite, or text is printed in its place.
+    """
+    if finding.verdict is not None:
+        return finding.verdict
+    if isinstance(finding.computed, bool):
+        return "reproduced" if finding.computed else "refuted"
+    printed = claim.printed if finding.printed is None else finding.printed
+    if isinstance(finding.computed, str):
+        return "reproduced" if finding.computed == printed else "corrected"
+    if isinstance(printed, str) or not (math.isfinite(finding.computed) and math.isfinite(printed)):
+        raise ValueError(f"{finding.computed!r} cannot be compared with {printed!r}")
+    return "reproduced" if abs(finding.computed - printed) <= (claim.tolerance or 0.0) else "corrected"

@@ -1,0 +1,12 @@
+"""Osawa & Akamatsu (2019): computations that check its claims, by the part of the paper."""
+
+from agora.runners.reproductions.osawa_akamatsu import (
+    appendix_e,
+    circles,
+    general,
+    many_cells,
+    three_cells,
+    two_cells,
+)
+
+__all__ = ["appendix_e", "circles", "general", "many_cells", "three_cells", "two_cells"]
