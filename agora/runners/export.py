@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from agora.data.checks import InputError, nearest
 from agora.models.equilibrium import Model
@@ -31,7 +30,7 @@ def export_program(model: Model, fmt: str, file: Path) -> Path:
     handle, draft = tempfile.mkstemp(suffix=f".{fmt}", dir=file.parent)
     os.close(handle)
     try:
-        program.write(draft, format=_pyomo_format(fmt), io_options=options)
+        program.write(draft, io_options=options)  # Pyomo goes by the ending
         Path(draft).chmod(0o644)
         Path(draft).replace(file)
     except (ValueError, RuntimeError) as error:
@@ -39,14 +38,3 @@ def export_program(model: Model, fmt: str, file: Path) -> Path:
     finally:
         Path(draft).unlink(missing_ok=True)
     return file
-
-
-def _pyomo_format(fmt: str) -> Any:
-    from pyomo.opt import ProblemFormat  # a file format, not a solver
-
-    return {
-        "gms": ProblemFormat.gams,
-        "nl": ProblemFormat.nl,
-        "lp": ProblemFormat.cpxlp,
-        "mps": ProblemFormat.mps,
-    }[fmt]

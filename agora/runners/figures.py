@@ -127,18 +127,18 @@ def draw_geography(
     place = _Map(graph)
     known = _values_in_order(place.network, values, cells)
     with style.settings():
-        figure = _figure(place.height(6.5) + (0.4 if title else 0.0) + (0.0 if known is None else 0.9))
+        figure = style.figure(place.height(6.5) + (0.4 if title else 0.0) + (0.0 if known is None else 0.9))
         axes = figure.subplots()
         place.draw_links(axes)
         if known is None:
-            place.add_discs(axes, place.radii, style.CATEGORIES[5])
+            place.add_discs(axes, place.radii, style.PLAIN)
         elif known.dtype == object:
             _draw_words(axes, place, known, label)
         else:
             _draw_numbers(axes, place, known, label)
         if title:
             figure.suptitle(title)
-        _settle(figure)
+        style.settle(figure)
         if place.network.number <= MOST_NAMES:
             place.write_names(axes, [cell if isinstance(cell, str) else "" for cell in place.network.cells])
     return figure
@@ -209,8 +209,8 @@ def _draw_words(axes: Axes, place: _Map, values: NDArray[Any], label: str) -> No
         colour["no value"] = style.NO_VALUE
         values = np.array(["no value" if value is None else value for value in values], dtype=object)
     place.add_discs(axes, place.radii, [colour[value] for value in values])
-    handles = [_patch(colour[word], word, edge=style.INK) for word in colour]
-    _add_legend(axes, handles, title=label)
+    handles = [style.patch(colour[word], word, edge=style.INK) for word in colour]
+    style.add_legend(axes, handles, title=label)
 
 
 # --- cities ----------------------------------------------------------------------------------------
@@ -241,13 +241,13 @@ def draw_city(model: FujitaOgawa, tables: Tables) -> Figure:
         Tables of another geography.
     """
     city = _City(model, tables)
-    kind, order = model.geography.graph.get("kind"), _walk(model.network)
+    kind = model.geography.graph.get("kind")
+    circle, line = kind == "circle", kind in ("segment", "two-cell")
+    order = _walk(model.network, closed=circle) if circle or line else None
     with style.settings():
-        if kind == "circle" and order is not None:
-            return _draw_ring_city(city, order)
-        if kind in ("segment", "two-cell") and order is not None:
-            return _draw_line_city(city, order)
-        return _draw_map_city(city)
+        if order is None:
+            return _draw_map_city(city)
+        return _draw_ring_city(city, order) if circle else _draw_line_city(city, order)
 
 
 class _City:
@@ -334,26 +334,27 @@ class _City:
     def legend(self, *, hatch: str | None = style.HATCH) -> list[Any]:
         """Return the legend's entries for the colours and the arrows."""
         handles: list[Any] = [
-            _patch(style.FIRMS, "firms"),
-            _patch(style.HOUSEHOLDS, "households", hatch=hatch),
+            style.patch(style.FIRMS, "firms"),
+            style.patch(style.HOUSEHOLDS, "households", hatch=hatch),
         ]
         if self.vacant:
-            handles.append(_patch(style.VACANT, "vacant land", edge=style.INK))
+            handles.append(style.patch(style.VACANT, "vacant land", edge=style.INK))
         if self.few_pairs and self.pairs:
-            handles.append(_line(f"commuters, widest {max(flow for *_, flow in self.pairs):.3g}", arrow=True))
+            handles.append(style.arrow(f"commuters, widest {max(flow for *_, flow in self.pairs):.3g}"))
         elif self.pairs:
-            handles.append(_line(f"net commuters, widest {max(self.link_flow.values()):.3g}", arrow=True))
+            handles.append(style.arrow(f"net commuters, widest {max(self.link_flow.values()):.3g}"))
         return handles
 
 
 # --- circles and lines -----------------------------------------------------------------------------
 
 
-def _walk(network: CellNetwork) -> list[int] | None:
-    """Return the cells in their order along a circle or a line, or None if they form neither."""
+def _walk(network: CellNetwork, *, closed: bool) -> list[int] | None:
+    """Return the cells in their order along a circle (closed) or a line, or None if they form no such."""
     beside = [sorted(set(network.heads[list(arcs)].tolist())) for arcs in network.outgoing]
     ends = [cell for cell, near in enumerate(beside) if len(near) == 1]
-    if any(len(near) not in (1, 2) for near in beside) or len(ends) not in (0, 2):
+    open_ends = 0 if closed and network.number > 2 else 2
+    if len(ends) != open_ends or max(map(len, beside)) > 2:
         return None
     order = [min(ends, default=0)]
     while len(order) < network.number:
@@ -403,12 +404,12 @@ class _Row:
 
     def bend(self, home: float, work: float) -> Vector:
         """Return start, control point and end of an arrow above the row, up to 2 high."""
-        height = 0.6 + 3.4 * abs(work - home) / max(self.number - 1, 1)
+        height = 0.3 + 3.7 * abs(work - home) / max(self.number - 1, 1)
         return np.array([(home, 0.08), ((home + work) / 2, height), (work, 0.08)])
 
 
 def _draw_ring_city(city: _City, order: list[int]) -> Figure:
-    figure = _figure(8.6)
+    figure = style.figure(8.6)
     parts = figure.subfigures(2, 1, height_ratios=[6.1, 2.5], squeeze=False)[:, 0]
     axes, profile_axes = (part.subplots() for part in parts)
     ring = _Ring(len(order))
@@ -419,14 +420,14 @@ def _draw_ring_city(city: _City, order: list[int]) -> Figure:
         x, y = ring.at(along, 1.0)
         turn = math.degrees(math.atan2(y, x))
         axes.annotate(
-            str(city.names[order[along]]), ring.at(along, thick[along]), (7 * x, 7 * y), textcoords="offset points",
+            str(city.names[order[along]]), ring.at(along, thick[along]), (7 * x, 7 * y),
+            textcoords="offset points", fontsize=style.TEXT,
             ha="center" if abs(abs(turn) - 90) < 25 else "left" if x > 0 else "right",
             va="center" if abs(y) < 0.5 else "bottom" if y > 0 else "top",
-            fontsize=style.TEXT,
         )  # fmt: skip
     axes.set(xlim=(-1.02, 1.02), ylim=(-1.1, 1.1), aspect="equal")
     axes.set_axis_off()
-    _add_legend(axes, city.legend() + _profile_legend())
+    style.add_legend(axes, city.legend() + _profile_legend())
     strip_axes = profile_axes.inset_axes((0, 1.03, 1, 0.12))
     _draw_cells(strip_axes, _Row(len(order)), city, order, np.ones(len(order)))
     strip_axes.set(xlim=(-0.5, len(order) - 0.5), ylim=(-1.05, 0.05))
@@ -436,23 +437,22 @@ def _draw_ring_city(city: _City, order: list[int]) -> Figure:
 
 
 def _draw_line_city(city: _City, order: list[int]) -> Figure:
-    figure = _figure(6.4 if city.pairs else 5.2)
+    figure = style.figure(6.4 if city.pairs else 5.2)
     row_axes, profile_axes = figure.subplots(2, 1, height_ratios=[2.4 if city.pairs else 1, 2.2])
     row = _Row(len(order))
     _draw_cells(row_axes, row, city, order, city.thickness[order])
     top = _draw_commuting(row_axes, row, city, order)
     row_axes.set(xlim=(-0.5, len(order) - 0.5), ylim=(-1.05, top))
     row_axes.set_axis_off()
-    _add_legend(row_axes, city.legend() + _profile_legend(), above=True)
+    style.add_legend(row_axes, city.legend() + _profile_legend(), above=True)
     _draw_profile(profile_axes, city, order, "cell, in the order of the line")
     return _finish(figure, city, "height of a cell: its land")
 
 
 def _finish(figure: Figure, city: _City, remark: str) -> Figure:
-    land = city.network.land
     city.head(figure)
-    city.foot(figure, remark if np.ptp(land) > 1e-9 * land.max() else "")
-    _settle(figure)
+    city.foot(figure, remark if np.ptp(city.thickness) > 1e-9 else "")
+    style.settle(figure)
     return figure
 
 
@@ -498,7 +498,7 @@ def _draw_commuting(axes: Axes, shape: _Ring | _Row, city: _City, order: list[in
     if city.few_pairs:
         ends = _spread_ends(city, order, shape.closed)
         curves = [shape.bend(home, work) for home, work in ends]
-        _add_arrows(axes, curves, [flow for _, _, flow in city.pairs])
+        style.add_arrows(axes, curves, [flow for _, _, flow in city.pairs])
         return 0.2 + max(float(curve[1, 1] + curve[0, 1]) / 2 for curve in curves)
     from matplotlib.collections import PolyCollection
 
@@ -536,9 +536,8 @@ def _spread_ends(city: _City, order: list[int], closed: bool) -> list[tuple[floa
         way = work - home
         if closed:
             way = (way + number // 2) % number - number // 2
-        at.setdefault(home, []).append(
-            (1 / way, arrow, 0)
-        )  # the nearest outside, so that arrows do not cross
+        # The nearest outside, so that arrows do not cross.
+        at.setdefault(home, []).append((1 / way, arrow, 0))
         at.setdefault(work, []).append((-1 / way, arrow, 1))
     ends = np.array(arrows, dtype=float)
     for met in at.values():
@@ -551,24 +550,24 @@ def _draw_profile(axes: Axes, city: _City, order: list[int], label: str) -> None
     """Draw rent and wage over the cells."""
     number = len(order)
     edges = np.arange(number + 1) - 0.5
-    axes.stairs(city.rent[order], edges, baseline=None, **_RENT_LINE)
-    axes.stairs(city.wage[order], edges, baseline=None, **_WAGE_LINE)
+    axes.stairs(city.rent[order], edges, baseline=None, **style.RENT_LINE)
+    axes.stairs(city.wage[order], edges, baseline=None, **style.WAGE_LINE)
     axes.set(xlim=(-0.5, number - 0.5), xlabel=label, ylabel="numéraire")
     axes.margins(y=0.08)
+    if not max(city.rent.max(), city.wage.max()):
+        axes.set_ylim(-0.08, 1.0)
     names = [str(city.names[cell]) for cell in order]
     shown = _numbered(number)
     crowded = sum(len(names[k]) + 1 for k in shown) > 60
     axes.set_xticks(shown, [names[k] for k in shown], rotation=90 if crowded else 0)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
+    axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-_RENT_LINE: dict[str, Any] = {"color": style.RENTS, "linewidth": 3.2}
-_WAGE_LINE: dict[str, Any] = {"color": style.WAGES, "linewidth": 1.7, "linestyle": (0, (3, 1.4))}
-
-
 def _profile_legend() -> list[Any]:
-    return [_line("land rent, per unit of land", **_RENT_LINE), _line("wage, per worker", **_WAGE_LINE)]
+    """Return the legend's entries for the lines of a profile."""
+    rent = style.line("land rent, per unit of land", **style.RENT_LINE)
+    return [rent, style.line("wage, per worker", **style.WAGE_LINE)]
 
 
 def _numbered(number: int) -> list[int]:
@@ -586,25 +585,27 @@ def _numbered(number: int) -> list[int]:
 class _Map:
     """A geography on paper: where its cells are, how large their discs, what joins them."""
 
-    def __init__(self, graph: nx.Graph) -> None:
+    def __init__(self, graph: nx.Graph, *, room_for_arrows: bool = False) -> None:
         self.network = cell_network(graph)
         self.points = positions(graph)
         self.span = float(np.ptp(self.points, axis=0).max()) or 1.0
-        self.scale = self._scale()
+        self.scale = self._scale(room_for_arrows)
         self.radii = self.scale * np.sqrt(self.network.land)
         margin = float(self.radii.max()) + 0.02 * self.span
         self.low, self.high = self.points.min(axis=0) - margin, self.points.max(axis=0) + margin
         self.wrapped = graph.graph.get("kind") == "torus"
 
-    def _scale(self) -> float:
+    def _scale(self, room_for_arrows: bool) -> float:
         """Return the radius of a unit of land, such that few discs touch their nearest neighbour."""
         size = np.sqrt(self.network.land)
         gaps, nearest = cKDTree(self.points).query(self.points, k=2)
-        gap, other = gaps[:, 1], nearest[:, 1]
-        room = 0.86 * float(np.percentile(gap / (size + size[other]), 6))
+        touching = gaps[:, 1] / (size + size[nearest[:, 1]])
+        room = 0.86 * float(np.percentile(touching, 6))
+        if room_for_arrows:
+            room = min(room, 0.5 * float(np.median(touching)))
         typical = float(np.median(size))
         largest = self.span * min(0.12, 0.5 / math.sqrt(self.network.number))
-        smallest = self.span / 400
+        smallest = self.span / 300
         return max(min(room, largest / float(size.max())), smallest / typical)
 
     def height(self, most: float) -> float:
@@ -679,10 +680,14 @@ class _Map:
         return np.array([start, control, end])
 
     @property
+    def disc(self) -> float:
+        """Diameter of a usual disc, about, in points."""
+        return 2 * float(np.median(self.radii)) * 72 * style.WIDTH / float((self.high - self.low)[0])
+
+    @property
     def arrow_width(self) -> float:
-        """Width of the widest arrow in points, a third of a usual disc."""
-        points = 72 * style.WIDTH / float((self.high - self.low)[0])
-        return float(np.clip(0.6 * points * np.median(self.radii), 1.0, 4.0))
+        """Width of the widest arrow, in points."""
+        return float(np.clip(0.2 * self.disc, 1.0, 4.0))
 
     def draw_flows(self, axes: Axes, flows: Mapping[tuple[int, int], float]) -> None:
         """Draw the flow on each link as a wedge, broad where it comes from, pointed where it goes."""
@@ -782,93 +787,31 @@ def _outside(box: Vector, frame: Vector) -> float:
 
 
 def _draw_map_city(city: _City) -> Figure:
-    place = _Map(city.model.geography)
-    figure = _figure(2 * place.height(4.6) + 2.6)
+    arrows = city.few_pairs and bool(city.pairs)
+    rent_place = _Map(city.model.geography)
+    place = _Map(city.model.geography, room_for_arrows=True) if arrows else rent_place
+    figure = style.figure(2 * place.height(4.6) + 2.6)
     use_axes, rent_axes = figure.subplots(2, 1)
-    hatch = style.HATCH if place.network.number <= MOST_NAMES else None
+    hatch = style.HATCH if place.disc > 12 else None
     place.draw_links(use_axes)
-    place.add_discs(use_axes, place.radii, style.VACANT)
-    both = city.firms + city.residents
-    housed, busy = (np.where(part > 5e-3 * city.network.land, part, 0.0) for part in (both, city.firms))
+    land, both = city.network.land, city.firms + city.residents
+    housed, busy = (np.where(part > 5e-3 * land, part, 0.0) for part in (both, city.firms))
+    place.add_discs(use_axes, np.where(both < 0.995 * land, place.radii, 0.0), style.VACANT)
     place.add_discs(use_axes, place.scale * np.sqrt(housed), style.HOUSEHOLDS, edge="white", hatch=hatch)
     place.add_discs(use_axes, place.scale * np.sqrt(busy), style.FIRMS, edge="white")
-    curves = [place.bend(home, work) for home, work, _ in city.pairs] if city.few_pairs else []
-    if curves:
-        _add_arrows(use_axes, curves, [flow for *_, flow in city.pairs], place.arrow_width, under=True)
+    curves = [place.bend(home, work) for home, work, _ in city.pairs] if arrows else []
+    if arrows:
+        style.add_arrows(use_axes, curves, [flow for *_, flow in city.pairs], place.arrow_width)
     elif city.link_flow:
         place.draw_flows(use_axes, city.link_flow)
-    _add_legend(use_axes, city.legend(hatch=hatch))
-    place.draw_links(rent_axes)
-    _draw_numbers(rent_axes, place, city.rent, RENT)
+    style.add_legend(use_axes, city.legend(hatch=hatch))
+    rent_place.draw_links(rent_axes)
+    _draw_numbers(rent_axes, rent_place, city.rent, RENT)
     city.head(figure)
     city.foot(figure)
-    _settle(figure)
+    style.settle(figure)
     if place.network.number <= MOST_NAMES:
         names = [str(cell) for cell in city.names]
         place.write_names(use_axes, names, curves)
-        place.write_names(rent_axes, names)
+        rent_place.write_names(rent_axes, names)
     return figure
-
-
-# --- parts -----------------------------------------------------------------------------------------
-
-
-def _figure(height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(style.WIDTH, height), layout="constrained")
-
-
-def _settle(figure: Figure) -> None:
-    """Lay the figure out once and for all, so that it is the same however and however often it is saved."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-
-
-def _patch(colour: str, label: str, *, edge: str = "white", hatch: str | None = None) -> Any:
-    from matplotlib.patches import Patch
-
-    return Patch(facecolor=colour, edgecolor=edge, hatch=hatch, label=label, linewidth=0.6)
-
-
-def _line(label: str, *, arrow: bool = False, **look: Any) -> Any:
-    from matplotlib.lines import Line2D
-
-    if arrow:
-        look = {"color": style.INK, "linewidth": 2.0, "marker": ">", "markevery": [1], "markersize": 7}
-    return Line2D([0, 1], [0, 0], label=label, **look)
-
-
-def _add_legend(axes: Axes, handles: Sequence[Any], *, title: str = "", above: bool = False) -> None:
-    """Put a legend under or above the axes, in as few rows as the figure's width allows."""
-    letters = [len(handle.get_label()) for handle in handles]
-    for columns in range(len(handles), 0, -1):
-        rows = math.ceil(len(handles) / columns)
-        widest = [max(letters[first : first + rows]) for first in range(0, len(letters), rows)]
-        if sum(widest) + 7 * len(widest) <= 68:
-            break
-    axes.legend(
-        handles=list(handles), loc="lower center" if above else "upper center", ncols=columns,
-        bbox_to_anchor=(0.5, 1.0 if above else 0.0), title=title or None, columnspacing=1.2, handlelength=2.0,
-    )  # fmt: skip
-
-
-def _add_arrows(
-    axes: Axes, curves: Sequence[Vector], flows: Sequence[float], widest: float = 4.0, *, under: bool = False
-) -> None:
-    """Add one arrow a curve (three control points), as wide as its flow, over or under the cells."""
-    from matplotlib.patches import ArrowStyle, FancyArrowPatch
-    from matplotlib.path import Path as Outline
-
-    widest = widest if len(flows) <= 12 else min(widest, 2.2)
-    largest = max(flows, default=1.0)
-    for curve, flow in zip(curves, flows, strict=True):
-        width = max(widest * flow / largest, 0.5)
-        head = 2.2 + 2 * width
-        axes.add_patch(
-            FancyArrowPatch(
-                path=Outline(curve, [Outline.MOVETO, Outline.CURVE3, Outline.CURVE3]),
-                arrowstyle=ArrowStyle.Simple(head_length=head, head_width=head, tail_width=width),
-                mutation_scale=1, facecolor=style.INK, edgecolor="white", linewidth=0.4, zorder=1.5 if under else 5,
-            )
-        )  # fmt: skip

@@ -28,7 +28,8 @@ from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.best_response import best_response
 from agora.runners.methods.nonlinear import complementarity, potential_program
 from agora.runners.methods.vertex_enumeration import global_maximiser
-from agora.runners.solvers import objective_of, solve_program
+from agora.runners.programs import objective_of
+from agora.runners.solvers import solve_program
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
 

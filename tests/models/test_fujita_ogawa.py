@@ -170,7 +170,7 @@ def test_relabelling_permutes_the_global_maximiser(graph: nx.Graph, t: float, ta
 
 @pytest.fixture(scope="module")
 def solved() -> Any:
-    """A city with business, residential and mixed cells, commuting, and uneven prices."""
+    """Return a solved city with business and residential cells, commuting, and uneven prices."""
     return solve(city(circle(8), t=0.05, tau=8.0), starts=8)
 
 

@@ -181,10 +181,8 @@ def test_proposition_7_over_the_plane() -> None:
         for t in np.linspace(0.01, 0.28, 14):
             if not off(t, t1, t2, t3):
                 continue
-            if tau <= 6.672921554819:
-                winner = 0 if t > t1 else 1
-            else:
-                winner = 0 if t > t2 else 2 if t > t3 else 1
+            polycentric = tau > 6.672921554819 and t > t3
+            winner = 0 if t > max(t1, t2) else 2 if polycentric else 1
             orbit = {pattern(tuple(np.roll(EIGHT[winner], k))) for k in range(8)}
             assert global_set(city(circle(8), float(t), tau), points) == orbit
             seen.add(winner)

@@ -14,10 +14,9 @@ import pytest
 from agora.models import price
 from agora.runners import SolveFailed, solve_program
 from agora.runners.doctor import advice, diagnose
+from agora.runners.programs import ProgramClass, classify
 from agora.runners.solvers import (
     LinearProgram,
-    ProgramClass,
-    classify,
     ipopt_route,
     sign_test_program,
 )
@@ -153,12 +152,12 @@ def test_classes() -> None:
 def test_infeasible_programs_say_so() -> None:
     program = small(pyo.minimize)
     program.e = pyo.Constraint(expr=program.x + program.y <= 3)
-    with pytest.raises(SolveFailed, match="Infeasible.*contradict") as failure:
+    with pytest.raises(SolveFailed, match=r"Infeasible.*contradict") as failure:
         solve_program(program)
     assert failure.value.record.solver == "HiGHS"
     nonlinear = sign_test_program()
     nonlinear.e = pyo.Constraint(expr=nonlinear.x**2 + nonlinear.y**2 <= 1.0)
-    with pytest.raises(SolveFailed, match="Infeasible.*largest violated row"):
+    with pytest.raises(SolveFailed, match=r"Infeasible.*largest violated row"):
         solve_program(nonlinear)
 
 

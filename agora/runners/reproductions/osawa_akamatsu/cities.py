@@ -42,13 +42,16 @@ def two_cells(land: float, decay: float, firm_mass: float = 0.5, labor: float | 
     return city
 
 
-def circle_cells(cells: int, decay: float) -> CityAt:
-    """Return the city of section 6: equal cells on a circle of length 1, M = ½ (Assumptions 3–5)."""
+def circle_cells(cells: int, decay: float, firm_mass: float = 0.5) -> CityAt:
+    """Return the city of section 6: equal cells on a circle of length 1, φ = 1.
+
+    M = ½ leaves no excess land (Assumptions 3 to 5).
+    """
     geography = circle(cells)
 
     def city(cost: float) -> FujitaOgawa:
         return FujitaOgawa(
-            geography=geography, commuting_cost=cost, decay=decay, firm_mass=0.5, labor_per_firm=1.0
+            geography=geography, commuting_cost=cost, decay=decay, firm_mass=firm_mass, labor_per_firm=1.0
         )
 
     return city

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from agora.runners.methods.firms_game import FirmsGame
@@ -16,7 +18,6 @@ from agora.runners.reproductions.osawa_akamatsu.cities import (
     switch,
     turning_point,
 )
-from agora.runners.reproductions.osawa_akamatsu.cities import two_cells as two_cell_city
 from agora.runners.reproductions.osawa_akamatsu.equilibria import all_equilibria
 
 MONOCENTRIC = (2, 1, 0)
@@ -37,45 +38,41 @@ def three_cell_local_threshold(delta: float) -> Finding:
     city = circle_cells(3, decay_on_circle(3, delta))
     firms = firms_of(MONOCENTRIC)
     threshold = turning_point(lambda cost: locally_maximises(city(cost), firms), 1e-6, 2.0)
-    return Finding(
-        threshold, printed=(1 - delta) / 2, certificate="bisection in t on the kind of the state"
-    )
+    return Finding(threshold, printed=(1 - delta) / 2, certificate="bisection in t on the kind of the state")
 
 
 @computes("number-of-equilibria")
 def number_of_equilibria(cells: int, delta: float, cost: float, of: str) -> Finding:
-    """Return how many equilibria, or equilibria that are not local maximisers, a city has."""
-    decay = decay_on_circle(3, delta) if cells == 3 else -float(np.log(delta))
-    city = circle_cells(cells, decay) if cells == 3 else two_cell_city(0.5, decay)
-    game = FirmsGame(city(cost))
-    kinds = [game.kind(state) for state in all_equilibria(game)]
-    counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-    number = len(kinds) - (0 if of == "all" else counts.get("local maximiser", 0))
-    listed = ", ".join(f"{count} {kind}s" for kind, count in counts.items())
-    return Finding(
-        number, note=f"at t = {cost:g}: {listed}", certificate=f"all {5**cells} faces of the program searched"
-    )
-
-
-@computes("range-of-equilibria")
-def range_of_equilibria(delta: float) -> Finding:
-    """Return the t below which the three-cell city has as many equilibria as section 6.1 says."""
-    city = circle_cells(3, decay_on_circle(3, delta))
+    """Return how many equilibria, or equilibria that are not local maximisers, a city has at t."""
+    city = circle_cells(cells, decay_on_circle(cells, delta))
 
     def number(cost: float) -> int:
         return len(all_equilibria(FirmsGame(city(cost))))
 
-    many, end = number(1e-3), 1.0
-    first = turning_point(lambda cost: number(cost) == many, 1e-3, end, halvings=24)
-    fewer = number(first + 1e-3)
-    second = turning_point(lambda cost: number(cost) >= fewer, first + 1e-3, end, halvings=24)
+    game = FirmsGame(city(cost))
+    kinds = [game.kind(state) for state in all_equilibria(game)]
+    counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    listed = ", ".join(f"{count} of kind {kind}" for kind, count in counts.items())
+    note = f"at t = {cost:g}: {listed}"
+    if of == "all":
+        note += f"; number by t: {_steps(number, (1 - delta) / 100, (1 - delta) * 1.2, 1 - delta)}"
     return Finding(
-        first,
-        verdict="corrected",
-        note=f"{many} equilibria for t < {first:.6g} = {first / (1 - delta):.6g}(1−δ), {fewer} up to "
-        f"{second:.6g} = {second / (1 - delta):.6g}(1−δ), {number(second + 1e-3)} above",
-        certificate="bisection in t on the number of equilibria, enumerated",
+        float(len(kinds) if of == "all" else len(kinds) - counts.get("local maximiser", 0)),
+        note=note,
+        certificate=f"all {5**cells} faces of the program searched",
     )
+
+
+def _steps(number: Callable[[float], int], low: float, high: float, unit: float) -> str:
+    """Describe a step function of t: its values, and where it steps in multiples of `unit`."""
+    grid = np.linspace(low, high, 16).tolist()
+    values = [number(cost) for cost in grid]
+    parts = []
+    for k in range(len(grid) - 1):
+        if values[k] != values[k + 1]:
+            step = turning_point(lambda t, v=values[k]: number(t) == v, grid[k], grid[k + 1], 16)  # type: ignore[misc]
+            parts.append(f"{values[k]} below {step:.4f} = {step / unit:.4f}(1−δ)")
+    return ", ".join([*parts, f"{values[-1]} above"])
 
 
 @computes("interior-maximisers")

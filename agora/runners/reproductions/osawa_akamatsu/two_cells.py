@@ -125,9 +125,7 @@ def two_cell_number_of_maximisers(
     marks = _marks(land, firm_mass)
 
     def end(mass: float) -> float:
-        return turning_point(
-            lambda cost: locally_maximises(city(cost), _firms(mass, firm_mass)), 1e-6, 2.0
-        )
+        return turning_point(lambda cost: locally_maximises(city(cost), _firms(mass, firm_mass)), 1e-6, 2.0)
 
     cost = upper_share * end(marks.highest) + lower_share * end(marks.integrated)
     masses = _local_masses(city, cost)
@@ -179,7 +177,6 @@ def two_cell_excess_land(land: float, firm_mass: float, labor: float, cost: floa
 @computes("uniform-with-excess-land")
 def uniform_with_excess_land(cells: int, decay: float, cost: float, firm_mass: float) -> Finding:
     """Test that the uniform distribution is a local minimiser iff there is excess land."""
-    full = circle_cells(cells, decay)(cost)
-    city = full.model_copy(update={"firm_mass": firm_mass})
+    city = circle_cells(cells, decay, firm_mass)(cost)
     kind = kind_at(city, np.full(cells, firm_mass / cells))
     return Finding((kind == "minimiser") == (not city.no_excess_land), note=f"kind of m̄: {kind}")

@@ -1,0 +1,64 @@
+"""What kind of program a Pyomo model is, which decides the solver."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.repn import generate_standard_repn
+
+
+class ProgramClass(Enum):
+    """What kind of program it is, which decides the solver."""
+
+    LP = "linear"
+    MIP = "mixed-integer linear"
+    QP = "convex quadratic"
+    NLP = "nonlinear"
+
+
+def classify(program: pyo.ConcreteModel) -> ProgramClass:
+    """Return the class of a program from its active parts."""
+    variables = list(program.component_data_objects(pyo.Var, descend_into=True))
+    integer = any(not v.is_continuous() for v in variables if not v.fixed)
+    degrees = [
+        c.body.polynomial_degree() for c in program.component_data_objects(pyo.Constraint, active=True)
+    ]
+    objective = objective_of(program)
+    degree = objective.expr.polynomial_degree()
+    if any(d not in (0, 1) for d in degrees) or degree not in (0, 1, 2):
+        return ProgramClass.NLP
+    if degree == 2:
+        return ProgramClass.QP if not integer and _is_convex(objective) else ProgramClass.NLP
+    return ProgramClass.MIP if integer else ProgramClass.LP
+
+
+def objective_of(program: pyo.ConcreteModel) -> Any:
+    """Return the one active objective."""
+    active = list(program.component_data_objects(pyo.Objective, active=True))
+    if len(active) != 1:
+        raise ValueError(f"a program needs one active objective, this one has {len(active)}")
+    return active[0]
+
+
+def _is_convex(objective: Any) -> bool:
+    """Test the objective's Hessian: by its diagonal if it is diagonal, else by its least eigenvalue."""
+    repn = generate_standard_repn(objective.expr, compute_values=True)
+    sign = 1.0 if objective.sense == pyo.minimize else -1.0
+    pairs = list(zip(repn.quadratic_vars, repn.quadratic_coefs, strict=True))
+    if all(u is v for (u, v), _ in pairs):
+        return all(sign * coefficient >= 0 for _, coefficient in pairs)
+    index: dict[int, int] = {}
+    for (u, v), _ in pairs:
+        index.setdefault(id(u), len(index))
+        index.setdefault(id(v), len(index))
+    if len(index) > 3000:
+        return False
+    hessian = np.zeros((len(index), len(index)))
+    for (u, v), coefficient in pairs:
+        hessian[index[id(u)], index[id(v)]] += sign * coefficient
+        hessian[index[id(v)], index[id(u)]] += sign * coefficient
+    least = float(np.linalg.eigvalsh(hessian)[0])
+    return least >= -1e-10 * float(np.abs(hessian).max())

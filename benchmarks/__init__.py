@@ -1,0 +1,1 @@
+"""Measurements of Agora beside its rivals; see README.md. Not part of the installed package."""

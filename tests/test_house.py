@@ -1,0 +1,94 @@
+"""The house itself: documents that run, commands that are what they say, files that stay small."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agora.models import Model
+from agora.models.registry import model_named
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_write_your_own_model_in_one_page(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "write-your-own-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 2
+    script = tmp_path / "own_model.py"
+    script.write_text("\n".join(blocks), encoding="utf-8")
+    try:
+        names = runpy.run_path(str(script))
+        assert model_named("spatial-price-equilibrium") is names["SpatialPriceEquilibrium"]
+    finally:
+        Model.registry.pop("spatial-price-equilibrium", None)
+    solution = names["solution"]
+    assert solution.certificate.passed
+    assert solution.is_global
+    trade = solution.tables["trade"]
+    assert trade["shipped"].max() > 0.1
+
+
+def test_the_definition_of_equilibrium_bites_in_the_one_page_model(tmp_path: Path) -> None:
+    from agora.runners import certify
+
+    page = (ROOT / "docs" / "write-your-own-model.md").read_text(encoding="utf-8")
+    script = tmp_path / "own_model.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.S)), encoding="utf-8")
+    try:
+        solution = runpy.run_path(str(script))["solution"]
+    finally:
+        Model.registry.pop("spatial-price-equilibrium", None)
+    for column in ("price", "demand", "supply"):
+        markets = solution.tables["markets"].copy()
+        markets.loc[1, column] += 1e-3
+        assert not certify(solution.model, {**solution.tables, "markets": markets}, 1e-6).passed
+
+
+def test_the_readme_has_its_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^python3 -m venv .*$", text, re.M)
+    assert len(commands) == 2
+    assert "agora solve" in commands[0]
+    assert "pytest" in commands[1]
+
+
+def test_the_readme_python_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_only_one_file_imports_a_solver() -> None:
+    solver = re.compile(
+        r"^\s*(from|import) (casadi|highspy|pyomo\.opt|pyomo\.contrib\.(solver|appsi))|SolverFactory", re.M
+    )
+    knowing = {
+        str(path.relative_to(ROOT / "agora"))
+        for path in ROOT.glob("agora/**/*.py")
+        if solver.search(path.read_text(encoding="utf-8"))
+    }
+    assert knowing == {"runners/solvers.py"}
+
+
+def test_files_stay_small() -> None:
+    long = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in ROOT.glob("agora/**/*.py")
+    }
+    assert {name: lines for name, lines in long.items() if lines > 500} == {}
+
+
+def test_the_repository_speaks_of_itself_alone() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in listed.stdout.splitlines():
+        if name.endswith((".py", ".md", ".toml", ".yaml", ".cff")) and name != "tests/test_house.py":
+            text = (ROOT / name).read_text(encoding="utf-8")
+            assert "/work/" not in text, name
+            assert "/tmp/" not in text, name
