@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import city, geographies
 
-from agora.data import InputError, InteractionMatrix, WithinCellPower, circle, grid, two_cell
+from agora.data import InputError, InteractionMatrix, WithinCellPower, circle, grid, read_geography, two_cell
 from agora.formulations import add_commuting_edges, add_commuting_pairs
 from agora.models import FujitaOgawa, price
 from agora.runners import certify, solve, solve_program
@@ -148,6 +149,23 @@ def test_random_cities_are_certified(graph: nx.Graph, t: float, tau: float) -> N
     assert solution.certificate.worst.worst <= 1e-9
 
 
+@settings(max_examples=10, deadline=None)
+@given(geographies(largest=6), st.floats(0.05, 0.5), st.floats(0.2, 5.0), st.sampled_from([0.4, 0.5]))
+def test_any_single_error_in_a_random_city_is_caught(
+    graph: nx.Graph, t: float, tau: float, mass: float
+) -> None:
+    solution = solve(city(graph, t, tau, firm_mass=mass), starts=3)
+    for table, frame in solution.tables.items():
+        if table == "equilibria":
+            continue
+        for column in frame.columns:
+            if column in ("cell", "origin", "destination"):
+                continue
+            for row in range(len(frame)):
+                certificate = certify(solution.model, plant(solution.tables, table, column, row), 1e-6)
+                assert not certificate.passed, f"{table}.{column}[{row}]"
+
+
 @settings(max_examples=12, deadline=None)
 @given(geographies(largest=5), st.floats(0.02, 0.3), st.floats(0.5, 4.0), st.sampled_from([0.5, 1.0, 2.0]))
 def test_relabelling_permutes_the_global_maximiser(graph: nx.Graph, t: float, tau: float, phi: float) -> None:
@@ -178,7 +196,7 @@ def plant(tables: dict[str, pd.DataFrame], table: str, column: str, row: int) ->
     """Return the tables with an error of 1e-3 (or another word) in one entry."""
     spoiled = tables[table].copy()
     value = spoiled[column].iloc[row]
-    wrong: Any = value + 1e-3 if isinstance(value, float) else "vacant"
+    wrong: Any = value + 1e-3 if isinstance(value, float) else "business" if value == "vacant" else "vacant"
     spoiled[column] = spoiled[column].astype(object)
     spoiled.iloc[row, spoiled.columns.get_loc(column)] = wrong
     return {**tables, table: spoiled.infer_objects()}
@@ -323,6 +341,26 @@ def test_bad_parameters_get_one_sentence(changes: dict[str, Any], sentence: str)
         FujitaOgawa(**{**EASY, **changes})
     assert sentence in str(error.value)
     assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("name", ["SiouxFalls", "friedrichshain-center"])
+def test_a_city_on_a_real_road_network(name: str) -> None:
+    file = Path(__file__).resolve().parents[3] / "shared" / "reference" / "networks" / f"{name}_net.tntp"
+    if not file.is_file():
+        pytest.skip(f"the TNTP network {name} is not beside the repository")
+    roads = read_geography(str(file), undirected=True, largest_component=True)
+    length = float(np.median([data["length"] for *_, data in roads.edges(data=True)]))
+    solution = solve(city(roads, t=0.05 / length, tau=0.5 / length), starts=4)
+    assert solution.certificate.passed
+    assert not solution.is_global
+
+
+def test_one_way_streets_leave_no_potential() -> None:
+    graph = circle(4).to_directed()
+    graph.edges[0, 1]["length"] = 0.5
+    with pytest.raises(InputError, match="no potential exists"):
+        solve(city(graph, t=0.1, tau=2.0))
+    assert solve(city(graph, t=0.1, tau=2.0), method="complementarity").certificate.passed
 
 
 def test_the_callers_graph_is_not_touched() -> None:
