@@ -140,6 +140,35 @@ def export(
     print(export_program(model_from(read), fmt, out or Path(f"{read.name}.{fmt}")))
 
 
+@app.command()
+def reproduce(
+    paper: Annotated[
+        str, typer.Argument(help="A paper whose claims are listed, such as osawa-akamatsu; or all.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; runs/reproduce-PAPER unless given.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the claims that take longest.")] = False,
+) -> None:
+    """Compute every claim of a paper anew, and say which hold."""
+    from agora.runners.reproduce import count_verdicts
+    from agora.runners.reproduce import reproduce as run
+
+    folder = out or Path("runs") / f"reproduce-{paper}"
+    with _progress(quiet=False) as report:
+        table = run(paper, folder, quick=quick, progress=report)
+    others = table[table["verdict"] != "reproduced"]
+    columns = ["item", "quantity", "printed", "computed", "verdict"]
+    _print_table(others[columns], f"{paper}: what is not as printed", rows=len(others))
+    counts = count_verdicts(table)
+    print(", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
+    print(f"written to {folder}; read {folder / 'index.html'}")
+    for row in table[table["verdict"] == "failed"].itertuples(index=False):
+        print(f"agora: {row.item} failed: {row.note}", file=sys.stderr)
+    if "failed" in counts:
+        sys.exit(3)
+
+
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     """Show what is going on, on a terminal only, on stderr."""
@@ -159,20 +188,23 @@ def _print_certificate(solution: Solution, as_json: bool) -> None:
         print(records.as_json(solution.record()))
         return
     certificate = solution.certificate
-    _print_table(
-        certificate.table(), "certificate: " + ("passed" if certificate.passed else "FAILED"), rows=60
-    )
+    table = certificate.table()
+    columns = ["name", "worst", "where"] + ([] if certificate.passed else ["tolerance", "passed"])
+    verdict = "passed" if certificate.passed else "FAILED"
+    title = f"certificate: {verdict}, {len(table)} conditions, tolerance {table['tolerance'].max():g}"
+    _print_table(table[columns], title, rows=len(table), digits=2)
     for name, fact in certificate.facts.items():
         print(f"{name.replace('_', ' ')}: {fact}")
 
 
 def _print_table(frame: pd.DataFrame, title: str, rows: int = 24, digits: int = 6) -> None:
+    from pandas.api.types import is_numeric_dtype
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
     for column in frame.columns:
-        table.add_column(str(column), justify="left" if frame[column].dtype == object else "right")
+        table.add_column(str(column), justify="right" if is_numeric_dtype(frame[column]) else "left")
     for row in frame.head(rows).itertuples(index=False):
         table.add_row(*(f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in row))
     console = Console()

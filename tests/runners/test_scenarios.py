@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from makers import city
 
-from agora.data import read_scenario, shipped_scenarios
-from agora.runners import solve_scenario
+from agora.data import circle, read_scenario, shipped_scenarios
+from agora.runners import solve, solve_scenario
 
 
 @pytest.mark.parametrize("name", sorted(shipped_scenarios()))
@@ -22,3 +23,14 @@ def test_figure_7_two_centres() -> None:
     cells = solve_scenario(read_scenario("circle-8")).tables["cells"]
     uses = "".join(use[0] for use in cells["use"])
     assert uses in {"bbrrbbrr", "brrbbrrb", "rrbbrrbb", "rbbrrbbr"}
+
+
+@pytest.mark.parametrize(
+    ("tau", "t", "known"),
+    [(25.0, 0.05, 0.014208440100), (25.0, 0.13, 0.010656969200), (10.0, 0.12, 0.025552057842)],
+)
+def test_structured_starts_reach_the_known_maximum(tau: float, t: float, known: float) -> None:
+    # the certified global values of the spec, circle I = 48; random starts almost never reach them
+    solution = solve(city(circle(48), t, tau))
+    assert solution.objective == pytest.approx(known, abs=1e-12)
+    assert not solution.is_global

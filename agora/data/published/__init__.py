@@ -56,6 +56,13 @@ class Claim(Fields):
     slow: bool = False
 
 
+class Uncovered(Fields):
+    """What a paper claims and nothing here checks, and why."""
+
+    item: str
+    reason: str
+
+
 class Paper(Fields):
     """A paper and what it claims.
 
@@ -69,12 +76,15 @@ class Paper(Fields):
         What holds for the whole list.
     claim : list of Claim
         In the order of the paper.
+    uncovered : list of Uncovered
+        Claims that are not in the list, with the reason.
     """
 
     name: str
     citation: str
     note: str = ""
     claim: list[Claim]
+    uncovered: list[Uncovered] = Field(default_factory=list)
 
 
 def papers() -> list[str]:

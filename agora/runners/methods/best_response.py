@@ -106,30 +106,46 @@ def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:
 
 
 def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator) -> list[Vector]:
-    """Return distributions of firms to start from: even, J centres (J = 1, 2, …), random orders."""
-    land, distances = city.network.land, city.network.distances
-    cells = len(land)
-    points = [city.firm_mass * land / land.sum()]
-    centres = min(max(1, cells // 4), max(1, (number - 1 + 1) // 2))
-    for count in range(1, centres + 1):
-        points.append(_filled(city, distances[:, _spread(distances, count, random)].min(axis=1)))
+    """Return distributions of firms to start from: even; 1, 2, … centres; random orders of the cells.
+
+    Centres are spread over the geography, once in the middle of links and once in cells, so that
+    centres of an even and of an odd number of cells are both met.
+    """
+    network = city.network
+    cells = network.number
+    everywhere = np.arange(cells)
+    ends = ((network.tails, network.heads), (everywhere, everywhere))
+    points = [city.firm_mass * network.land / network.land.sum()]
+    for count in range(1, max(1, cells // 4) + 1):
+        for first, second in ends:
+            if len(points) <= number // 2:
+                places = (network.distances[:, first] + network.distances[:, second]) / 2
+                centres = _spread(places, first, second, count, random)
+                points.append(_filled(city, places[:, centres].min(axis=1)))
     while len(points) < number:
         points.append(_filled(city, random.random(cells)))
     return points[:number]
 
 
-def _spread(distances: Vector, count: int, random: np.random.Generator) -> list[int]:
-    """Choose cells far apart, then move each to the middle of the cells nearest to it."""
-    chosen = [int(random.integers(len(distances)))]
+def _spread(
+    places: Vector, first: NDArray[np.int_], second: NDArray[np.int_], count: int, random: np.random.Generator
+) -> list[int]:
+    """Choose places far apart, then move each to the middle of the cells nearest to it.
+
+    `places` holds the distance of every cell (rows) to every place (columns); a place is the middle
+    of its `first` and `second` cell.
+    """
+    chosen = [int(random.integers(places.shape[1]))]
     while len(chosen) < count:
-        chosen.append(int(np.argmax(distances[:, chosen].min(axis=1))))
-    for _ in range(10):
-        nearest = distances[:, chosen].argmin(axis=1)
+        near = places[:, chosen]
+        apart = ((near[first] + near[second]) / 2).min(axis=1)
+        chosen.append(int(np.argmax(apart)))
+    for _ in range(50):
+        nearest = places[:, chosen].argmin(axis=1)
         moved = []
-        for k in range(count):
-            members = np.flatnonzero(nearest == k)
-            spread = distances[np.ix_(members, members)].sum(axis=0)
-            moved.append(int(members[spread.argmin()]) if len(members) else chosen[k])
+        for k, place in enumerate(chosen):
+            spread = places[nearest == k].sum(axis=0)
+            moved.append(place if spread[place] <= spread.min() * (1 + 1e-12) else int(spread.argmin()))
         if moved == chosen:
             break
         chosen = moved

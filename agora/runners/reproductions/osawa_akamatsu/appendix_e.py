@@ -32,6 +32,12 @@ def _relative(cells: int, decay: float, centres: int) -> float:
     return found / uniform - 1
 
 
+def _relative_limit(cells: int, decay: float, centres: int) -> float:
+    """Return Ψ_J for infinitely many cells, extrapolated from two numbers of cells; error O(1/I⁴)."""
+    coarse, fine = (_relative(number, decay, centres) for number in (cells, 2 * cells))
+    return (4 * fine - coarse) / 3
+
+
 def _levels(cells: int, decay: float, centres: int) -> tuple[Vector, float]:
     """Return A(m^J) and its uniform level Ā."""
     interaction = circle_cells(cells, decay)(ANY_COST).interaction
@@ -87,13 +93,11 @@ def uniform_production_limit(decay: float, cells: int) -> Finding:
 @computes("relative-production")
 def relative_production_value(centres: int, decay: float, cells: int) -> Finding:
     """Return the limit of f(m^J)/f(m̄) − 1 in the number of cells. Printed: Ψ_J of (E.6)."""
-    coarse, fine = (_relative(number, decay, centres) for number in (cells, 2 * cells))
     return Finding(
-        (4 * fine - coarse) / 3,
+        _relative_limit(cells, decay, centres),
         printed=relative_production(centres, decay),
-        note=f"{fine:.9g} with I = {2 * cells}",
-        certificate=f"potentials at I = {cells} and {2 * cells}, extrapolated; the last step moved it by "
-        f"{abs(fine - coarse) / 3:.1g}",
+        note=f"{_relative(cells, decay, centres):.9g} with I = {cells}",
+        certificate=f"potentials of both patterns at I = {cells} and {2 * cells}, extrapolated",
     )
 
 
@@ -102,20 +106,19 @@ def relative_production_decreasing(fewer: int, more: int, cells: int, low: float
     """Return the τ below which Ψ rises from J = fewer to J = more; Ψ decreasing in J needs none."""
 
     def fall(decay: float) -> float:
-        return _relative(cells, decay, fewer) - _relative(cells, decay, more)
+        return _relative_limit(cells, decay, fewer) - _relative_limit(cells, decay, more)
 
     if fall(low) >= 0:
         return Finding(
             low, verdict="reproduced", note=f"Ψ_{fewer} ≥ Ψ_{more} already at the lowest τ, {low:g}"
         )
-    critical = float(brentq(fall, low, high, xtol=1e-12))
-    example = critical / 2
+    critical = float(brentq(fall, low, high, xtol=1e-9))
+    psi = [_relative_limit(cells, low, centres) for centres in (fewer, more)]
     return Finding(
         critical,
         verdict="refuted",
-        note=f"Ψ_{fewer} < Ψ_{more} below it: at τ = {example:.4g}, {_relative(cells, example, fewer):.9g} < "
-        f"{_relative(cells, example, more):.9g}",
-        certificate=f"potentials of both patterns at I = {cells}",
+        note=f"below it Ψ_{fewer} < Ψ_{more}: at τ = {low:g}, {psi[0]:.6g} < {psi[1]:.6g}",
+        certificate=f"potentials of both patterns at I = {cells} and {2 * cells}, extrapolated",
     )
 
 
@@ -124,7 +127,7 @@ def relative_production_range(cells: int, centres: Sequence[int], decays: Sequen
     """Test Ψ_J ∈ (0, 1) on a grid."""
     values = [_relative(cells, decay, number) for decay in decays for number in centres]
     return Finding(
-        0 < min(values) and max(values) < 1,
+        min(values) > 0 and max(values) < 1,
         note=f"from {min(values):.4g} to {max(values):.4g} over {len(values)} pairs (J, τ), I = {cells}",
     )
 
@@ -142,7 +145,8 @@ def production_ordering(cells: int, most: int, decays: Sequence[float], statemen
     }[statement]
     return Finding(
         bool(differences.min() > 0),
-        note=f"least difference {differences.min():.3g} over J ≤ {most} and {len(decays)} values of τ, I = {cells}",
+        note=f"least difference {differences.min():.3g} over J ≤ {most} and {len(decays)} values of τ, "
+        f"I = {cells}",
     )
 
 
@@ -195,7 +199,7 @@ def hyperbolic_cosine(cells: int, decay: float) -> Finding:
     return Finding(
         value,
         verdict="reproduced" if value < 0 else "refuted",
-        note=f"I = {cells}, τ = {decay:g}; A″ < 0 holds nonetheless, by the second term of (E.9)",
+        note=f"I = {cells}, τ = {decay:g}; A″ < 0 holds nonetheless, see (E.8)",
     )
 
 
@@ -215,7 +219,8 @@ def level_at_border(cells: int, centres: int, decay: float) -> Finding:
     edge = float(level[radius - 1] + level[radius]) / 2 / uniform
     return Finding(
         float(level[-1] + level[0]) / 2 / uniform,
-        note=f"cells 1 and I are the middle of a residential area; ½(A_R + A_R+1)/Ā = {edge:.12g}, R = {radius}",
+        note=f"cells 1 and I are the middle of a residential area; ½(A_R + A_R+1)/Ā = {edge:.12g}, "
+        f"R = {radius}",
     )
 
 

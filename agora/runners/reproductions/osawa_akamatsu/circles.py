@@ -55,22 +55,29 @@ def four_cell_local_threshold(
     return Finding(
         threshold,
         printed=FOUR_CELLS_PRINTED[printed](delta),
-        note=f"a local maximiser {'above' if starts else 'below'} it",
+        note=f"the pattern is a local maximiser {'above' if starts else 'below'} it",
         certificate="bisection in t on the kind of the state",
     )
 
 
 @computes("four-cell-in-local-maximisers")
-def four_cell_in_local_maximisers(pattern: Sequence[float], delta: float, costs: Sequence[float]) -> Finding:
-    """Test whether a pattern is a strict local maximiser somewhere on a grid of t."""
+def four_cell_in_local_maximisers(
+    pattern: Sequence[float], delta: float, costs: Sequence[float], interval: Sequence[float] | None = None
+) -> Finding:
+    """Test whether a pattern is a strict local maximiser on a grid of t.
+
+    At every t inside `interval`, or without one at some t.
+    """
     city = circle_cells(4, decay_on_circle(4, delta))
     kinds = {cost: kind_at(city(cost), firms_of(pattern)) for cost in costs}
-    ranges = {
-        kind: f"{min(t for t in kinds if kinds[t] == kind):g} … {max(t for t in kinds if kinds[t] == kind):g}"
+    listed = "; ".join(
+        f"{kind} at t = {', '.join(f'{cost:g}' for cost in costs if kinds[cost] == kind)}"
         for kind in sorted(set(kinds.values()))
-    }
-    listed = "; ".join(f"{kind} for t = {span}" for kind, span in ranges.items())
-    return Finding("local maximiser" in kinds.values(), note=listed)
+    )
+    if interval is None:
+        return Finding("local maximiser" in kinds.values(), note=listed)
+    inside = [kind for cost, kind in kinds.items() if interval[0] < cost < interval[1]]
+    return Finding(set(inside) == {"local maximiser"}, note=listed)
 
 
 @computes("four-cell-derivative")
@@ -162,25 +169,28 @@ def commuting_cost_per_household(cells: int, centres: int) -> Finding:
         raise ValueError(f"linear program {state.commuting_cost} and closed form {closed} differ")
     households = city.labor_per_firm * city.firm_mass
     return Finding(
-        state.commuting_cost / households,
-        note=f"ȟ = {state.commuting_cost:.9g} t, {households:g} households",
+        closed / households,
+        note=f"ȟ = {closed:.9g} t, {households:g} households",
         certificate="linear program (S) and closed form agree",
     )
 
 
 @computes("operating-cost")
-def operating_cost(cells: int, centres: int, cell: int, decay: float, cost: float) -> Finding:
-    """Return c_i = φ w_i + ř_i of a cell over that of the outermost cell, in multiples of t.
+def operating_cost(cells: int, centres: int, cell: int, edge: int, cost: float) -> Finding:
+    """Return c_i = φ w_i + ř_i of a cell in multiples of t.
 
-    By (4.7) it is the derivative of ȟ along a move of firms from the one to the other.
+    By (4.7) it is the derivative of ȟ along a move of firms to the `edge` of the cell's labour market,
+    where nobody arrives and c = 0.
     """
-    game, firms = FirmsGame(circle_cells(cells, decay)(cost)), centric(cells, centres)
+    game, firms = FirmsGame(circle_cells(cells, ANY_COST)(cost)), centric(cells, centres)
     step = 1e-3
     moved = firms.copy()
     moved[cell - 1] -= step
-    moved[0] += step
+    moved[edge - 1] += step
     saved = game.settle(firms).commuting_cost - game.settle(moved).commuting_cost
-    return Finding(saved / step / cost, note=f"cell {cell} against cell 1 in m^{centres}")
+    return Finding(
+        saved / step / cost, note=f"cell {cell} against cell {edge}, the edge of its labour market"
+    )
 
 
 # --- eight cells -------------------------------------------------------------------------------
@@ -225,6 +235,6 @@ def eight_cell_critical_decay(low: float, high: float) -> Finding:
         critical,
         printed=-8 * math.log((math.sqrt(13) - 1) / 6),
         note=f"δ* = {math.exp(-critical / 8):.12g}",
-        certificate=f"envelope of all {len(vertices(game.city))} vertices: two patterns win just below, three "
-        "just above",
+        certificate=f"envelope of all {len(vertices(game.city))} vertices: two patterns win just below, "
+        "three just above",
     )

@@ -98,7 +98,7 @@ def locally_maximises(city: FujitaOgawa, firms: Vector) -> bool:
 # --- where something changes -------------------------------------------------------------------
 
 
-def turning_point(holds: Callable[[float], bool], low: float, high: float, halvings: int = 34) -> float:
+def turning_point(holds: Callable[[float], bool], low: float, high: float, halvings: int = 30) -> float:
     """Return where a statement that holds at exactly one of two ends changes, by bisection.
 
     Raises
@@ -139,7 +139,8 @@ def upper_envelope(production: Vector, commuting: Vector) -> list[Piece]:
     """
     best = float(production.max())
     current = int(np.argmin(np.where(production >= best - 1e-13, commuting, np.inf)))
-    pieces, low = [], 0.0
+    pieces: list[Piece] = []
+    low = 0.0
     while True:
         flatter = np.flatnonzero(commuting < commuting[current] - 1e-12)
         if not len(flatter):

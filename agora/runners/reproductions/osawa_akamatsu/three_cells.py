@@ -82,7 +82,7 @@ def interior_maximisers(delta: float, costs: list[float]) -> Finding:
     for cost in costs:
         game = FirmsGame(circle_cells(3, decay_on_circle(3, delta))(cost))
         for state in all_equilibria(game):
-            inside = 1e-9 < state.firms.min() and (state.firms < game.land - 1e-9).all()
+            inside = state.firms.min() > 1e-9 and (state.firms < game.land - 1e-9).all()
             if inside and np.ptp(state.firms) > 1e-9:
                 interior += 1
                 maximisers += game.kind(state) == "local maximiser"

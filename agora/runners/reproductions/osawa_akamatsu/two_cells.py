@@ -64,7 +64,7 @@ def two_cell_local_threshold(pattern: str, land: float, firm_mass: float, delta:
     return Finding(
         threshold,
         printed=2 * firm_mass * (1 - delta) * (marks.highest - marks.even),
-        note=f"= 2M(1−δ) × {distance:.6g}, the distance of the pattern's m_1 from m̄, to "
+        note=f"it is 2M(1−δ) times {distance:.6g}, the distance of the pattern's m_1 from m̄, up to "
         f"{abs(threshold - 2 * firm_mass * (1 - delta) * distance):.1g}",
         certificate="bisection in t on the kind of the state",
     )
@@ -124,12 +124,17 @@ def two_cell_number_of_maximisers(
     city = two_cell_city(land, -math.log(delta), firm_mass)
     marks = _marks(land, firm_mass)
 
-    def end(mass: float) -> float:
-        return turning_point(lambda cost: locally_maximises(city(cost), _firms(mass, firm_mass)), 1e-6, 2.0)
+    def part(share: float, mass: float) -> float:
+        if share == 0:
+            return 0.0
+        firms = _firms(mass, firm_mass)
+        return share * turning_point(lambda cost: locally_maximises(city(cost), firms), 1e-6, 2.0)
 
-    cost = upper_share * end(marks.highest) + lower_share * end(marks.integrated)
+    cost = part(upper_share, marks.highest) + part(lower_share, marks.integrated)
     masses = _local_masses(city, cost)
-    return Finding(len(masses), note=f"t = {cost:.6g}; m_1 = {', '.join(f'{mass:g}' for mass in masses)}")
+    return Finding(
+        float(len(masses)), note=f"t = {cost:.6g}; m_1 = {', '.join(f'{mass:g}' for mass in masses)}"
+    )
 
 
 def _local_masses(city: CityAt, cost: float) -> list[float]:
