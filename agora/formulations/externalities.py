@@ -262,7 +262,12 @@ def smallest_tangent_eigenvalue(matrix: Vector) -> float:
     Assumption 1 (i) of Osawa & Akamatsu (2019). Footnote 19 of the paper claims it for every
     exponential kernel; it fails on the complete bipartite graph K_{2,3} with unit edges.
     """
-    number = len(matrix)
-    basis = np.linalg.qr(np.column_stack([np.ones(number), np.eye(number)[:, 1:]]))[0][:, 1:]
-    projected = basis.T @ ((matrix + matrix.T) / 2) @ basis
-    return float(eigh(projected, subset_by_index=[0, 0], eigvals_only=True)[0])
+    symmetric = (matrix + matrix.T) / 2
+    # Householder's reflection that takes (1, …, 1) to an axis: the rest are tangent directions
+    mirror = np.full(len(symmetric), 1 / np.sqrt(len(symmetric)))
+    mirror[0] += 1.0
+    mirror /= np.linalg.norm(mirror)
+    image = symmetric @ mirror
+    turned = image - (mirror @ image) * mirror
+    reflected = symmetric - 2 * (np.outer(mirror, turned) + np.outer(turned, mirror))
+    return float(eigh(reflected[1:, 1:], subset_by_index=[0, 0], eigvals_only=True)[0])

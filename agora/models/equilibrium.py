@@ -78,7 +78,7 @@ def worst_case(name: str, violations: ArrayLike, places: Iterable[object], toler
     if not len(numbers):
         return Condition(name, 0.0, "nowhere", tolerance)
     worst = int(np.argmax(np.where(np.isnan(numbers), np.inf, numbers)))
-    return Condition(name, float(max(numbers[worst], 0.0)), str(names[worst]), tolerance)
+    return Condition(name, float(max(numbers[worst], 0.0)) + 0.0, str(names[worst]), tolerance)
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,12 @@ class Model(Fields):
     @abstractmethod
     def conditions(self, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
         """Evaluate the definition of equilibrium from the tables and the parameters alone."""
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle the parameters only; what is derived from them is derived again."""
+        state = super().__getstate__()
+        fields = type(self).model_fields
+        return {**state, "__dict__": {name: v for name, v in state["__dict__"].items() if name in fields}}
 
     def describe(self) -> dict[str, Any]:
         """Return the parameters as plain data, for the record."""

@@ -50,9 +50,7 @@ def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
 
 @pictures.register(FujitaOgawa)
 def _(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    # Parameters without what was computed from them on the way: that cannot be sent to another process.
-    given = {name: getattr(model, name) for name in FujitaOgawa.model_fields}
-    return {"city": partial(draw_city, FujitaOgawa.model_construct(**given), tables)}
+    return {"city": partial(draw_city, model, tables)}
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -375,6 +376,13 @@ def test_the_callers_graph_is_not_touched() -> None:
 def test_a_solution_does_not_change(solved: Any) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         solved.objective = 0.0
+
+
+def test_a_solution_travels_between_processes(solved: Any) -> None:
+    copy = pickle.loads(pickle.dumps(solved))
+    assert copy.objective == solved.objective
+    assert certify(copy.model, copy.tables, 1e-9).passed
+    assert copy.pictures.keys() == solved.pictures.keys()
 
 
 def test_a_notebook_shows_table_certificate_and_picture(solved: Any) -> None:

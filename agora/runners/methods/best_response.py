@@ -113,13 +113,14 @@ def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator)
     """
     network = city.network
     cells = network.number
-    everywhere = np.arange(cells)
-    ends = ((network.tails, network.heads), (everywhere, everywhere))
+    everywhere, once = np.arange(cells), network.tails < network.heads
+    kinds = []
+    for first, second in ((network.tails[once], network.heads[once]), (everywhere, everywhere)):
+        kinds.append(((network.distances[:, first] + network.distances[:, second]) / 2, first, second))
     points = [city.firm_mass * network.land / network.land.sum()]
     for count in range(1, max(1, cells // 4) + 1):
-        for first, second in ends:
+        for places, first, second in kinds:
             if len(points) <= number // 2:
-                places = (network.distances[:, first] + network.distances[:, second]) / 2
                 centres = _spread(places, first, second, count, random)
                 points.append(_filled(city, places[:, centres].min(axis=1)))
     while len(points) < number:
