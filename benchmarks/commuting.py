@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -131,11 +132,13 @@ def largest_disagreement(found: Sequence[Measurement]) -> float:
     Raises
     ------
     Disagreement
-        If it is above 1e-9, naming the routes.
+        If it is above 1e-9, or an optimum is no number; names the routes.
     """
     worst = 0.0
     for place in {(one.kind, one.size) for one in found}:
         optima = {m.route: m.report["objective"] for m in found if (m.kind, m.size) == place and m.done}
+        if not all(map(math.isfinite, optima.values())):
+            raise Disagreement(f"{place}: {optima}")
         low, high = min(optima, key=optima.__getitem__), max(optima, key=optima.__getitem__)
         gap = (optima[high] - optima[low]) / abs(optima[low])
         if not gap <= AGREEMENT:
