@@ -130,8 +130,8 @@ class _Look:
         self.homes = np.array([position[cell] for cell in self.commuting["origin"]], dtype=int)
         self.jobs = np.array([position[cell] for cell in self.commuting["destination"]], dtype=int)
         self.flow = self.commuting["flow"].to_numpy(dtype=float)
-        farthest = float(self.commuting["cost"].max()) if len(self.flow) else 0.0
-        self.toll = _travel_cost(self.roads, self.homes, self.jobs, farthest)
+        reported = self.commuting["cost"].to_numpy(dtype=float)
+        self.toll = _travel_cost(self.roads, self.homes, self.jobs, reported)
         self.living = np.bincount(self.homes, weights=self.flow, minlength=number)
         self.working = np.bincount(self.jobs, weights=self.flow, minlength=number)
 
@@ -227,18 +227,29 @@ class _Look:
 
 
 def _travel_cost(
-    roads: csr_array, homes: NDArray[np.int_], jobs: NDArray[np.int_], farthest: float
+    roads: csr_array, homes: NDArray[np.int_], jobs: NDArray[np.int_], reported: Vector
 ) -> Vector:
-    """Return t_ij of the given pairs by shortest paths, searching no farther than needed."""
-    cost = np.full(len(homes), np.inf)
-    order = np.argsort(homes, kind="stable")
-    origins, first = np.unique(homes[order], return_index=True)
-    groups = np.split(order, first[1:])
-    for start in range(0, len(origins), 256):
-        chunk = origins[start : start + 256]
-        reach = dijkstra(roads, indices=chunk, limit=farthest * (1 + 1e-9) + 1e-300)
-        for row, members in enumerate(groups[start : start + 256]):
-            cost[members] = reach[row, jobs[members]]
+    """Return t_ij of the given pairs by shortest paths.
+
+    Searches start from homes or from jobs, whichever are fewer, and go a little farther than the
+    longest trip reported; a pair not met within is infinitely dear.
+    """
+    away = homes != jobs
+    cost = np.where(away, np.inf, 0.0)
+    if len(np.unique(jobs[away])) < len(np.unique(homes[away])):
+        roads, homes, jobs = roads.T.tocsr(), jobs, homes
+    pairs = np.flatnonzero(away)
+    pairs = pairs[np.argsort(homes[pairs], kind="stable")]
+    origins, first = np.unique(homes[pairs], return_index=True)
+    members = np.split(pairs, first[1:]) if len(pairs) else []
+    longest = np.array([np.nan_to_num(reported[group], nan=np.inf).max() for group in members])
+    order = np.argsort(longest, kind="stable")
+    for start in range(0, len(order), 32):
+        chunk = order[start : start + 32]
+        limit = float(longest[chunk].max()) * (1 + 1e-6)
+        reach = dijkstra(roads, indices=origins[chunk], limit=limit)
+        for row, group in zip(reach, chunk, strict=True):
+            cost[members[group]] = row[jobs[members[group]]]
     return cost
 
 

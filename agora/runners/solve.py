@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import singledispatch
 from importlib.metadata import version
@@ -69,12 +71,25 @@ class CityOptions(Options):
     commuting: Literal["edges", "pairs"] = "edges"
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Build without the garbage collector: a program is millions of small objects that all stay."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
 @singledispatch
 def answer(model: Any, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
     """Solve a model by its method; without one of its own, its program goes to the solver as it is."""
     chosen = Options.model_validate(options)
     progress("building")
-    program = model.program()
+    with collector_paused():
+        program = model.program()
     progress("solving")
     record = solve_program(program)
     tables = model.read(program)

@@ -92,6 +92,8 @@ def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None 
         With the solver's word, the worst violated row and a hint.
     """
     kind = classify(program)
+    if kind is ProgramClass.LP:
+        return _solve_linear(program, {**HIGHS_OPTIONS, **(options or {})})
     if kind is not ProgramClass.NLP:
         return _solve_with_highs(program, kind, {**HIGHS_OPTIONS, **(options or {})})
     route = ipopt_route()
@@ -105,6 +107,18 @@ def _duals(program: pyo.ConcreteModel) -> Any:
         program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
     program.dual.clear()
     return program.dual
+
+
+def _solve_linear(program: pyo.ConcreteModel, options: dict[str, Any]) -> SolverRecord:
+    """Solve a linear program by the sparse road, several times quicker than row by row."""
+    linear = LinearProgram(program, options)
+    answer = linear.solve()
+    for variable, value in zip(linear.variables, answer.values.tolist(), strict=True):
+        variable.set_value(value, skip_validation=True)
+    duals = _duals(program)
+    for row, multiplier in zip(linear.rows, answer.multipliers.tolist(), strict=True):
+        duals[row] = duals.get(row, 0.0) + multiplier
+    return linear.record()
 
 
 def _solve_with_highs(
@@ -370,6 +384,8 @@ class LinearProgram:
 
     def __post_init__(self) -> None:
         form = LinearStandardFormCompiler().write(self.program, mixed_form=True, set_sense=None)
+        self.variables = list(form.columns)
+        self.rows = [row.constraint for row in form.rows]
         self._column = {id(variable): k for k, variable in enumerate(form.columns)}
         matrix = form.A.tocsc()
         lp = highspy.HighsLp()
@@ -439,7 +455,7 @@ class LinearProgram:
         self.iterations += max(int(info.simplex_iteration_count), 0)
         if status != highspy.HighsModelStatus.kOptimal:
             record = self.record(str(status).rsplit(".k", 1)[-1])
-            raise SolveFailed(f"HiGHS stopped with '{record.status}' on {self.program.name}.", record)
+            raise SolveFailed(_explain(self.program, record), record)
         answer = self._highs.getSolution()
         return LinearAnswer(
             float(info.objective_function_value),
