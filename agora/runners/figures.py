@@ -9,9 +9,8 @@ nothing global is touched, so that figures may be drawn without a screen and in 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial, singledispatch
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -40,42 +39,6 @@ MOST_NAMES = 40
 """Cells of a map up to which their names are written."""
 
 RENT = "land rent (numéraire per unit of land)"
-
-
-@singledispatch
-def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return a model's pictures: file name → function that draws it. None by default."""
-    return {}
-
-
-@pictures.register(FujitaOgawa)
-def _(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    return {"city": partial(draw_city, model, tables)}
-
-
-def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.svg`` and ``name.png``, the SVG in the same bytes every time.
-
-    Parameters
-    ----------
-    figure : Figure
-        Any figure; those of this module come out the same however often they are saved.
-    folder : path
-        Made if it does not exist.
-    name : str
-        The files' name without suffix.
-
-    Returns
-    -------
-    tuple of Path
-        The SVG and the PNG (150 dots per inch).
-    """
-    vector, raster = (Path(folder) / f"{name}.{suffix}" for suffix in ("svg", "png"))
-    vector.parent.mkdir(parents=True, exist_ok=True)
-    with style.settings():
-        figure.savefig(vector, format="svg", dpi=150, metadata={"Date": None})
-        figure.savefig(raster, format="png", dpi=150)
-    return vector, raster
 
 
 # --- any geography ---------------------------------------------------------------------------------

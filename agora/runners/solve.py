@@ -25,11 +25,11 @@ from agora.models.equilibrium import Model, Solution
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.registry import model_named
 from agora.runners.certify import NotCertified, certify
-from agora.runners.figures import pictures
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.best_response import best_response
 from agora.runners.methods.nonlinear import complementarity, potential_program
 from agora.runners.methods.vertex_enumeration import global_maximiser
+from agora.runners.pictures import pictures
 from agora.runners.programs import objective_of
 from agora.runners.solvers import solve_program
 

@@ -24,9 +24,10 @@ from matplotlib.text import Text
 import agora
 from agora.data import InputError, circle, grid, read_geography, segment, star, torus, two_cell
 from agora.data.geographies import cell_network, positions
-from agora.models import FujitaOgawa, Solution
+from agora.models import CommutingMarket, FujitaOgawa, Solution
 from agora.runners import figures, solve, style
-from agora.runners.figures import draw_city, draw_geography, pictures, save
+from agora.runners.figures import draw_city, draw_geography
+from agora.runners.pictures import pictures, save
 
 NAMES = ("Harbour", "Market", "Old town", "Park", "Quarry", "Riverside", "Station", "University")
 RANDSTAD = Path(agora.__file__).parent / "data" / "networks" / "randstad.csv"
@@ -392,3 +393,11 @@ def test_matplotlib_is_loaded_when_something_is_drawn_and_pyplot_knows_of_nothin
         assert "pyplot" not in source
     draw_geography(star(3), [1, 2, 3, 4])
     assert not Gcf.figs
+
+
+def test_a_commuting_market_shows_its_rents() -> None:
+    market = CommutingMarket(
+        geography=grid(2, 2), commuting_cost=0.1, firms=[0.25, 0.25, 0.0, 0.0], labor_per_firm=1.0
+    )
+    figure = solve(market).pictures["rents"]()
+    assert any("numéraire per unit of land" in axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes)
