@@ -105,11 +105,10 @@ def commuters_by_pair(
         If the flow runs in a circle.
     """
     negligible = 1e-13 * float(network.land.sum())
+    flow = _without_circles(network, flow, negligible)
     used = [k for k in range(len(flow)) if flow[k] > negligible]
     graph = nx.DiGraph((int(network.tails[k]), int(network.heads[k])) for k in used)
     graph.add_nodes_from(range(network.number))
-    if not nx.is_directed_acyclic_graph(graph):
-        raise ValueError("the commuting flow runs in a circle, so it cannot be of least cost")
     leaving: list[list[int]] = [[] for _ in range(network.number)]
     for k in used:
         leaving[int(network.tails[k])].append(k)
@@ -125,6 +124,23 @@ def commuters_by_pair(
             for home, mass, length in _take(waiting[cell], float(flow[k]), negligible):
                 waiting[int(network.heads[k])].append((home, mass, length + float(network.lengths[k])))
     return sorted(rows)
+
+
+def _without_circles(network: CellNetwork, flow: Vector, negligible: float) -> Vector:
+    """Take out flow that runs in circles, as an interior point method leaves it in small amounts."""
+    flow = flow.copy()
+    edge = {(int(u), int(v)): k for k, (u, v) in enumerate(zip(network.tails, network.heads, strict=True))}
+    graph = nx.DiGraph(ends for ends, k in edge.items() if flow[k] > negligible)
+    while not nx.is_directed_acyclic_graph(graph):
+        circle = [(u, v) for u, v in nx.find_cycle(graph)]
+        surplus = min(flow[edge[ends]] for ends in circle)
+        if surplus > 1e-5 * float(network.land.mean()):
+            raise ValueError("the commuting flow runs in a circle, so it cannot be of least cost")
+        for ends in circle:
+            flow[edge[ends]] -= surplus
+            if flow[edge[ends]] <= negligible:
+                graph.remove_edge(*ends)
+    return flow
 
 
 def _take(

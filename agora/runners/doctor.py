@@ -10,7 +10,8 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from agora.runners.solvers import SolverRecord, ipopt_route, sign_test_program, solve_program
+from agora.runners.programs import sign_test_program
+from agora.runners.solvers import SolverRecord, ipopt_route, solve_program
 
 ADVICE = "Faster linear solvers (MA57, MA27) for IPOPT: pip install 'agora[idaes]' && idaes get-extensions"
 

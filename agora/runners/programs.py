@@ -62,3 +62,15 @@ def _is_convex(objective: Any) -> bool:
         hessian[index[id(v)], index[id(u)]] += sign * coefficient
     least = float(np.linalg.eigvalsh(hessian)[0])
     return least >= -1e-10 * float(np.abs(hessian).max())
+
+
+def sign_test_program(sense: Any = pyo.minimize) -> pyo.ConcreteModel:
+    """Return the two-variable program whose multipliers are known: c −1.83329, d 1.93329 (minimise)."""
+    program = pyo.ConcreteModel()
+    program.x = pyo.Var(initialize=1.0)
+    program.y = pyo.Var(initialize=1.0)
+    cost = (program.x - 2) ** 2 + (program.y - 1) ** 2 + 0.1 * pyo.exp(-program.x) + 0.3 * program.y
+    program.o = pyo.Objective(expr=cost if sense == pyo.minimize else -cost, sense=sense)
+    program.c = pyo.Constraint(expr=program.x + program.y == 2)
+    program.d = pyo.Constraint(expr=(0.9, program.y, None))
+    return program

@@ -23,10 +23,13 @@ from agora.data.scenarios import Scenario
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
 from agora.models.equilibrium import Model, Solution
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.marketplaces import Marketplaces
 from agora.models.registry import model_named
+from agora.models.spatial import POSITIVE
 from agora.runners.certify import NotCertified, certify
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.best_response import best_response
+from agora.runners.methods.marketplace_search import solve_marketplaces
 from agora.runners.methods.nonlinear import complementarity, potential_program
 from agora.runners.methods.vertex_enumeration import global_maximiser
 from agora.runners.pictures import pictures
@@ -118,6 +121,27 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
         "complementarity": lambda: complementarity(model, chosen.seed, chosen.starts, progress),
     }
     return methods[chosen.method](), chosen
+
+
+class MarketplaceOptions(Options):
+    """How to solve a marketplace economy.
+
+    Parameters
+    ----------
+    gap : float
+        Relative gap to which every number of marketplaces is proved.
+    seconds : float
+        Time for the search; when it runs out, the bound reached is reported.
+    """
+
+    gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+    seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
+
+
+@answer.register
+def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = MarketplaceOptions.model_validate(options)
+    return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen
 
 
 def solve(

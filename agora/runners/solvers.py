@@ -32,14 +32,19 @@ from pyomo.repn import generate_standard_repn
 from pyomo.repn.plugins.nl_writer import NLWriter
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from agora.runners.programs import ProgramClass, classify, objective_of
+from agora.runners.programs import ProgramClass, classify, objective_of, sign_test_program
 
 HIGHS_OPTIONS: dict[str, Any] = {
     "primal_feasibility_tolerance": 1e-9,
     "dual_feasibility_tolerance": 1e-9,
     "mip_rel_gap": 1e-9,
 }
-IPOPT_OPTIONS: dict[str, Any] = {"tol": 1e-9, "acceptable_iter": 0, "max_iter": 3000}
+IPOPT_OPTIONS: dict[str, Any] = {
+    "tol": 1e-9,
+    "acceptable_iter": 0,
+    "max_iter": 3000,
+    "bound_relax_factor": 0.0,
+}
 
 Vector = NDArray[np.float64]
 
@@ -216,18 +221,6 @@ def ipopt_route() -> IpoptRoute:
             if abs(pyo.value(program.x) - 1.1) < 1e-5:
                 return IpoptRoute(source, executable, linear_solver, record.version, libraries)
     return IpoptRoute("the CasADi wheel", None, "mumps", f"3.14 (CasADi {version('casadi')})")
-
-
-def sign_test_program(sense: Any = pyo.minimize) -> pyo.ConcreteModel:
-    """Return the two-variable program whose multipliers are known: c −1.83329, d 1.93329 (minimise)."""
-    program = pyo.ConcreteModel()
-    program.x = pyo.Var(initialize=1.0)
-    program.y = pyo.Var(initialize=1.0)
-    cost = (program.x - 2) ** 2 + (program.y - 1) ** 2 + 0.1 * pyo.exp(-program.x) + 0.3 * program.y
-    program.o = pyo.Objective(expr=cost if sense == pyo.minimize else -cost, sense=sense)
-    program.c = pyo.Constraint(expr=program.x + program.y == 2)
-    program.d = pyo.Constraint(expr=(0.9, program.y, None))
-    return program
 
 
 @contextmanager

@@ -15,11 +15,10 @@ import pytest
 from agora.models import price
 from agora.runners import SolveFailed, solve_program
 from agora.runners.doctor import advice, diagnose
-from agora.runners.programs import ProgramClass, classify
+from agora.runners.programs import ProgramClass, classify, sign_test_program
 from agora.runners.solvers import (
     LinearProgram,
     ipopt_route,
-    sign_test_program,
 )
 
 

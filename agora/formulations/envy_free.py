@@ -1,0 +1,197 @@
+r"""The envy-free Pareto program of a marketplace economy, piece by piece.
+
+Quantities are totals of a site: per head × population, which homogeneity of degree one of utility
+allows. Source: Berliant & Konishi (2000), sections 2.3–2.11 and 5; Corollary 3 makes the program's
+optima the core. Masses of people sum to one; time is in units of a head's endowment scale; commodities
+in the units in which an hour of work makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyomo.environ as pyo
+
+
+def add_sites(block: pyo.Block, sites: Sequence[int], goods: int) -> None:
+    """Add the sets ``sites`` and ``goods`` (1 … I), and people's quantities at each site.
+
+    Variables, all totals of the site: ``population`` m_j, ``consumption`` C_ij, ``work``, ``leisure``,
+    ``land_used``; and ``utility`` u, common to all (envy-freeness). Start: everybody alike.
+    """
+    block.sites = pyo.Set(initialize=list(sites), ordered=True, doc="sites where people live")
+    block.goods = pyo.RangeSet(1, goods, doc="commodities")
+    share = 1.0 / len(sites)
+    block.population = pyo.Var(block.sites, bounds=(1e-9, 1.0), initialize=share, doc="m_j")
+    block.consumption = pyo.Var(
+        block.goods, block.sites, bounds=(1e-12, None), initialize=0.4 * share, doc="C_ij"
+    )
+    block.work = pyo.Var(block.sites, bounds=(0.0, None), initialize=share, doc="hours worked")
+    block.leisure = pyo.Var(block.sites, bounds=(1e-12, None), initialize=0.5 * share, doc="hours of leisure")
+    block.land_used = pyo.Var(block.sites, bounds=(1e-12, None), initialize=0.9, doc="land occupied")
+    block.utility = pyo.Var(bounds=(1e-9, None), initialize=0.5, doc="u, the common utility")
+
+
+def add_population_balance(block: pyo.Block) -> None:
+    r"""Everybody lives somewhere.
+
+    .. math:: \sum_j m_j = 1
+
+    Multiplier: the value of one more head (utility).
+    """
+    block.population_balance = pyo.Constraint(expr=pyo.quicksum(block.population.values()) == 1.0)
+
+
+def add_land_limit(block: pyo.Block, plots: Sequence[float]) -> None:
+    r"""Land of a site is what all heads own there together.
+
+    .. math:: \mathrm{Land}_j \le b_j \quad \text{for all } j
+
+    Multiplier: the rent r_j ≥ 0.
+    """
+    land = dict(zip(block.sites, plots, strict=True))
+
+    def rule(b: pyo.Block, site: int) -> Any:
+        return (None, b.land_used[site], land[site])
+
+    block.land_limit = pyo.Constraint(block.sites, rule=rule, doc="multiplier: r_j, rent")
+
+
+def add_time_balance(block: pyo.Block, endowment: float, travel: Any) -> None:
+    r"""Work, leisure and the way to the marketplace fill the day.
+
+    .. math:: \mathrm{Work}_j + \mathrm{Leisure}_j + \delta_j m_j \le T m_j \quad \text{for all } j
+
+    `travel` maps a site to δ_j: a number, or a variable where marketplaces are free. Multiplier: the
+    wage w_j ≥ 0.
+    """
+
+    def rule(b: pyo.Block, site: int) -> Any:
+        return (None, b.work[site] + b.leisure[site] + (travel[site] - endowment) * b.population[site], 0.0)
+
+    block.time_balance = pyo.Constraint(block.sites, rule=rule, doc="multiplier: w_j, wage")
+
+
+def add_commodity_balance(block: pyo.Block, makes: Sequence[int]) -> None:
+    r"""Make what is eaten or built into marketplaces: one unit an hour.
+
+    .. math:: \sum_j C_{ij} + Q_i \le \sum_{j \text{ makes } i} \mathrm{Work}_j \quad \text{for all } i
+
+    Multiplier: the price p_i ≥ 0.
+    """
+    made = dict(zip(block.sites, makes, strict=True))
+    block.setup_input = pyo.Var(block.goods, bounds=(1e-12, None), initialize=0.1, doc="Q_i")
+
+    def rule(b: pyo.Block, good: int) -> Any:
+        eaten = pyo.quicksum(b.consumption[good, site] for site in b.sites)
+        output = pyo.quicksum(b.work[site] for site in b.sites if made[site] == good)
+        return (0.0, output - eaten - b.setup_input[good], None)
+
+    block.commodity_balance = pyo.Constraint(block.goods, rule=rule, doc="multiplier: p_i, price")
+
+
+def add_setup_composite(block: pyo.Block, setup_shares: Sequence[float], need: Any) -> None:
+    r"""Marketplaces and railways are built from a composite of the commodities.
+
+    .. math:: \log \mathrm{need} \le \sum_i \gamma_i \log Q_i
+
+    `need` is the number of composites, a number or an expression > 0.
+    """
+    body = pyo.quicksum(
+        share * pyo.log(block.setup_input[good])
+        for good, share in zip(block.goods, setup_shares, strict=True)
+        if share > 0
+    )
+    block.setup_limit = pyo.Constraint(
+        expr=(0.0, body - pyo.log(need), None), doc="multiplier: value of the composite"
+    )
+
+
+def add_envy_freeness_cobb_douglas(
+    block: pyo.Block, commodity_shares: Sequence[float], leisure_share: float, land_share: float
+) -> None:
+    r"""Everybody, wherever they live, reaches the common utility: Cobb–Douglas, in logs.
+
+    .. math:: \log u + \log m_j \le \sum_i \alpha_i \log C_{ij} + \alpha_\ell \log \mathrm{Leisure}_j
+              + \alpha_L \log \mathrm{Land}_j \quad \text{for all } j
+
+    For fixed u the set is convex: its other form, u m_j ≤ a geometric mean, says so.
+    """
+
+    def rule(b: pyo.Block, site: int) -> Any:
+        taste = pyo.quicksum(
+            share * pyo.log(b.consumption[good, site])
+            for good, share in zip(b.goods, commodity_shares, strict=True)
+            if share > 0
+        )
+        if leisure_share > 0:
+            taste += leisure_share * pyo.log(b.leisure[site])
+        taste += land_share * pyo.log(b.land_used[site])
+        return (0.0, taste - pyo.log(b.utility) - pyo.log(b.population[site]), None)
+
+    block.envy_freeness = pyo.Constraint(block.sites, rule=rule)
+
+
+def add_envy_freeness_ces(
+    block: pyo.Block,
+    commodity_shares: Sequence[float],
+    leisure_share: float,
+    land_share: float,
+    substitution: float,
+) -> None:
+    r"""Everybody, wherever they live, reaches the common utility: CES with substitution σ ≠ 1.
+
+    .. math:: u\, m_j \le \Bigl(\sum_i \alpha_i C_{ij}^{\rho} + \alpha_\ell \mathrm{Leisure}_j^{\rho}
+              + \alpha_L \mathrm{Land}_j^{\rho}\Bigr)^{1/\rho}, \quad \rho = (\sigma-1)/\sigma
+              \quad \text{for all } j
+
+    Homogeneous of degree one and concave, so that for fixed u the set is convex; σ → 1 is
+    Cobb–Douglas up to a factor.
+    """
+    rho = (substitution - 1) / substitution
+
+    def rule(b: pyo.Block, site: int) -> Any:
+        inside = pyo.quicksum(
+            share * b.consumption[good, site] ** rho
+            for good, share in zip(b.goods, commodity_shares, strict=True)
+            if share > 0
+        )
+        if leisure_share > 0:
+            inside += leisure_share * b.leisure[site] ** rho
+        inside += land_share * b.land_used[site] ** rho
+        return (0.0, pyo.log(inside) / rho - pyo.log(b.utility) - pyo.log(b.population[site]), None)
+
+    block.envy_freeness = pyo.Constraint(block.sites, rule=rule)
+
+
+def add_travel_on_line(
+    block: pyo.Block, positions: Sequence[float], region: tuple[float, float], groups: Sequence[int]
+) -> None:
+    r"""Marketplaces anywhere in an interval; each site travels to the marketplace of its group.
+
+    .. math:: \delta_j \ge |x_j - d_{g(j)}|, \qquad d_1 \le d_2 \le \dots \le d_k, \quad
+              \underline{D} \le d \le \overline{D}
+
+    `groups` gives each site's marketplace, 0-based. Adds ``location``, ``travel``.
+    """
+    number = max(groups) + 1
+    block.places = pyo.RangeSet(0, number - 1, doc="marketplaces, in the order of the line")
+    middle = {
+        k: sum(x for x, g in zip(positions, groups, strict=True) if g == k) / max(1, list(groups).count(k))
+        for k in range(number)
+    }
+    start = {k: min(max(middle[k], region[0]), region[1]) for k in middle}
+    block.location = pyo.Var(block.places, bounds=region, initialize=start, doc="d_k")
+    near = {s: abs(x - start[g]) for s, x, g in zip(block.sites, positions, groups, strict=True)}
+    block.travel = pyo.Var(
+        block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, time to the marketplace"
+    )
+    block.travel_right = pyo.Constraint(block.sites)
+    block.travel_left = pyo.Constraint(block.sites)
+    for site, x, group in zip(block.sites, positions, groups, strict=True):
+        block.travel_right[site] = (float(x), block.travel[site] + block.location[group], None)
+        block.travel_left[site] = (float(-x), block.travel[site] - block.location[group], None)
+    block.location_order = pyo.Constraint(pyo.RangeSet(1, number - 1))
+    for k in range(1, number):
+        block.location_order[k] = (0.0, block.location[k] - block.location[k - 1], None)
