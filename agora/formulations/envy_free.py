@@ -191,7 +191,7 @@ def add_travel_on_line(
     block.travel_left = pyo.Constraint(block.sites)
     for site, x, group in zip(block.sites, positions, groups, strict=True):
         block.travel_right[site] = (float(x), block.travel[site] + block.location[group], None)
-        block.travel_left[site] = (float(-x), block.travel[site] - block.location[group], None)
+        block.travel_left[site] = (0.0 - float(x), block.travel[site] - block.location[group], None)
     block.location_order = pyo.Constraint(pyo.RangeSet(1, number - 1))
     for k in range(1, number):
         block.location_order[k] = (0.0, block.location[k] - block.location[k - 1], None)

@@ -140,7 +140,7 @@ def settle(economy: Economy, travel: Vector, need: float, start: Settlement | No
             move = np.linalg.solve(slope, -residual)
         except np.linalg.LinAlgError:
             break
-        share = 1.0
+        share = min(1.0, 3.0 / max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0))
         while share > 1e-6:
             trial = unknown + share * move
             after = _residual(economy, travel, need, trial)
@@ -172,6 +172,7 @@ def _evaluate(
 ) -> tuple[Vector, Vector, Vector, Vector, Vector]:
     """Return prices, fee, income, population, utility for log prices and rent income, shape (…, I)."""
     logs = np.concatenate([np.zeros((*unknown.shape[:-1], 1)), unknown[..., :-1]], axis=-1)
+    logs = np.clip(logs, -50.0, 50.0)
     prices = np.exp(logs)
     wages = prices[..., economy.makes]
     fee = need * np.exp(logs @ economy.setup_shares - economy.setup_log)
@@ -261,32 +262,61 @@ def _by_descent(economy: Economy, travel: Vector, need: float) -> Settlement:
 # --- bounds ---------------------------------------------------------------------------------------
 
 
-def gains(economy: Economy, at: Settlement, utility: float, travel: Vector) -> Vector:
-    r"""Return what each site is worth at given prices when everybody must reach `utility`: φ_j(δ_j).
+def head_price(economy: Economy, at: Settlement, utility: float) -> float:
+    r"""Return the μ at which, at the prices of `at`, exactly one head wants to live at `utility`.
 
-    .. math:: \phi_j(\delta) = \max_{m \ge 0} \; (w_j (T - \delta) - \mu) m - B_j (u m)^{1/(1-\alpha_L)},
-              \qquad \mu = F - R
-
-    the value of production less consumption, leisure and the price μ of a head; convex and falling in
-    δ. An allocation with utility u exists for travel δ and need F(d) only if Σ φ_j(δ_j) + μ ≥ F(d): the
-    Lagrangian bound, valid at any prices. `travel` may have any leading shape (…, J).
+    The Lagrangian bound holds for any μ; this one makes it least at the travel times of `at`. Found by
+    Newton's method from the left on the falling convex Σ m_j(μ) − 1.
     """
+    own, power = at.income + at.fee - at.rent_income, (1 - economy.land) / economy.land
+    log_mass = _log_mass(economy, at, utility)
+    head = float((own - np.exp(-log_mass / power)).max())
+    for _ in range(50):
+        margin = np.maximum(own - head, 0.0)
+        with np.errstate(divide="ignore"):
+            mass = np.exp(log_mass + power * np.log(margin))
+        excess = float(mass.sum()) - 1
+        slope = power * float((mass[margin > 0] / margin[margin > 0]).sum())
+        head += excess / slope
+        if excess <= 1e-12:
+            break
+    return head
+
+
+def _log_mass(economy: Economy, at: Settlement, utility: float) -> Vector:
+    """Return log m_j at a margin of one: m_j = (s margin / B_j u^{1/s})^{s/α_L} with s = 1 − α_L (J,)."""
     kept = 1 - economy.land
-    wages = at.prices[economy.makes]
-    head = at.fee - at.rent_income
-    margin = np.maximum(wages * (economy.time - travel) - head, 0.0)
-    shares = np.array([*economy.shares, economy.leisure])
-    logs = np.array([*np.log(at.prices), 0.0]) - np.log(np.maximum(shares, 1e-300))
-    power = float((shares[:-1] * logs[:-1])[shares[:-1] > 0].sum())
-    own = economy.leisure * (np.log(wages) - np.log(economy.leisure)) if economy.leisure > 0 else 0.0 * wages
+    used = economy.shares > 0
+    power = float((economy.shares[used] * np.log(at.prices[used] / economy.shares[used])).sum())
+    own = np.zeros(len(economy.makes))
+    if economy.leisure > 0:
+        own = economy.leisure * np.log(at.prices[economy.makes] / economy.leisure)
     log_cost = np.log(kept) + (np.log(utility) + power + own - economy.land * np.log(economy.plots)) / kept
-    log_mass = (np.log(kept) + np.log(np.maximum(margin, 1e-300)) - log_cost) * kept / economy.land
-    worth: Vector = np.where(margin > 0, economy.land * margin * np.exp(log_mass), 0.0)
-    return worth
+    result: Vector = (np.log(kept) - log_cost) * kept / economy.land
+    return result
 
 
-def slack(economy: Economy, at: Settlement, utility: float, travel: Vector, need: Vector | float) -> Vector:
-    """Return Σ φ_j(δ_j) + μ − F(d), shape (…): negative means that `utility` cannot be reached."""
-    worth = gains(economy, at, utility, travel).sum(axis=-1)
-    result: Vector = worth + at.fee - at.rent_income - np.asarray(need) * economy.setup_price(at.prices)
+def slack(
+    economy: Economy,
+    at: Settlement,
+    utility: float,
+    travel: Vector,
+    need: Vector | float,
+    head: float | None = None,
+) -> Vector:
+    r"""Return Σ φ_j(δ_j) + μ − F(d), shape (…): negative means that `utility` cannot be reached.
+
+    .. math:: \phi_j(\delta) = \max_{m \ge 0} \; (w_j (T - \delta) - \mu) m - B_j (u m)^{1/(1-\alpha_L)}
+
+    is what site j is worth at given prices when everybody must reach `utility`: production less
+    consumption, leisure and the price μ of a head; convex and falling in δ. An allocation with utility u
+    exists for travel δ and need F(d) only if the sum is ≥ 0: the Lagrangian bound, valid at any prices and
+    any μ (`head`; by default that of `at`, F − R). `travel` may have any leading shape (…, J).
+    """
+    if head is None:
+        head = at.fee - at.rent_income
+    margin = np.maximum(at.prices[economy.makes] * (economy.time - travel) - head, 0.0)
+    power = (1 - economy.land) / economy.land
+    worth = economy.land * np.exp(_log_mass(economy, at, utility)) * margin ** (1 + power)
+    result: Vector = worth.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
     return result

@@ -1,15 +1,19 @@
 """What is solved, in economic words: one published model a file."""
 
+from agora.models.coalition import CoalitionTest
 from agora.models.commuting import CommutingMarket
 from agora.models.equilibrium import Certificate, Condition, Model, ModelCard, Solution, price, worst_case
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.marketplaces import Marketplaces
 from agora.models.spatial import SpatialModel
 
 __all__ = [
     "Certificate",
+    "CoalitionTest",
     "CommutingMarket",
     "Condition",
     "FujitaOgawa",
+    "Marketplaces",
     "Model",
     "ModelCard",
     "Solution",

@@ -1,6 +1,7 @@
 """Reproduce papers: compute every listed claim anew, and write a table of verdicts.
 
-``verdicts.csv``, ``verdicts.json`` and ``index.html`` appear together or not at all.
+``verdicts.csv``, ``verdicts.json`` and ``index.html`` appear together or not at all, and with them
+the tables and figures with which a reproduction goes beyond what is printed.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
@@ -22,8 +23,9 @@ from agora import __version__
 from agora.data.checks import InputError, nearest
 from agora.data.published import Claim, Paper, papers, read_paper
 from agora.runners.methods.answers import Progress, silent
+from agora.runners.pictures import save
 from agora.runners.records import MANIFEST, as_json, check_folder, whole_folder
-from agora.runners.reproductions import Finding, check, computations, judge
+from agora.runners.reproductions import ADDITIONS, Beyond, Finding, check, computations, judge
 
 COLUMNS = ("paper", "item", "quantity", "printed", "computed", "unit", "tolerance", "verdict", "note")
 VERDICTS = {
@@ -49,7 +51,7 @@ def reproduce(paper: str, out: str | Path, quick: bool = False, progress: Progre
     out : path
         A new or empty folder, or an earlier run folder, which is then replaced as a whole.
     quick : bool
-        Leave out the claims that take longest; their verdict is ``not run``.
+        Leave out the claims that take longest, with the verdict ``not run``, and what goes beyond them.
     progress : callable, optional
         Called with a short text as the work goes on.
 
@@ -72,6 +74,7 @@ def reproduce(paper: str, out: str | Path, quick: bool = False, progress: Progre
     start = time.perf_counter()
     chosen = [read_paper(name) for name in (known if paper == "all" else [paper])]
     tables = [_verdicts(each, quick, progress) for each in chosen]
+    beyond = {} if quick else {each.name: _added(each.name, progress) for each in chosen}
     table = pd.DataFrame([row for rows in tables for row in rows], columns=list(COLUMNS), dtype=object)
     manifest = {
         "reproduced": [each.name for each in chosen],
@@ -92,8 +95,28 @@ def reproduce(paper: str, out: str | Path, quick: bool = False, progress: Progre
             as_json(table.to_dict(orient="records")) + "\n", encoding="utf-8"
         )
         table.to_csv(draft / "verdicts.csv", index=False)
-        (draft / "index.html").write_text(page(chosen, table, paper), encoding="utf-8")
+        (draft / "index.html").write_text(page(chosen, table, paper, beyond), encoding="utf-8")
+        for added in beyond.values():
+            _write(added, draft)
     return table
+
+
+def _added(paper: str, progress: Progress) -> Beyond:
+    """Return what goes beyond the claims of a paper; if that breaks, a table that says why."""
+    if paper not in ADDITIONS:
+        return Beyond()
+    progress(f"{paper}, beyond the printed")
+    try:
+        return ADDITIONS[paper]()
+    except Exception as error:  # the verdicts stand without it
+        return Beyond(tables={f"{paper}-failed": pd.DataFrame({type(error).__name__: [str(error)]})})
+
+
+def _write(added: Beyond, folder: Path) -> None:
+    for name, rows in added.tables.items():
+        rows.to_csv(folder / f"{name}.csv", index=False)
+    for name, figure in added.figures.items():
+        save(figure, folder, name)
 
 
 def count_verdicts(table: pd.DataFrame) -> dict[str, int]:
@@ -151,14 +174,20 @@ def _sentence(text: str) -> str:
 # --- the page ----------------------------------------------------------------------------------
 
 
-def page(chosen: Sequence[Paper], table: pd.DataFrame, command: str) -> str:
+def page(
+    chosen: Sequence[Paper], table: pd.DataFrame, command: str, beyond: Mapping[str, Beyond] | None = None
+) -> str:
     """Return the verdicts as one HTML page that needs nothing from anywhere."""
+    added = beyond or {}
     style = (Path(str(files("agora.runners"))) / "reproductions" / "page.css").read_text(encoding="utf-8")
     chips = "".join(
         f'<li class="{_css(verdict)}"><b>{number}</b> {verdict}<small>{VERDICTS[verdict]}</small></li>'
         for verdict, number in count_verdicts(table).items()
     )
-    sections = "".join(_section(paper, table[table["paper"] == paper.name]) for paper in chosen)
+    sections = "".join(
+        _section(paper, table[table["paper"] == paper.name], added.get(paper.name, Beyond()))
+        for paper in chosen
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -171,7 +200,7 @@ def page(chosen: Sequence[Paper], table: pd.DataFrame, command: str) -> str:
     )
 
 
-def _section(paper: Paper, table: pd.DataFrame) -> str:
+def _section(paper: Paper, table: pd.DataFrame, beyond: Beyond) -> str:
     heads = ("where", "claim", "printed", "computed", "verdict", "note")
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     body = "".join(_table_row(row) for row in table.to_dict(orient="records"))
@@ -180,8 +209,25 @@ def _section(paper: Paper, table: pd.DataFrame) -> str:
         f'<section>\n<h2 id="{escape(paper.name)}">{escape(paper.name)}</h2>\n'
         f"<p>{escape(paper.citation)}</p>\n{note}"
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n'
-        f"</table></div>\n{_uncovered(paper)}</section>\n"
+        f"</table></div>\n{_beyond(beyond)}{_uncovered(paper)}</section>\n"
     )
+
+
+def _beyond(beyond: Beyond) -> str:
+    """Return the tables that go beyond the printed, and the names of the figures' files."""
+    parts = []
+    for name, rows in beyond.tables.items():
+        head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in rows.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{_shown(value)}</td>" for value in row) + "</tr>\n"
+            for row in rows.itertuples(index=False)
+        )
+        parts.append(
+            f'<p>{escape(name)}.csv</p>\n<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}</tbody>\n</table></div>\n"
+        )
+    parts += [f"<p>Figure {escape(name)}.svg, {escape(name)}.png</p>\n" for name in beyond.figures]
+    return f"<h3>Beyond the printed</h3>\n{''.join(parts)}" if parts else ""
 
 
 def _table_row(row: dict[Any, Any]) -> str:

@@ -21,6 +21,7 @@ from agora import __version__
 from agora.data.fields import Fields
 from agora.data.scenarios import Scenario
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
+from agora.models.coalition import CoalitionTest
 from agora.models.equilibrium import Model, Solution
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.marketplaces import Marketplaces
@@ -29,6 +30,7 @@ from agora.models.spatial import POSITIVE
 from agora.runners.certify import NotCertified, certify
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.best_response import best_response
+from agora.runners.methods.coalition_search import most_improving_coalition
 from agora.runners.methods.marketplace_search import solve_marketplaces
 from agora.runners.methods.nonlinear import complementarity, potential_program
 from agora.runners.methods.vertex_enumeration import global_maximiser
@@ -142,6 +144,30 @@ class MarketplaceOptions(Options):
 def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
     chosen = MarketplaceOptions.model_validate(options)
     return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen
+
+
+class CoalitionOptions(Options):
+    """How to search for an improving coalition.
+
+    Parameters
+    ----------
+    gain_tolerance : float
+        Gain up to which "no coalition improves" is proved.
+    seconds : float
+        Time for the search; when it runs out, the bound reached is reported.
+    """
+
+    gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
+    seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
+
+
+@answer.register
+def _(model: CoalitionTest, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = CoalitionOptions.model_validate(options)
+    found = most_improving_coalition(
+        model, tolerance=chosen.gain_tolerance, seconds=chosen.seconds, progress=progress
+    )
+    return found, chosen
 
 
 def solve(

@@ -1,12 +1,15 @@
 """What the papers print: one file of claims a paper, facts only, and one reader.
 
 A claim says where it stands, what it is about, what is printed there, and which computation of
-`agora.runners.reproductions` checks it with which arguments. The verdict is never stored.
+`agora.runners.reproductions` checks it with which arguments. The verdict is never stored. The cells
+of a printed table stand in a CSV file; each is a claim, made from it by a `PrintedColumn`.
 """
 
 from __future__ import annotations
 
+import csv
 import tomllib
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,99 @@ class Uncovered(Fields):
     reason: str
 
 
+class PrintedColumn(Fields):
+    """A column of a printed table, whose cells are claims.
+
+    Parameters
+    ----------
+    name : str
+        The column's name in the CSV file.
+    quantity : str
+        What is claimed, with the names of other columns in braces: "Population of site {site}".
+    of : list of str
+        The columns that say what a cell is about; they are arguments of the computation, which also
+        gets the column's name as ``column`` and the cell as printed as ``printed``.
+    computation : str
+        Name of the computation that checks the cells.
+    text : bool
+        Whether the cells are text even where they look like numbers.
+    unit : str
+        Unit of the cells.
+    """
+
+    name: str
+    quantity: str
+    of: list[str]
+    computation: str
+    text: bool = False
+    unit: str = "dimensionless"
+
+
+class PrintedTable(Fields):
+    """A printed table as a CSV file, one row a printed row and site.
+
+    Parameters
+    ----------
+    file : str
+        The CSV file, in the folder of the claims.
+    item : str
+        Where a row stands, with names of columns in braces.
+    words : dict of dict
+        For a column, what its values are called in `item` and in what is claimed.
+    column : list of PrintedColumn
+        The columns that are claimed; cells that repeat one already seen count once.
+    """
+
+    file: str
+    item: str
+    words: dict[str, dict[str, str]] = Field(default_factory=dict)
+    column: list[PrintedColumn]
+
+    def claims(self, folder: Path) -> Iterator[Claim]:
+        """Give a claim for every printed cell; a number must agree within half its last digit."""
+        seen = set()
+        with (folder / self.file).open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                called = {name: self.words.get(name, {}).get(value, value) for name, value in row.items()}
+                for column in self.column:
+                    identifier = "-".join([*(row[name] for name in column.of), column.name])
+                    if identifier not in seen:
+                        seen.add(identifier)
+                        yield self._claim(identifier, row, called, column)
+
+    def _claim(
+        self, identifier: str, row: dict[str, str], called: dict[str, str], column: PrintedColumn
+    ) -> Claim:
+        cell = row[column.name]
+        number = None if column.text else float(cell)
+        return Claim(
+            id=identifier,
+            item=self.item.format_map(called),
+            quantity=column.quantity.format_map(called),
+            printed=cell if number is None else number,
+            unit=column.unit,
+            computation=column.computation,
+            arguments={
+                **{name: _number_or_text(row[name]) for name in column.of},
+                "column": column.name,
+                "printed": cell,
+            },
+            tolerance=None if number is None or "." not in cell else half_a_digit(cell),
+        )
+
+
+def half_a_digit(printed: str) -> float:
+    """Return half a unit of the last digit of a decimal number as printed."""
+    return 0.5 * 10.0 ** -len(printed.partition(".")[2])
+
+
+def _number_or_text(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
 class Paper(Fields):
     """A paper and what it claims.
 
@@ -75,7 +171,7 @@ class Paper(Fields):
     note : str
         What holds for the whole list.
     claim : list of Claim
-        In the order of the paper.
+        The cells of its tables, then the others in the order of the paper.
     uncovered : list of Uncovered
         Claims that are not in the list, with the reason.
     """
@@ -104,7 +200,10 @@ def read_paper(paper: str) -> Paper:
     if paper not in found:
         raise InputError("paper", paper, nearest(paper, sorted(found)))
     content = tomllib.loads(found[paper].read_text(encoding="utf-8"))
-    return Paper.model_validate({"name": paper, **content})
+    tables = [PrintedTable.model_validate(table) for table in content.pop("table", [])]
+    cells = [claim for table in tables for claim in table.claims(found[paper].parent)]
+    named = [Claim.model_validate(claim) for claim in content.pop("claim", [])]
+    return Paper.model_validate({"name": paper, **content, "claim": cells + named})
 
 
 def read_claims(paper: str) -> list[Claim]:

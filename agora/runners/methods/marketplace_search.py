@@ -13,6 +13,9 @@ from agora.runners.solvers import solve_program
 
 Vector = NDArray[np.float64]
 
+IPOPT_ACCURACY = {"tol": 1e-11}
+"""Rents are small multipliers; land clears to 1e-6 only if complementarity is tighter than usual."""
+
 SAME = 1e-7
 """Marketplaces closer than this, and utilities closer than this (relative), count as the same."""
 
@@ -49,7 +52,7 @@ def solve_marketplaces(
     places = _used(economy, top.locations)
     program = economy.fixed_program(places.tolist())
     economy.start_from(program, top.settlement, places)
-    record = solve_program(program)
+    record = solve_program(program, IPOPT_ACCURACY)
     utility = float(program.utility.value)
     bound = max(result.bound for result in found)
     proved = bound <= top.utility * (1 + 10 * gap)
@@ -73,7 +76,7 @@ def solve_marketplaces(
 
 def _given(economy: Marketplaces, places: Vector) -> Answer:
     program = economy.fixed_program(places.tolist())
-    record = solve_program(program)
+    record = solve_program(program, IPOPT_ACCURACY)
     utility = float(program.utility.value)
     facts = {
         "marketplaces": len(places),

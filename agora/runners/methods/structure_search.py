@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from agora.formulations.market_settlement import Economy, Settlement, settle, slack
+from agora.formulations.market_settlement import Economy, Settlement, head_price, settle, slack
 
 Vector = NDArray[np.float64]
 
@@ -162,18 +162,32 @@ class _Search:
     def margins(self, corners: Vector, at: Settlement) -> Vector:
         """Return by how much each corner could do better than the target, at given prices."""
         problem, target = self.problem, max(self.utility, 1e-6) * (1 + self.gap)
-        return slack(problem.economy, at, target, problem.travel(corners), problem.need(corners))
+        head = None if target <= 1.02 * at.utility else head_price(problem.economy, at, target)
+        return slack(problem.economy, at, target, problem.travel(corners), problem.need(corners), head)
 
     def step(self) -> None:
-        """Halve the most promising open box along its longest side, if it is still open."""
+        """Halve the most promising open box along its decisive side, if it is still open."""
         _, _, box, centre = heapq.heappop(self.heap)
         if self.margins(self.corners(box), centre).max() < 0:
             return
-        side = int(np.argmax(box[:, 1] - box[:, 0]))
+        side = self.decisive_side(box, centre)
         for half in range(2):
             part = box.copy()
             part[side, 1 - half] = box[side].mean()
             self.push(part, centre)
+
+    def decisive_side(self, box: Vector, at: Settlement) -> int:
+        """Return the side along which the bound changes most; a marketplace nobody uses has none."""
+        corners = np.array(list(product(*box)))
+        values = self.margins(np.sort(corners, axis=1), at)
+        change = np.zeros(self.number)
+        for side in range(self.number):
+            middle = corners.copy()
+            middle[:, side] = box[side].mean()
+            change[side] = np.abs(values - self.margins(np.sort(middle, axis=1), at)).max()
+        if change.max() <= 1e-15:
+            return int(np.argmax(box[:, 1] - box[:, 0]))
+        return int(change.argmax())
 
     def polish(self) -> None:
         """Climb from the best structure: −∂u/∂δ_j = u w_j m_j / Σ Y m, by the envelope theorem."""

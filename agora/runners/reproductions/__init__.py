@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from agora.data.published import Claim
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 Verdict = Literal["reproduced", "corrected", "refuted", "not computable"]
 Value = float | str | bool
@@ -67,6 +71,39 @@ def computations(paper: str) -> Mapping[str, Computation]:
     """Return all computations known once those of `paper` are imported."""
     import_module(f"{__name__}.{paper.replace('-', '_')}")
     return COMPUTATIONS
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What a reproduction adds to the verdicts, by names of files without suffix.
+
+    Attributes
+    ----------
+    tables : dict of DataFrame
+        Written as CSV, and shown on the page.
+    figures : dict of Figure
+        Written as SVG and PNG.
+    """
+
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+ADDITIONS: dict[str, Callable[[], Beyond]] = {}
+"""What goes beyond the printed claims of the papers imported so far, by paper."""
+_Adding = TypeVar("_Adding", bound=Callable[[], Beyond])
+
+
+def goes_beyond(paper: str) -> Callable[[_Adding], _Adding]:
+    """Bind a function to the paper to whose verdicts it adds tables and figures."""
+
+    def bind(addition: _Adding) -> _Adding:
+        if paper in ADDITIONS:
+            raise ValueError(f"two additions to {paper!r}")
+        ADDITIONS[paper] = addition
+        return addition
+
+    return bind
 
 
 def check(claim: Claim, known: Mapping[str, Computation]) -> Finding:

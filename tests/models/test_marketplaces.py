@@ -1,0 +1,312 @@
+"""Marketplaces and cities: programs, exact structures, equilibrium with fees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agora.data import InputError
+from agora.formulations.market_settlement import Economy, largest_need, settle, slack
+from agora.models.marketplaces import Marketplaces
+from agora.runners import certify, solve, solve_program
+from agora.runners.methods.structure_search import LineProblem, best_structure
+
+PAPER: dict[str, Any] = {
+    "sites": [0.0, 0.33, 0.67, 1.0],
+    "makes": [1, 1, 2, 2],
+    "commodity_shares": [0.25, 0.25],
+    "leisure_share": 0.25,
+    "land_share": 0.25,
+    "time": 2.0,
+    "setup_cost": 0.05,
+    "setup_shares": [0.5, 0.5],
+}
+CASES: dict[int, dict[str, Any]] = {
+    1: {},
+    2: {"commodity_shares": [0.2, 0.3]},
+    3: {"setup_shares": [0.3, 0.7]},
+    4: {"railway": {"scale": "once", "cost_per_length": 3.0}},
+    5: {"railway": {"scale": "once", "cost_per_length": [(0.0, 0.5, 9.0), (0.5, 1.0, 0.3)]}},
+}
+
+
+def economy(case: int = 1, **changes: Any) -> Marketplaces:
+    return Marketplaces(**{**PAPER, **CASES[case], **changes})
+
+
+@pytest.mark.parametrize(
+    ("case", "cost", "number", "utility", "population", "runner_up"),
+    [
+        (1, 0.01, 4, 1.011929, (0.25, 0.25, 0.25, 0.25), (0.989981, 3)),
+        (1, 0.05, 2, 0.904617, None, (0.893295, 3)),
+        (1, 0.1, 1, 0.834792, (0.1882, 0.3118, 0.3118, 0.1882), (0.822290, 2)),
+        (1, 0.5, 1, 0.478452, (0.1253, 0.3747, 0.3747, 0.1253), None),
+        (2, 0.01, 4, 1.018215, (0.2240, 0.2240, 0.2760, 0.2760), (1.001410, 3)),
+        (2, 0.05, 2, 0.910762, None, (0.904349, 3)),
+        (2, 0.4, 1, 0.581014, (0.1275, 0.3269, 0.3736, 0.1719), (0.266365, 2)),
+        (2, 0.5, 1, 0.484985, (0.1086, 0.3566, 0.3933, 0.1416), None),
+        (3, 0.1, 1, 0.842303, (0.1736, 0.2953, 0.3266, 0.2045), (0.834277, 2)),
+        (4, 0.05, 2, 0.903806, (0.1943, 0.3057, 0.3057, 0.1943), (0.876070, 1)),
+        (5, 0.05, 3, 0.932080, (0.1831, 0.2954, 0.2608, 0.2608), (0.916830, 2)),
+    ],
+)
+def test_the_table_of_the_spec(
+    case: int,
+    cost: float,
+    number: int,
+    utility: float,
+    population: tuple[float, ...] | None,
+    runner_up: tuple[float, int] | None,
+) -> None:
+    # spec/marketplaces.md, "What a correct program returns", to 1e-5; ties between mirror images are free
+    solution = solve(economy(case, setup_cost=cost))
+    facts = solution.certificate.facts
+    assert solution.certificate.passed
+    assert solution.is_global
+    assert solution.objective == pytest.approx(utility, abs=1e-5)
+    assert facts["marketplaces"] == number
+    assert facts["gap"] <= 1e-8
+    assert facts["two_roads_differ_by"] <= 1e-7
+    if population is not None:
+        assert solution.tables["sites"]["population"].to_numpy() == pytest.approx(population, abs=6e-5)
+    if runner_up is None:
+        assert facts["runner_up"] is None
+    else:
+        assert facts["runner_up"] == pytest.approx(runner_up[0], abs=1e-5)
+        assert facts["runner_up_marketplaces"] == runner_up[1]
+
+
+def test_the_four_mirror_images_of_two_marketplaces() -> None:
+    # footnote 23 of the paper: {a, c}, {a, d}, {b, c}, {b, d} are all best at q̄ = .05
+    values = [solve(economy(marketplaces=[x, y])).objective for x in (0.0, 0.33) for y in (0.67, 1.0)]
+    assert np.ptp(values) <= 1e-8
+
+
+def test_a_single_marketplace_of_case_2_moves_left() -> None:
+    for cost, place in ((0.1, 0.67), (0.2, 0.67), (0.3, 0.67), (0.4, 0.6557), (0.5, 0.6202)):
+        found = solve(economy(2, setup_cost=cost)).tables["marketplaces"]["location"]
+        assert found.tolist() == pytest.approx([place], abs=5e-5)
+
+
+def problem(model: Marketplaces) -> LineProblem:
+    return LineProblem(
+        model.economy,
+        model.positions,
+        model.interval,
+        lambda d: model.setup_cost * model.units(d),
+        model.rail_marks,
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([1, 2, 3, 4, 5]), st.floats(0.02, 0.25), st.integers(1, 3), st.integers(0, 10**6))
+def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int, seed: int) -> None:
+    model = economy(case, setup_cost=cost)
+    line = problem(model)
+    best = best_structure(line, number)
+    assert best.bound <= best.utility * (1 + 1e-8)
+    random = np.random.default_rng(seed)
+    for _ in range(20):
+        places = np.sort(random.uniform(0, 1, number))
+        if random.random() < 0.5:
+            places[0] = random.choice(model.positions)
+        assert line.settle(np.sort(places)).utility <= best.bound
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 3))
+def test_two_roads_settle_alike(seed: int, goods: int) -> None:
+    """The reduced equations and the declarative program from its own start, on random economies."""
+    random = np.random.default_rng(seed)
+    shares = random.dirichlet(np.full(goods + 2, 4.0))
+    sites = np.sort(random.uniform(0, 1, 5))
+    makes = [1 + k % goods for k in random.permutation(5)]
+    model = Marketplaces(
+        sites=sites.tolist(),
+        makes=makes,
+        commodity_shares=shares[:goods].tolist(),
+        leisure_share=float(shares[goods]),
+        land_share=float(1 - shares[: goods + 1].sum()),
+        setup_cost=float(random.uniform(0.01, 0.1)),
+        setup_shares=random.dirichlet(np.full(goods, 4.0)).tolist(),
+        land=random.uniform(0.5, 2.0, 5).tolist(),
+        marketplaces=random.uniform(sites[0], sites[-1], 2).tolist(),
+    )
+    solution = solve(model)
+    assert solution.certificate.passed
+    quick = settle(model.economy, model.travel(np.array(model.marketplaces)), 2 * model.setup_cost)
+    assert quick.utility == pytest.approx(solution.objective, rel=1e-7)
+    assert solution.tables["sites"]["population"].to_numpy() == pytest.approx(quick.population, abs=1e-6)
+
+
+def test_the_optimum_for_given_places_is_global_by_bisection() -> None:
+    """For fixed u the most that can be built is a convex program; u is feasible iff that suffices."""
+    model = economy(2, marketplaces=[0.33, 0.67])
+    optimum = solve(model).objective
+    need = np.log(2 * 0.05)
+    for utility, enough in ((optimum * (1 - 1e-4), True), (optimum * (1 + 1e-4), False)):
+        built = []
+        for start in (0.2, 0.6, 1.2):
+            program = model.program()
+            program.utility.fix(utility)
+            program.setup_limit.deactivate()
+            program.common_utility.deactivate()
+            for site in program.sites:
+                program.leisure[site].set_value(start / 4)
+            program.most = pyo.Objective(
+                expr=sum(0.5 * pyo.log(program.setup_input[i]) for i in program.goods), sense=pyo.maximize
+            )
+            solve_program(program)
+            built.append(float(pyo.value(program.most)))
+        assert np.ptp(built) <= 1e-6
+        assert (built[0] >= need) == enough
+
+
+def test_the_free_program_meets_the_search() -> None:
+    model = economy(2, setup_cost=0.4, marketplaces=1)
+    program = model.program()
+    solve_program(program)
+    assert program.location[0].value == pytest.approx(0.655739, abs=1e-5)
+    tables = model.read(program)
+    assert certify(model, tables, 1e-6).passed
+    railway = economy(4, marketplaces=2)
+    program = railway.free_program([0, 0, 1, 1])
+    solve_program(program)
+    assert float(program.utility.value) <= solve(economy(4)).objective + 1e-8
+
+
+@pytest.mark.parametrize("substitution", [0.5, 0.9, 1.5, 3.0])
+def test_ces_is_certified_for_given_places(substitution: float) -> None:
+    solution = solve(economy(substitution=substitution, marketplaces=[0.33, 0.67]))
+    assert solution.certificate.passed
+    assert solution.is_global
+
+
+def test_utility_falls_in_the_setup_cost() -> None:
+    values = [solve(economy(setup_cost=q)).objective for q in (0.02, 0.06, 0.12, 0.3)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_order_of_the_sites_does_not_matter() -> None:
+    first = solve(economy(2, setup_cost=0.1))
+    order = [2, 0, 3, 1]
+    second = solve(
+        economy(
+            2,
+            setup_cost=0.1,
+            sites=[PAPER["sites"][k] for k in order],
+            makes=[PAPER["makes"][k] for k in order],
+        )
+    )
+    assert second.objective == pytest.approx(first.objective, abs=1e-10)
+    here = first.tables["sites"].set_index("position").sort_index()
+    there = second.tables["sites"].set_index("position").sort_index()
+    for column in ("population", "production", "wage", "rent"):
+        assert here[column].to_numpy() == pytest.approx(there[column].to_numpy(), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def solved() -> Any:
+    """Return case 2 with two marketplaces, solved."""
+    return solve(economy(2, marketplaces=[0.33, 0.67]))
+
+
+def test_any_single_error_is_caught(solved: Any) -> None:
+    assert solved.certificate.passed
+    for name in ("sites", "prices", "totals", "marketplaces"):
+        frame = solved.tables[name]
+        for column in frame.columns:
+            if column in ("site", "makes", "kind", "of", "marketplaces") or (name, column) == (
+                "marketplaces",
+                "marketplace",
+            ):
+                continue
+            for row in range(len(frame)):
+                spoiled = frame.copy()
+                spoiled.loc[row, column] += 1e-3
+                found = certify(solved.model, {**solved.tables, name: spoiled}, 1e-6)
+                assert not found.passed, f"{name}.{column}[{row}]"
+
+
+def test_golden_text_on_two_sites() -> None:
+    small = Marketplaces(
+        sites=[0.0, 1.0], makes=[1, 2], commodity_shares=[0.25, 0.25], leisure_share=0.25, land_share=0.25,
+        setup_cost=0.5, setup_shares=[0.5, 0.5], marketplaces=[0.5],
+    )  # fmt: skip
+    program = small.program()
+    assert str(program.population_balance.expr) == "population[0] + population[1]  ==  1.0"
+    assert str(program.land_limit[0].expr) == "land_used[0]  <=  1.0"
+    assert str(program.time_balance[1].expr) == "work[1] + leisure[1] - 1.5*population[1]  <=  0.0"
+    assert str(program.commodity_balance[2].expr) == (
+        "0.0  <=  work[1] - (consumption[2,0] + consumption[2,1]) - setup_input[2]"
+    )
+    assert str(program.setup_limit.expr) == (
+        "0.0  <=  0.5*log(setup_input[1]) + 0.5*log(setup_input[2]) + 0.6931471805599453"
+    )
+    assert str(program.envy_freeness[0].expr) == (
+        "0.0  <=  0.25*log(consumption[1,0]) + 0.25*log(consumption[2,0]) + 0.25*log(leisure[0])"
+        " + 0.25*log(land_used[0]) - log(utility) - log(population[0])"
+    )
+    free = small.free_program([0, 0])
+    assert str(free.travel_right[1].expr) == "1.0  <=  travel[1] + location[0]"
+    assert str(free.travel_left[0].expr) == "0.0  <=  travel[0] - location[0]"
+
+
+def test_the_lagrangian_bound_holds_at_any_prices() -> None:
+    model = economy(1, setup_cost=0.1)
+    line = problem(model)
+    random = np.random.default_rng(5)
+    for _ in range(50):
+        here, there = (np.sort(random.uniform(0, 1, 2)) for _ in range(2))
+        at, other = line.settle(here), line.settle(there)
+        margin = slack(model.economy, at, other.utility, line.travel(there), line.need(there))
+        assert float(margin) >= -1e-12
+
+
+def test_largest_setup_cost_is_named_and_is_the_largest() -> None:
+    with pytest.raises(InputError, match=r"setup_cost is 2\.0, but must be below") as error:
+        economy(setup_cost=2.0, marketplaces=[0.5])
+    most = float(str(error.value).split("below ")[1].split(",")[0])
+    assert most == pytest.approx(0.915, abs=1e-6)
+    assert settle(economy().economy, np.abs(np.array(PAPER["sites"]) - 0.5), most * (1 - 1e-6)).utility > 0
+    assert solve(economy(setup_cost=0.9, marketplaces=[0.5])).certificate.passed
+
+
+def test_largest_need_is_all_work_and_no_consumption() -> None:
+    small = Economy(
+        makes=np.array([0, 1]), shares=np.array([0.25, 0.25]), leisure=0.25, land=0.25, plots=np.ones(2),
+        time=2.0, setup_shares=np.array([0.5, 0.5]),
+    )  # fmt: skip
+    assert largest_need(small, np.array([0.5, 0.5])) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"leisure_share": 0.3}, "commodity_shares, leisure_share, land_share (sum) is 1.05, but must be 1."),
+        ({"makes": [1, 1, 1, 1]}, "such that some site makes commodity 2"),
+        ({"makes": [1, 1, 2]}, "one commodity a site, 4 in all"),
+        ({"makes": [1, 1, 2, 3]}, "whole numbers from 1 to 2"),
+        ({"setup_shares": [0.5, 0.6]}, "setup_shares (sum) is 1.1, but must be 1."),
+        ({"setup_cost": 5.0}, "setup_cost is 5.0, but must be below"),
+        ({"setup_cost": float("nan")}, "setup_cost is nan, but must be a finite number > 0."),
+        ({"marketplaces": [0.5, 1.5]}, "marketplaces is 1.5, but must be within the region D = [0, 1]."),
+        ({"marketplaces": 0}, "marketplaces is 0, but must be a whole number >= 1."),
+        ({"sites": [0.0, 0.0, 0.67, 1.0]}, "two or more different positions"),
+        ({"land": [1, 1, 1, -1]}, "a number > 0, or one a site"),
+        ({"land_share": 0.0}, "land_share is 0.0, but must be a number > 0 and < 1."),
+        ({"railway": {"scale": "twice"}}, "scale is 'twice'"),
+        ({"railway": {"cost_per_length": [(0, 1, -1)]}}, "a list of adjoining (from, to, cost)"),
+        ({"substitution": 2.0}, "a list of locations when substitution is given"),
+    ],
+)
+def test_bad_parameters_get_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError) as error:
+        economy(**changes)
+    assert sentence in str(error.value)
+    assert str(error.value).count("\n") == 0

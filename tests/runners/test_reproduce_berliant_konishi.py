@@ -1,0 +1,237 @@
+"""Berliant & Konishi (2000): the tables of section 5 re-solved, cell by cell, and what is wrong in them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agora.data.published import half_a_digit, read_claims
+from agora.runners import reproduce as runner
+from agora.runners import reproductions
+from agora.runners.reproduce import count_verdicts, reproduce
+from agora.runners.reproductions import check, computations
+from agora.runners.reproductions.berliant_konishi import economies, printed_cells, sweep
+
+PAPER = "berliant-konishi"
+CLAIMS = {claim.id: claim for claim in read_claims(PAPER)}
+CELLS = [claim for claim in CLAIMS.values() if claim.computation.startswith("printed-")]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    folder = tmp_path_factory.mktemp("runs") / "reproduce"
+    return reproduce(PAPER, folder), folder
+
+
+def row_of(table: pd.DataFrame, identifier: str) -> pd.Series:
+    return table.iloc[list(CLAIMS).index(identifier)]
+
+
+# From 16-digit solves with another program: case, q̄, utility, locations, populations, next best utility.
+KNOWN = [
+    ("case1", 0.01, 1.011929, [0, 0.33, 0.67, 1], [0.25, 0.25, 0.25, 0.25], 0.989981),
+    ("case1", 0.05, 0.904617, [0.33, 0.67], [0.1944, 0.3056, 0.3056, 0.1944], 0.893295),
+    ("case1", 0.1, 0.834792, [0.5], [0.1882, 0.3118, 0.3118, 0.1882], 0.822290),
+    ("case1", 0.5, 0.478452, [0.5], [0.1253, 0.3747, 0.3747, 0.1253], None),
+    ("case2", 0.01, 1.018215, [0, 0.33, 0.67, 1], [0.2240, 0.2240, 0.2760, 0.2760], 1.001410),
+    ("case2", 0.05, 0.910762, [0.33, 0.67], [0.1756, 0.2744, 0.3366, 0.2133], 0.904349),
+    ("case2", 0.4, 0.581014, [0.6557], [0.1275, 0.3269, 0.3736, 0.1719], 0.266365),
+    ("case2", 0.5, 0.484985, [0.6202], [0.1086, 0.3566, 0.3933, 0.1416], None),
+    ("case3", 0.1, 0.842303, [0.6053], [0.1736, 0.2953, 0.3266, 0.2045], 0.834277),
+    ("case4", 0.05, 0.903806, [0.33, 0.67], [0.1943, 0.3057, 0.3057, 0.1943], 0.876070),
+    ("case5", 0.05, 0.932080, [0.5, 0.67, 1], [0.1831, 0.2954, 0.2608, 0.2608], 0.916830),
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "setup_cost", "utility", "locations", "population", "next_best"),
+    KNOWN,
+    ids=[f"{case}-{cost}" for case, cost, *_ in KNOWN],
+)
+def test_rows_are_the_known_ones(
+    case: str,
+    setup_cost: float,
+    utility: float,
+    locations: list[float],
+    population: list[float],
+    next_best: float | None,
+) -> None:
+    found = printed_cells.row(case, setup_cost)
+    assert found.utility == pytest.approx(utility, abs=1e-6)
+    np.testing.assert_allclose(found.locations, locations, atol=5.1e-5)
+    np.testing.assert_allclose(found.population, population, atol=6e-5)
+    other = economies.runner_up(case, setup_cost)
+    assert (other and other.utility) == (next_best and pytest.approx(next_best, abs=1e-6))
+
+
+def test_the_program_and_the_settlement_agree() -> None:
+    for case, setup_cost in printed_cells.printed_rows():
+        found = printed_cells.row(case, setup_cost)
+        solved = economies.solution(case, setup_cost, found.locations)
+        assert solved.objective == pytest.approx(found.utility, abs=1e-8)
+        for quantity in (*economies.QUANTITIES, "wage"):
+            mine = found.wages if quantity == "wage" else getattr(found, quantity)
+            np.testing.assert_allclose(solved.tables["sites"][quantity], mine, atol=1e-7)
+
+
+# --- every printed cell ------------------------------------------------------------------------
+
+
+def test_every_printed_cell_is_a_claim_with_a_verdict(run: tuple[pd.DataFrame, Path]) -> None:
+    path = Path(str(files("agora.data"))) / "published" / "berliant-konishi-tables.csv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        printed = list(csv.DictReader(lines))
+    for cell in printed:
+        for column in economies.QUANTITIES:
+            claim = CLAIMS[f"{cell['case']}-{cell['setup_cost']}-{cell['site']}-{column}"]
+            assert claim.arguments["printed"] == cell[column]
+            assert claim.printed == float(cell[column])
+            assert claim.tolerance == half_a_digit(cell[column])
+        for column in ("n_markets", "market_locations"):
+            claim = CLAIMS[f"{cell['case']}-{cell['setup_cost']}-{column}"]
+            assert str(claim.printed).removesuffix(".0") == cell[column]
+    rows = {(cell["case"], cell["setup_cost"]) for cell in printed}
+    assert len(CELLS) == 3 * len(printed) + 2 * len(rows)
+    verdicts = {row_of(run[0], claim.id)["verdict"] for claim in CELLS}
+    assert verdicts == {"reproduced", "corrected"}
+
+
+def test_words_and_verdicts_of_cells_agree(run: tuple[pd.DataFrame, Path]) -> None:
+    for claim in CELLS:
+        if claim.computation != "printed-cell":
+            continue
+        row = row_of(run[0], claim.id)
+        off = abs(row["computed"] - row["printed"]) / (2 * row["tolerance"])
+        words = "Equal" if off <= 0.5 else "Differs in the last" if off <= 1.5 else "differs, by"
+        assert row["note"].lower().startswith(words.lower())
+        assert (row["verdict"] == "reproduced") == (off <= 0.5)
+
+
+def test_the_cells_that_differ(run: tuple[pd.DataFrame, Path]) -> None:
+    """Source: the errata of the printed tables, and a program of its own."""
+    differing = {c.id for c in CELLS if row_of(run[0], c.id)["verdict"] != "reproduced"}
+    production = {f"case1-0.5-{site}-production" for site in "abcd"}
+    production |= {"case2-0.1-a-production", "case2-0.2-b-production", "case2-0.3-b-production"}
+    production |= {"case2-0.4-b-production", "case2-0.5-c-production"}
+    wrong_row = {f"case2-0.05-{site}-{column}" for site in "abcd" for column in ("population", "rent")}
+    wrong_row |= {f"case2-0.05-{site}-production" for site in "bc"}
+    assert differing == production | {"case2-0.2-b-rent"} | wrong_row
+
+
+@pytest.mark.parametrize(
+    ("printed", "computed", "off"),
+    [("0.17", 0.1651, 0), ("0.17", 0.16453, 1), ("0.48", 0.44723, 3), ("0.5", 0.45, 0), ("0.022", 0.0205, 1)],
+)
+def test_digits(printed: str, computed: float, off: int) -> None:
+    assert printed_cells.digits_off(printed, computed) == off
+
+
+def test_the_wrong_row_is_found_by_search(run: tuple[pd.DataFrame, Path]) -> None:
+    """Table 2, q̄ = .05 is the row of q̄ = .01 with two marketplaces."""
+    top, own = printed_cells.best_match("case2", 0.05)
+    assert (top.case, top.setup_cost, top.number, top.structure) == ("case2", 0.01, 2, "b c")
+    assert (top.equal, top.close) == (7, 12)
+    assert (own.equal, own.close) == (2, 3)
+    assert "q̄ = 0.01 with two marketplaces at b c in case 2" in row_of(run[0], "case2-0.05-c-rent")["note"]
+    others = [row for row in printed_cells.printed_rows() if row != ("case2", 0.05)]
+    for row in others:
+        top, own = printed_cells.best_match(*row)
+        assert top == own
+
+
+# --- statements --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identifier", "verdict"),
+    [
+        ("definition-2.13", "reproduced"),
+        ("case1-one-marketplace", "reproduced"),
+        ("case1-middle", "reproduced"),
+        ("case1-relative-rents", "reproduced"),
+        ("case1-rents-fall", "refuted"),
+        ("case1-agglomeration-with-two", "reproduced"),
+        ("footnote-23", "reproduced"),
+        ("footnote-23-table-2", "reproduced"),
+        ("case2-biased", "reproduced"),
+        ("case2-moves-left", "reproduced"),
+        ("case3-biased", "reproduced"),
+        ("case4-as-case1", "corrected"),
+    ],
+)
+def test_verdict(run: tuple[pd.DataFrame, Path], identifier: str, verdict: str) -> None:
+    row = row_of(run[0], identifier)
+    assert row["verdict"] == verdict, row["note"]
+
+
+def test_no_verdict_is_typed() -> None:
+    known = computations(PAPER)
+    for identifier, changes in {
+        "case1-middle": {"direction": "down"},
+        "case2-moves-left": {"direction": "up"},
+        "case1-one-marketplace": {"setup_cost": 0.05},
+        "case2-biased": {"case": "case1"},
+        "footnote-23": {"setup_cost": 0.1},
+        "case4-as-case1": {"other_case": "case5"},
+    }.items():
+        claim = CLAIMS[identifier]
+        changed = claim.model_copy(update={"arguments": {**claim.arguments, **changes}})
+        assert check(claim, known).computed != check(changed, known).computed, identifier
+
+
+# --- beyond the printed ------------------------------------------------------------------------
+
+
+def test_thresholds(run: tuple[pd.DataFrame, Path]) -> None:
+    table = pd.read_csv(run[1] / "thresholds.csv")
+    number = table[table["what"] == "number of marketplaces"]
+    assert list(zip(number["case"], number["below"], number["above"], strict=True)) == [
+        ("case1", "4", "2"),
+        ("case1", "2", "1"),
+        ("case2", "4", "3"),
+        ("case2", "3", "2"),
+        ("case2", "2", "1"),
+    ]
+    # One marketplace in the middle saves q̄ composites, worth 2 hours each, and costs everybody .17 hours.
+    assert number["setup_cost"].iloc[1] == pytest.approx(0.085, abs=1e-6)
+    for _, each in number.iterrows():
+        sides = [
+            economies.search(each["case"], each["setup_cost"], int(k)).utility
+            for k in (each["below"], each["above"])
+        ]
+        assert sides[0] == pytest.approx(sides[1], abs=2e-6)
+
+
+def test_the_marketplace_leaves_c_where_the_search_says() -> None:
+    leaves = sweep.thresholds().set_index("what").loc["location of the only marketplace", "setup_cost"]
+    before, after = (economies.best("case2", round(leaves + step, 6))[0] for step in (-1e-3, 1e-3))
+    assert before.name == "c"
+    assert 0.66 < after.locations[0] < 0.67 - 1e-4
+
+
+def test_files(run: tuple[pd.DataFrame, Path]) -> None:
+    manifest = json.loads((run[1] / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["seconds"] < 60
+    assert manifest["verdicts"] == count_verdicts(run[0])
+    for suffix in ("svg", "png"):
+        assert (run[1] / f"sweep.{suffix}").stat().st_size > 10_000
+    page = (run[1] / "index.html").read_text(encoding="utf-8")
+    assert "Beyond the printed" in page
+    assert "href" not in page
+
+
+def test_a_broken_addition_leaves_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks() -> reproductions.Beyond:
+        raise ValueError("no such thing")
+
+    monkeypatch.setitem(reproductions.ADDITIONS, PAPER, breaks)
+    added = runner._added(PAPER, lambda text: None)
+    assert list(added.tables) == [f"{PAPER}-failed"]
+    with pytest.raises(ValueError, match="two additions"):
+        reproductions.goes_beyond(PAPER)(breaks)
