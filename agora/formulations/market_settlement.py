@@ -269,7 +269,7 @@ def head_price(economy: Economy, at: Settlement, utility: float) -> float:
     Newton's method from the left on the falling convex Σ m_j(μ) − 1.
     """
     own, power = at.income + at.fee - at.rent_income, (1 - economy.land) / economy.land
-    log_mass = _log_mass(economy, at, utility)
+    log_mass = log_mass_at_unit_margin(economy, at, utility)
     head = float((own - np.exp(-log_mass / power)).max())
     for _ in range(50):
         margin = np.maximum(own - head, 0.0)
@@ -283,7 +283,7 @@ def head_price(economy: Economy, at: Settlement, utility: float) -> float:
     return head
 
 
-def _log_mass(economy: Economy, at: Settlement, utility: float) -> Vector:
+def log_mass_at_unit_margin(economy: Economy, at: Settlement, utility: float) -> Vector:
     """Return log m_j at a margin of one: m_j = (s margin / B_j u^{1/s})^{s/α_L} with s = 1 − α_L (J,)."""
     kept = 1 - economy.land
     used = economy.shares > 0
@@ -317,6 +317,6 @@ def slack(
         head = at.fee - at.rent_income
     margin = np.maximum(at.prices[economy.makes] * (economy.time - travel) - head, 0.0)
     power = (1 - economy.land) / economy.land
-    worth = economy.land * np.exp(_log_mass(economy, at, utility)) * margin ** (1 + power)
+    worth = economy.land * np.exp(log_mass_at_unit_margin(economy, at, utility)) * margin ** (1 + power)
     result: Vector = worth.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
     return result

@@ -332,16 +332,17 @@ class Marketplaces(Model):
 
     def start_from(self, program: pyo.ConcreteModel, at: Settlement, locations: Vector) -> None:
         """Start a program at a settlement, so that IPOPT needs a few steps only."""
-        wages, spent = at.prices[self.economy.makes], np.maximum(at.income * at.population, 1e-9)
+        wages, people = at.prices[self.economy.makes], np.maximum(at.population, 1e-8)
+        spent = people * np.maximum(at.income, float(at.income @ at.population))
         travel = self.travel(np.sort(locations))
         for j in program.sites:
-            program.population[j].set_value(max(float(at.population[j]), 1e-9))
+            program.population[j].set_value(float(people[j]))
             for good in program.goods:
                 share = self.commodity_shares[good - 1]
                 program.consumption[good, j].set_value(max(share * spent[j] / at.prices[good - 1], 1e-12))
             leisure = max(self.leisure_share * spent[j] / wages[j], 1e-12)
             program.leisure[j].set_value(leisure)
-            program.work[j].set_value(max((self.time - travel[j]) * at.population[j] - leisure, 0.0))
+            program.work[j].set_value(max((self.time - travel[j]) * people[j] - leisure, 1e-12))
             program.land_used[j].set_value(float(self.plots[j]))
         for good in program.goods:
             used = self.setup_shares[good - 1] * at.fee / at.prices[good - 1]

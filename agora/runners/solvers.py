@@ -306,7 +306,10 @@ def _solve_with_casadi(
     upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
     chosen = {**options, "linear_solver": route.linear_solver, "print_level": 0, "sb": "yes"}
     solver = casadi.nlpsol(
-        "program", "ipopt", {"x": x, "f": builder.f, "g": g}, {"ipopt": chosen, "print_time": False}
+        "program",
+        "ipopt",
+        {"x": x, "f": builder.f, "g": g},
+        {"ipopt": chosen, "print_time": False, "show_eval_warnings": False},
     )
     answer = solver(
         x0=[0.0 if v.value is None else float(v.value) for v in variables],

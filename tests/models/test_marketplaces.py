@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from agora.data import InputError
 from agora.formulations.market_settlement import Economy, largest_need, settle, slack
 from agora.models.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
+from agora.runners.export import export_program
+from agora.runners.methods.structure_bound import allowed_utility, bounded_structure
 from agora.runners.methods.structure_search import LineProblem, best_structure
 
 PAPER: dict[str, Any] = {
@@ -310,3 +313,54 @@ def test_bad_parameters_get_one_sentence(changes: dict[str, Any], sentence: str)
         economy(**changes)
     assert sentence in str(error.value)
     assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(("case", "cost"), [(1, 0.05), (2, 0.1), (2, 0.4), (3, 0.1), (4, 0.05), (5, 0.05)])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_bound_by_dynamic_programming_holds(case: int, cost: float, number: int) -> None:
+    line = problem(economy(case, setup_cost=cost))
+    exact, bounded = best_structure(line, number), bounded_structure(line, number)
+    assert bounded.utility <= exact.bound
+    assert bounded.bound >= exact.utility * (1 - 1e-10)
+
+
+def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
+    line = problem(economy(5, setup_cost=0.1))
+    random, marks = np.random.default_rng(3), np.array([0.0, 0.33, 0.5, 0.67, 1.0])
+    for _ in range(30):
+        number = int(random.integers(1, 4))
+        prices = np.array([1.0, float(np.exp(random.normal(0, 0.3)))])
+        bound, _ = allowed_utility(line, number, marks, prices, float(random.uniform(-1.0, 0.0)))
+        for _ in range(5):
+            places = np.sort(random.uniform(0, 1, number))
+            assert line.settle(places).utility <= bound * (1 + 1e-12)
+
+
+def test_forty_sites_on_a_line_are_proved() -> None:
+    random = np.random.default_rng(1)
+    sites = np.sort(random.uniform(0, 3, 40))
+    makes = [1 + int(x > 1.5) if random.random() < 0.8 else int(random.integers(1, 3)) for x in sites]
+    many = economy(1, sites=sites.tolist(), makes=makes, time=3.0, setup_cost=0.02)
+    solution = solve(many, seconds=60)
+    assert solution.certificate.passed
+    assert solution.is_global
+    assert solution.certificate.facts["gap"] <= 1e-8
+    assert solution.certificate.facts["marketplaces"] == 5
+
+
+def test_a_limit_reports_the_bound_reached() -> None:
+    random = np.random.default_rng(2)
+    sites = np.sort(random.uniform(0, 3, 30)).tolist()
+    many = economy(1, sites=sites, makes=[1 + k % 2 for k in range(30)], time=3.0, setup_cost=0.02)
+    solution = solve(many, seconds=1e-3)
+    assert solution.certificate.passed
+    assert not solution.is_global
+    assert "limit" in solution.certificate.facts["proof"]
+
+
+@pytest.mark.parametrize("case", [1, 2, 3, 4])
+def test_export_to_gams(case: int, tmp_path: Path) -> None:
+    file = export_program(economy(case, marketplaces=[0.33, 0.67]), "gms", tmp_path / "rows.gms")
+    text = file.read_text()
+    assert text.count("..") >= 12
+    assert "SOLVE GAMS_MODEL USING nlp" in text
