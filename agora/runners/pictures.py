@@ -11,8 +11,10 @@ import pandas as pd
 
 from agora.models.commuting import CommutingMarket
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.marketplaces import Marketplaces
 from agora.runners import style
 from agora.runners.figures import RENT, draw_city, draw_geography
+from agora.runners.marketplace_figures import draw_marketplaces
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +36,11 @@ def _(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
 @pictures.register(CommutingMarket)
 def _(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
     return {"rents": partial(draw_rents, model, tables)}
+
+
+@pictures.register(Marketplaces)
+def _(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    return {"marketplaces": partial(draw_marketplaces, model, tables)}
 
 
 def draw_rents(model: CommutingMarket, tables: Tables) -> Figure:

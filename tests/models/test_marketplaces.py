@@ -144,6 +144,9 @@ def test_two_roads_settle_alike(seed: int, goods: int) -> None:
     assert solution.certificate.passed
     quick = settle(model.economy, model.travel(np.array(model.marketplaces)), 2 * model.setup_cost)
     assert quick.utility == pytest.approx(solution.objective, rel=1e-7)
+    program = model.program()
+    solve_program(program)
+    assert float(program.utility.value) == pytest.approx(solution.objective, rel=1e-7)
     assert solution.tables["sites"]["population"].to_numpy() == pytest.approx(quick.population, abs=1e-6)
 
 
@@ -346,6 +349,15 @@ def test_forty_sites_on_a_line_are_proved() -> None:
     assert solution.is_global
     assert solution.certificate.facts["gap"] <= 1e-8
     assert solution.certificate.facts["marketplaces"] == 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_twenty_sites_with_given_marketplaces(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sites = sorted(random.random(20).tolist())
+    makes = [1, 2, *random.integers(1, 3, 18).tolist()]
+    solution = solve(economy(2, sites=sites, makes=makes, marketplaces=[0.2, 0.5, 0.8], land=0.2))
+    assert solution.certificate.passed
 
 
 def test_a_limit_reports_the_bound_reached() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agora.formulations.market_settlement import settle
 from agora.models.marketplaces import Marketplaces
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.structure_bound import bounded_structure
@@ -118,7 +119,11 @@ def _searched(
 
 def _given(economy: Marketplaces, places: Vector) -> Answer:
     program = economy.fixed_program(places.tolist())
-    record = solve_program(program, IPOPT_ACCURACY)
+    need = economy.setup_cost * float(economy.units(np.sort(places)))
+    state = settle(economy.economy, economy.travel(places), need)
+    economy.start_from(program, state, places)
+    exact = economy.substitution is None
+    record = solve_program(program, IPOPT_FROM_SOLUTION if exact else IPOPT_ACCURACY)
     utility = float(program.utility.value)
     facts = {
         "marketplaces": len(places),
