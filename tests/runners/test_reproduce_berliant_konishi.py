@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from importlib.resources import files
 from pathlib import Path
 
@@ -163,6 +164,14 @@ def test_the_wrong_row_is_found_by_search(run: tuple[pd.DataFrame, Path]) -> Non
         ("case2-moves-left", "reproduced"),
         ("case3-biased", "reproduced"),
         ("case4-as-case1", "corrected"),
+        ("example-1-frontier", "reproduced"),
+        ("example-1-non-convex", "reproduced"),
+        ("example-1-ideal-1", "corrected"),
+        ("example-1-ideal-2", "corrected"),
+        ("example-1-other-order-1", "reproduced"),
+        ("example-1-other-order-2", "reproduced"),
+        ("example-1-empty-core", "reproduced"),
+        ("example-1-empty-core-as-located", "reproduced"),
     ],
 )
 def test_verdict(run: tuple[pd.DataFrame, Path], identifier: str, verdict: str) -> None:
@@ -179,10 +188,53 @@ def test_no_verdict_is_typed() -> None:
         "case2-biased": {"case": "case1"},
         "footnote-23": {"setup_cost": 0.1},
         "case4-as-case1": {"other_case": "case5"},
+        "example-1-frontier": {"location": 0.25},
+        "example-1-non-convex": {"seconds": ["min{2c₁, c₂}"]},
+        "example-1-other-order-2": {"utility": "min{c₁, c₂}"},
+        "example-1-empty-core": {"second": "min{2c₁, c₂}"},
     }.items():
         claim = CLAIMS[identifier]
         changed = claim.model_copy(update={"arguments": {**claim.arguments, **changes}})
         assert check(claim, known).computed != check(changed, known).computed, identifier
+
+
+# --- Example 1 ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identifier", "location", "words"),
+    [
+        (
+            "ideal-1",
+            5 - math.sqrt(78) / 2,
+            "= 5 − ½√78 and 0.324129 at d = 0.41588, which is ideal for min{c₁, 2c₂}",
+        ),
+        ("ideal-2", 0.5, "= ½ and 0.247641 at d = 0.58412, which is ideal for min{2c₁, c₂}"),
+        ("other-order-1", 5 - math.sqrt(78) / 2, "min{2c₁, c₂} reaches 0.336478 at d = 0.58412 = 5 − ½√78"),
+        ("other-order-2", math.sqrt(78) / 2 - 4, "min{c₁, 2c₂} reaches 0.336478 at d = 0.41588 = −4 + ½√78"),
+    ],
+)
+def test_ideal_locations(
+    run: tuple[pd.DataFrame, Path], identifier: str, location: float, words: str
+) -> None:
+    """Source: closed forms; utilities u at d solve (a₁u + ½) / (2 − d) + (a₂u + ½) / (1 + d) = 1."""
+    row = row_of(run[0], f"example-1-{identifier}")
+    assert row["computed"] == pytest.approx(location, abs=1e-6)
+    assert words in row["note"]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "share", "bound"),
+    [("empty-core", "0.236", "-0.00235"), ("empty-core-as-located", "0.943", "-0.00934")],
+)
+def test_the_empty_core_comes_with_its_proof(
+    run: tuple[pd.DataFrame, Path], identifier: str, share: str, bound: str
+) -> None:
+    row = row_of(run[0], f"example-1-{identifier}")
+    assert row["computed"] is True
+    assert f"ε = {share}" in row["note"]
+    assert f"λ = {bound}" in row["note"]
+    assert f"no coalition gains more than {bound}" in row["note"]
 
 
 # --- beyond the printed ------------------------------------------------------------------------
@@ -219,8 +271,9 @@ def test_files(run: tuple[pd.DataFrame, Path]) -> None:
     manifest = json.loads((run[1] / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["seconds"] < 60
     assert manifest["verdicts"] == count_verdicts(run[0])
-    for suffix in ("svg", "png"):
-        assert (run[1] / f"sweep.{suffix}").stat().st_size > 10_000
+    for name in ("sweep", "figure-3", "figure-4"):
+        for suffix in ("svg", "png"):
+            assert (run[1] / f"{name}.{suffix}").stat().st_size > 10_000
     page = (run[1] / "index.html").read_text(encoding="utf-8")
     assert "Beyond the printed" in page
     assert "href" not in page

@@ -1,7 +1,8 @@
-"""Beyond what is printed: the q̄ at which structures change, and everything against q̄ in a figure."""
+"""Beyond the claims: the q̄ at which structures change, everything against q̄, and figures 3 and 4."""
 
 from __future__ import annotations
 
+from agora.runners.market_figures import draw_empty_core, draw_frontier
 from agora.runners.reproductions import Beyond, goes_beyond
 from agora.runners.reproductions.berliant_konishi.figures import draw_sweep
 from agora.runners.reproductions.berliant_konishi.printed_cells import PAPER
@@ -9,6 +10,9 @@ from agora.runners.reproductions.berliant_konishi.sweep import thresholds
 
 
 @goes_beyond(PAPER)
-def thresholds_and_sweep() -> Beyond:
-    """Return the table of thresholds and the figure of the sweep."""
-    return Beyond(tables={"thresholds": thresholds()}, figures={"sweep": draw_sweep()})
+def thresholds_and_figures() -> Beyond:
+    """Return the table of thresholds, the figure of the sweep, and Example 1's figures 3 and 4."""
+    return Beyond(
+        tables={"thresholds": thresholds()},
+        figures={"sweep": draw_sweep(), "figure-3": draw_frontier(), "figure-4": draw_empty_core()},
+    )
