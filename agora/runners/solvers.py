@@ -138,14 +138,19 @@ def _solve_with_highs(
         str(result.termination_condition.name), _iterations(result),
         time.perf_counter() - start,
     )  # fmt: skip
+    _load(program, result, record, with_duals=kind is not ProgramClass.MIP)
+    return record
+
+
+def _load(program: pyo.ConcreteModel, result: Any, record: SolverRecord, with_duals: bool) -> None:
+    """Put an optimum into the program, or raise."""
     if result.solution_status is not SolutionStatus.optimal:
         raise SolveFailed(_explain(program, record), record)
     result.solution_loader.load_vars()
     duals = _duals(program)
-    if kind is not ProgramClass.MIP:
+    if with_duals:
         for constraint, value in result.solution_loader.get_duals().items():
             duals[constraint] = value
-    return record
 
 
 def _iterations(result: Any) -> int | None:
@@ -260,12 +265,7 @@ def _solve_with_executable(
         str(result.termination_condition.name), _iterations(result),
         time.perf_counter() - start,
     )  # fmt: skip
-    if result.solution_status is not SolutionStatus.optimal:
-        raise SolveFailed(_explain(program, record), record)
-    result.solution_loader.load_vars()
-    duals = _duals(program)
-    for constraint, value in result.solution_loader.get_duals().items():
-        duals[constraint] = value
+    _load(program, result, record, with_duals=True)
     return record
 
 

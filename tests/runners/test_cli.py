@@ -85,7 +85,22 @@ def test_the_same_scenario_gives_the_same_tables(tmp_path: Path) -> None:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
+MARKETS = """
+model = "marketplaces"
+[parameters]
+sites = [0.0, 1.0]
+makes = [1, 2]
+commodity_shares = [0.25, 0.25]
+leisure_share = 0.25
+land_share = 0.25
+setup_cost = 0.1
+setup_shares = [0.5, 0.5]
+marketplaces = [0.5]
+"""
+
 BAD = {
+    "marketplace outside D": (MARKETS.replace("[0.5]\n", "[1.5]\n"), "within the region D = [0, 1]"),
+    "unaffordable set-up": (MARKETS.replace("0.1\n", "9.0\n"), "setup_cost is 9.0, but must be below"),
     "unknown field": (SMALL.replace("decay", "decy"), "decy is 8.0, but must be left out, or a known field"),
     "unknown section": (SMALL + "[solver]\n", "solver is {}, but must be left out, or a known section"),
     "NaN": (SMALL.replace("0.05", "nan"), "commuting_cost is nan, but must be a finite number > 0"),
