@@ -306,7 +306,7 @@ class Marketplaces(Model):
                 raise InputError(
                     "railway.cost_per_length",
                     self.railway.cost_per_length,
-                    "one number for a program with free places",
+                    "one number for a program with free places; with uneven land give marketplaces as a list",
                 )
             length = program.location[max(groups)] - program.location[0]
             need = self.setup_cost * (1.0 + self.railway.cost_per_length * length)
