@@ -1,11 +1,17 @@
-"""Random geographies and small cities for tests."""
+"""What tests share: random geographies, small cities, the four sites, and one-sentence complaints."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import networkx as nx
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
+from agora.data import InputError
 from agora.models import FujitaOgawa
 
 
@@ -45,3 +51,29 @@ def firms_within(graph: nx.Graph, share: float, seed: int) -> list[float]:
         firms[cell] = min(left, land[cell]) * (random.uniform(0.3, 1.0) if random.random() < 0.7 else 1.0)
         left -= firms[cell]
     return [float(mass) for mass in firms]
+
+
+def complaint(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """Return the one sentence with which a call refuses its input."""
+    with pytest.raises(InputError) as caught:
+        call(*arguments, **named)
+    return str(caught.value)
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file and return its path."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+FOUR_SITES: dict[str, Any] = {
+    "sites": [0.0, 0.33, 0.67, 1.0],
+    "makes": [1, 1, 2, 2],
+    "commodity_shares": [0.25, 0.25],
+    "leisure_share": 0.25,
+    "land_share": 0.25,
+    "time": 2.0,
+    "setup_cost": 0.05,
+    "setup_shares": [0.5, 0.5],
+}
+"""The four sites of Berliant & Konishi (2000), section 5, case 1."""

@@ -37,9 +37,10 @@ class Fields(BaseModel):
             return InputError(
                 field, first["input"], f"left out, or a known field: {nearest(name, cls.model_fields)}"
             )
-        allowed = cls._allowed(name) or _in_words(kind, context, first["msg"])
+        stated = cls._allowed(name)
         if kind == "missing":
-            return InputError(field, MISSING, f"given: {allowed}")
+            return InputError(field, MISSING, f"given: {stated}" if stated else "given")
+        allowed = stated or _in_words(kind, context, first["msg"])
         return InputError(field, first["input"], allowed)
 
     @classmethod

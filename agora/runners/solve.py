@@ -125,19 +125,28 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
     return methods[chosen.method](), chosen
 
 
-class MarketplaceOptions(Options):
+class SearchOptions(Options):
+    """How to search over structures.
+
+    Parameters
+    ----------
+    seconds : float
+        Time for the search; when it runs out, the bound reached is reported.
+    """
+
+    seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
+
+
+class MarketplaceOptions(SearchOptions):
     """How to solve a marketplace economy.
 
     Parameters
     ----------
     gap : float
         Relative gap to which every number of marketplaces is proved.
-    seconds : float
-        Time for the search; when it runs out, the bound reached is reported.
     """
 
     gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
-    seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
 
 
 @answer.register
@@ -146,19 +155,16 @@ def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple
     return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen
 
 
-class CoalitionOptions(Options):
+class CoalitionOptions(SearchOptions):
     """How to search for an improving coalition.
 
     Parameters
     ----------
     gain_tolerance : float
         Gain up to which "no coalition improves" is proved.
-    seconds : float
-        Time for the search; when it runs out, the bound reached is reported.
     """
 
     gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
-    seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
 
 
 @answer.register

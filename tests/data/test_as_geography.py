@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import complaint
 
 from agora.data.checks import InputError
 from agora.data.geographies import (
@@ -24,13 +25,6 @@ from agora.data.geographies import (
     positions,
     sorted_cells,
 )
-
-
-def complaint(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """Return the one sentence with which a call refuses its input."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **named)
-    return str(caught.value)
 
 
 def line(*lengths: float, kind: type[nx.Graph] = nx.Graph) -> nx.Graph:

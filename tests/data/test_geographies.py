@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
+from makers import complaint
 
-from agora.data.checks import InputError
 from agora.data.geographies import (
     GEOGRAPHIES,
     as_geography,
@@ -26,13 +25,6 @@ from agora.data.geographies import (
     tree,
     two_cell,
 )
-
-
-def complaint(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """Return the one sentence with which a call refuses its input."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **named)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
+from makers import complaint, write
 
-from agora.data.checks import InputError
 from agora.data.geographies import cell_network, positions
 from agora.data.readers import read_geography, read_tntp
 
@@ -37,19 +36,6 @@ NET = """\
 \t3\t4\t100\t2.5\t5\t;
 \t4\t3\t100\t2.0\t5;
 """
-
-
-def complaint(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """Return the one sentence with which a call refuses its input."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **named)
-    return str(caught.value)
-
-
-def write(path: Path, text: str) -> Path:
-    """Write a file and return its path."""
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def raw(name: str) -> tuple[dict[str, int], list[list[float]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,13 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from makers import complaint, write
 
 import agora
-from agora.data.checks import InputError
 from agora.data.geographies import cell_network, positions
 from agora.data.readers import read_edge_table, read_geography, read_graphml
 
 SHIPPED = Path(agora.__file__).parent / "data" / "networks"
-
-
-def complaint(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """Return the one sentence with which a call refuses its input."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments, **named)
-    return str(caught.value)
-
-
-def write(path: Path, text: str) -> Path:
-    """Write a file and return its path."""
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 # ---- edge tables ----------------------------------------------------------------------------------------

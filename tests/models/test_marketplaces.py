@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers import FOUR_SITES
 
 from agora.data import InputError
 from agora.formulations.market_settlement import Economy, largest_need, settle, slack
@@ -17,18 +18,9 @@ from agora.models.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
 from agora.runners.export import export_program
 from agora.runners.methods.structure_bound import allowed_utility, bounded_structure
-from agora.runners.methods.structure_search import LineProblem, best_structure
+from agora.runners.methods.structure_search import FLOOR, LineProblem, _Search, best_structure
 
-PAPER: dict[str, Any] = {
-    "sites": [0.0, 0.33, 0.67, 1.0],
-    "makes": [1, 1, 2, 2],
-    "commodity_shares": [0.25, 0.25],
-    "leisure_share": 0.25,
-    "land_share": 0.25,
-    "time": 2.0,
-    "setup_cost": 0.05,
-    "setup_shares": [0.5, 0.5],
-}
+PAPER = FOUR_SITES
 CASES: dict[int, dict[str, Any]] = {
     1: {},
     2: {"commodity_shares": [0.2, 0.3]},
@@ -337,6 +329,27 @@ def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
         for _ in range(5):
             places = np.sort(random.uniform(0, 1, number))
             assert line.settle(places).utility <= bound * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("case", "cost", "number"), [(1, 0.05, 3), (2, 0.4, 1), (5, 0.2, 2), (5, 0.24, 3), (1, 0.3, 3)]
+)
+def test_a_search_cut_short_reports_only_what_is_proved(case: int, cost: float, number: int) -> None:
+    line = problem(economy(case, setup_cost=cost))
+    cut, exact = best_structure(line, number, seconds=1e-9), best_structure(line, number)
+    assert cut.bound >= exact.utility
+    search = _Search(line, number, 1e-9)
+    bound = search.open_bound()
+    boxes = [(search.corners(box), centre) for _, _, box, centre in search.heap]
+    assert boxes
+    assert np.isinf(bound) or search.unreachable(bound, boxes)
+    assert not search.unreachable(search.utility * (1 - 1e-6), boxes) or bound <= search.utility * (1 + 1e-6)
+
+
+def test_what_nobody_can_pay_for_is_bounded_by_the_floor() -> None:
+    found = best_structure(problem(economy(1, setup_cost=0.5)), 3)
+    assert found.utility == 0.0
+    assert 0 < found.bound <= 2 * FLOOR
 
 
 def test_forty_sites_on_a_line_are_proved() -> None:

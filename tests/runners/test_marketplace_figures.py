@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from makers import FOUR_SITES
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
@@ -21,16 +22,7 @@ from agora.runners import solve, style
 from agora.runners.marketplace_figures import PANELS, POSITION, draw_marketplaces
 from agora.runners.pictures import pictures, save
 
-PAPER: dict[str, Any] = {
-    "sites": [0.0, 0.33, 0.67, 1.0],
-    "makes": [1, 1, 2, 2],
-    "commodity_shares": [0.2, 0.3],
-    "leisure_share": 0.25,
-    "land_share": 0.25,
-    "time": 2.0,
-    "setup_cost": 0.05,
-    "setup_shares": [0.5, 0.5],
-}
+PAPER = {**FOUR_SITES, "commodity_shares": [0.2, 0.3]}
 
 
 def solved(**changes: Any) -> Solution:

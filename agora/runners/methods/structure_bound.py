@@ -76,7 +76,7 @@ def allowed_utility(
     """Return u(p, μ), a bound for every structure of `number` marketplaces, and the places behind it.
 
     Infinite where some structure costs no more than μ. With a railway the ratio is maximised by
-    Dinkelbach's method, a few dynamic programs in turn.
+    Dinkelbach's method, a few dynamic programs in turn; each gives a bound, converged or not.
     """
     economy = problem.economy
     unit = economy.setup_price(prices)
@@ -91,19 +91,20 @@ def allowed_utility(
     ends = np.stack(np.broadcast_arrays(marks[:, None], marks[None, :]), axis=-1)
     base = float(problem.need(np.full((1, number), marks[0]))[0])
     rail = np.array(problem.need(np.sort(ends, axis=-1))) - float(problem.need(np.full((1, 2), marks[0]))[0])
-    ratio, places = 0.0, marks[:number]
+    least = unit * base - head
+    if least <= 0:
+        return np.inf, marks[:number]
+    ratio, proved = 0.0, np.inf
     for _ in range(30):
         value, places = _along_the_line(problem.sites, marks, worth, ratio * unit * rail, number)
-        cost = unit * float(problem.need(np.sort(places)[None, :])[0]) - head
-        if min(cost, unit * base - head) <= 0:
-            return np.inf, places
-        gain = value + ratio * unit * (cost + head - unit * base) / unit
-        after = gain / cost
-        if after <= ratio * (1 + 1e-12) or not rail.any():
-            ratio = max(ratio, after)
+        # value - ratio * least is the most that Σψ exceeds ratio × cost by; no cost is below `least`
+        proved = min(proved, ratio + max(value - ratio * least, 0.0) / least)
+        beyond = unit * (float(problem.need(np.sort(places)[None, :])[0]) - base)
+        after = (value + ratio * beyond) / (least + beyond)
+        if not rail.any() or after <= ratio * (1 + 1e-13):
             break
         ratio = after
-    return float(ratio**economy.land) * (1 + 1e-11), places
+    return float(proved**economy.land) * (1 + 1e-12), places
 
 
 def _along_the_line(

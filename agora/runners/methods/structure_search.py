@@ -25,6 +25,9 @@ from agora.formulations.market_settlement import Economy, Settlement, head_price
 
 Vector = NDArray[np.float64]
 
+FLOOR = 1e-6
+"""Utilities below this are not told apart: a number of marketplaces nobody can pay for has this bound."""
+
 
 @dataclass(frozen=True)
 class LineProblem:
@@ -95,7 +98,7 @@ def best_structure(
     deadline = time.monotonic() + seconds
     while search.heap and time.monotonic() < deadline:
         search.step()
-    bound = search.utility * (1 + gap)
+    bound = max(search.utility, FLOOR) * (1 + gap)
     if search.heap:
         bound = max(bound, search.open_bound())
     order = np.argsort(search.locations)
@@ -159,9 +162,14 @@ class _Search:
         nearest = np.maximum(np.maximum(low - sites, sites - high), 0.0).min(axis=1)
         return settle(self.problem.economy, nearest, float(self.problem.need(corners).min()))
 
-    def margins(self, corners: Vector, at: Settlement) -> Vector:
-        """Return by how much each corner could do better than the target, at given prices."""
-        problem, target = self.problem, max(self.utility, 1e-6) * (1 + self.gap)
+    def margins(self, corners: Vector, at: Settlement, target: float | None = None) -> Vector:
+        """Return by how much each corner could do better than the target, at given prices.
+
+        The target is a little more than the best utility found, unless given.
+        """
+        problem = self.problem
+        if target is None:
+            target = max(self.utility, FLOOR) * (1 + self.gap)
         head = None if target <= 1.02 * at.utility else head_price(problem.economy, at, target)
         return slack(problem.economy, at, target, problem.travel(corners), problem.need(corners), head)
 
@@ -201,16 +209,22 @@ class _Search:
         self.consider(np.asarray(found.x, dtype=float), self.settlement)
 
     def open_bound(self) -> float:
-        """Return a utility that no open box can exceed, by bisection on the target."""
-        low, high = self.utility, self.utility * 2 + 1e-12
-        kept = self.utility, self.gap
+        """Return a utility that no open box can exceed, by bisection on the target; infinite if unproved."""
         boxes = [(self.corners(box), centre) for _, _, box, centre in self.heap]
+        low = max(self.utility, FLOOR)
+        high = 2 * low
+        while not self.unreachable(high, boxes):
+            low, high = high, 2 * high
+            if high > 1e6 * max(self.utility, FLOOR):
+                return np.inf
         for _ in range(40):
             middle = (low + high) / 2
-            self.utility, self.gap = middle, 0.0
-            if any(self.margins(corners, centre).max() >= 0 for corners, centre in boxes):
-                low = middle
-            else:
+            if self.unreachable(middle, boxes):
                 high = middle
-        self.utility, self.gap = kept
+            else:
+                low = middle
         return high
+
+    def unreachable(self, target: float, boxes: list[tuple[Vector, Settlement]]) -> bool:
+        """Tell whether it is proved that no structure in these boxes reaches `target`."""
+        return all(self.margins(corners, centre, target).max() < 0 for corners, centre in boxes)
