@@ -161,6 +161,7 @@ def draw_empty_core(points: int = 61) -> Figure:
         entries = [
             style.line("envelope", **ENVELOPE),
             style.line("chord, infeasible", **CHORD),
+            style.line("$x_1 + x_2 = ½$  (d = ½)", color=style.RENTS, linewidth=1.2),
             style.line("type 1: ideal, indifference", color=TYPE_1, linewidth=1.6, marker="o"),
             style.line("type 2: ideal, indifference", color=TYPE_2, linewidth=1.6, marker="s"),
         ]

@@ -21,6 +21,12 @@ _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": style.CATEGORIES[7], "linewidth": 1.5, "linestyle": (0, (1.2, 1.2))},
 )
 """Of the lines of sites a to d; where two agree, both are seen."""
+_UNITS = {
+    "marketplaces": "position on the line",
+    "population": "share of people",
+    "production": "units per head",
+    "rent": "unit simplex",
+}
 _TITLES = {"case1": "Case 1: α₁ = α₂ = .25", "case2": "Case 2: α₁ = .2, α₂ = .3"}
 
 
@@ -40,9 +46,9 @@ def draw_sweep() -> Figure:
                 _draw_quantity(panels[line, column], case, quantity)
             for axes in panels[:, column]:
                 _mark_changes(axes, case)
-            panels[-1, column].set_xlabel("set-up cost q̄")
+            panels[-1, column].set_xlabel("set-up cost q̄ (composites)", fontsize=style.SMALL)
         for line, name in enumerate(("marketplaces", *QUANTITIES)):
-            panels[line, 0].set_ylabel(name)
+            panels[line, 0].set_ylabel(f"{name}\n({_UNITS[name]})", fontsize=style.SMALL)
             if name in QUANTITIES:
                 panels[line, 0].set_ylim(bottom=0)
         figure.align_ylabels(panels[:, 0])
