@@ -85,7 +85,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
 
 def write_run(solution: Solution, folder: Path) -> None:
     """Write manifest, certificate, tables and figures of a solution into a run folder, atomically."""
-    from agora.runners.pictures import save
+    from agora.runners.figures.pictures import save
 
     with whole_folder(folder) as draft:
         record = solution.record()

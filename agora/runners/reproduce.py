@@ -22,8 +22,8 @@ import pandas as pd
 from agora import __version__
 from agora.data.checks import InputError, nearest
 from agora.data.published import Claim, Paper, papers, read_paper
+from agora.runners.figures.pictures import save
 from agora.runners.methods.answers import Progress, silent
-from agora.runners.pictures import save
 from agora.runners.records import MANIFEST, as_json, check_folder, whole_folder
 from agora.runners.reproductions import ADDITIONS, Beyond, Finding, check, computations, judge
 

@@ -23,7 +23,7 @@ from agora.models.example_one import (
     net_output,
     one_taste,
 )
-from agora.runners.market_figures import (
+from agora.runners.figures.example_one import (
     draw_empty_core,
     draw_frontier,
     envelope,

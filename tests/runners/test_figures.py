@@ -25,9 +25,10 @@ import agora
 from agora.data import InputError, circle, grid, read_geography, segment, star, torus, two_cell
 from agora.data.geographies import cell_network, positions
 from agora.models import CommutingMarket, FujitaOgawa, Solution
-from agora.runners import figures, solve, style
-from agora.runners.figures import draw_city, draw_geography
-from agora.runners.pictures import pictures, save
+from agora.runners import solve
+from agora.runners.figures import cities, style
+from agora.runners.figures.cities import draw_city, draw_geography
+from agora.runners.figures.pictures import pictures, save
 
 NAMES = ("Harbour", "Market", "Old town", "Park", "Quarry", "Riverside", "Station", "University")
 RANDSTAD = Path(agora.__file__).parent / "data" / "networks" / "randstad.csv"
@@ -168,10 +169,10 @@ def test_a_map_of_rents_has_a_colour_bar_with_its_unit() -> None:
 def test_net_flows_on_links_balance_and_cost_what_commuting_costs(
     graph: nx.Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "MOST_ARROWS", 0)
+    monkeypatch.setattr(cities, "MOST_ARROWS", 0)
     solution = solved(graph, t=0.02)
     assert isinstance(solution.model, FujitaOgawa)
-    flow = figures._City(solution.model, solution.tables).link_flow
+    flow = cities._City(solution.model, solution.tables).link_flow
     assert flow
     gain = np.zeros(len(graph))
     for (tail, head), mass in flow.items():
@@ -385,7 +386,7 @@ def test_the_readers_own_settings_stay_and_do_not_matter(tmp_path: Path, monocen
 
 
 def test_matplotlib_is_loaded_when_something_is_drawn_and_pyplot_knows_of_nothing() -> None:
-    for module in (figures, style):
+    for module in (cities, style):
         source = Path(str(module.__file__)).read_text(encoding="utf-8")
         loaded = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
         assert loaded

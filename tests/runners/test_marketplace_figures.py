@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from agora.models import Marketplaces, Solution
-from agora.runners import solve, style
-from agora.runners.marketplace_figures import PANELS, POSITION, draw_marketplaces
-from agora.runners.pictures import pictures, save
+from agora.runners import solve
+from agora.runners.figures import style
+from agora.runners.figures.marketplaces import PANELS, POSITION, draw_marketplaces
+from agora.runners.figures.pictures import pictures, save
 
 PAPER = {**FOUR_SITES, "commodity_shares": [0.2, 0.3]}
 

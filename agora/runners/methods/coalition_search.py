@@ -30,11 +30,13 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
+from pydantic import Field
 
 from agora.data.checks import InputError, positive
 from agora.models.coalition import CoalitionTest
 from agora.models.coalition_tables import least_gain, living_costs, member_income
-from agora.runners.methods.answers import Answer, Progress, silent
+from agora.models.spatial import POSITIVE
+from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, silent
 from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
 
 Vector = NDArray[np.float64]
@@ -337,3 +339,24 @@ def core_test(
         test.giving(utility, everybody=True), tolerance=tolerance, seconds=seconds, progress=progress
     )
     return CoreTest(alone, utility, best, 1 / (1 + float(best.facts["bound"])) - 1)
+
+
+class CoalitionOptions(SearchOptions):
+    """How to search for an improving coalition.
+
+    Parameters
+    ----------
+    gain_tolerance : float
+        Gain up to which "no coalition improves" is proved.
+    """
+
+    gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
+
+
+@answer.register
+def _(model: CoalitionTest, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = CoalitionOptions.model_validate(options)
+    found = most_improving_coalition(
+        model, tolerance=chosen.gain_tolerance, seconds=chosen.seconds, progress=progress
+    )
+    return found, chosen

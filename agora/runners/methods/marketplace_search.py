@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from math import comb
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 
 from agora.formulations.market_settlement import settle
 from agora.models.marketplaces import Marketplaces
-from agora.runners.methods.answers import Answer, Progress, silent
+from agora.models.spatial import POSITIVE
+from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, silent
 from agora.runners.methods.structure_bound import bounded_structure
 from agora.runners.methods.structure_search import LineProblem, StructureResult, best_structure
 from agora.runners.solvers import solve_program
@@ -199,3 +202,21 @@ def structures_table(
 
 def _written(places: Vector) -> str:
     return " ".join(f"{place:.6g}" for place in places)
+
+
+class MarketplaceOptions(SearchOptions):
+    """How to solve a marketplace economy.
+
+    Parameters
+    ----------
+    gap : float
+        Relative gap to which every number of marketplaces is proved.
+    """
+
+    gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+
+
+@answer.register
+def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = MarketplaceOptions.model_validate(options)
+    return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agora.runners.market_figures import draw_empty_core, draw_frontier
+from agora.runners.figures.example_one import draw_empty_core, draw_frontier
 from agora.runners.reproductions import Beyond, goes_beyond
 from agora.runners.reproductions.berliant_konishi.figures import draw_sweep
 from agora.runners.reproductions.berliant_konishi.printed_cells import PAPER

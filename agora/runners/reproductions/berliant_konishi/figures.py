@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agora.runners import style
+from agora.runners.figures import style
 from agora.runners.reproductions.berliant_konishi.economies import QUANTITIES, SITES
 from agora.runners.reproductions.berliant_konishi.sweep import CASES, GRID, path, thresholds
 

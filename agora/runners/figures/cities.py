@@ -9,8 +9,8 @@ nothing global is touched, so that figures may be drawn without a screen and in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -23,8 +23,10 @@ from agora.data.checks import InputError
 from agora.data.externalities import ExponentialDecay
 from agora.data.geographies import CellNetwork
 from agora.models.city_tables import cell_names
+from agora.models.commuting import CommutingMarket
 from agora.models.fujita_ogawa import FujitaOgawa
-from agora.runners import style
+from agora.runners.figures import style
+from agora.runners.figures.pictures import pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -458,3 +460,19 @@ def _draw_map_city(city: _City) -> Figure:
         place.write_names(use_axes, names, curves)
         rent_place.write_names(rent_axes, names)
     return figure
+
+
+@pictures.register(FujitaOgawa)
+def _(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    return {"city": partial(draw_city, model, tables)}
+
+
+@pictures.register(CommutingMarket)
+def _(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    return {"rents": partial(draw_rents, model, tables)}
+
+
+def draw_rents(model: CommutingMarket, tables: Tables) -> Figure:
+    """Draw the land rents of a commuting market on its geography."""
+    cells, title = tables["cells"], f"Commuting to given jobs: land rents at t = {model.commuting_cost:g}"
+    return draw_geography(model.geography, cells["rent"], label=RENT, title=title, cells=list(cells["cell"]))

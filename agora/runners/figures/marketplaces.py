@@ -7,7 +7,8 @@ is drawn to the same scale of positions, and the marketplaces' places are marked
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agora.models.marketplaces import Marketplaces
-from agora.runners import style
+from agora.runners.figures import style
+from agora.runners.figures.pictures import pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -230,3 +232,8 @@ def _draw_panel(axes: Axes, sites: pd.DataFrame, column: str, colours: Sequence[
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+@pictures.register(Marketplaces)
+def _(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    return {"marketplaces": partial(draw_marketplaces, model, tables)}

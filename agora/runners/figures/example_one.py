@@ -20,7 +20,7 @@ from agora.models.example_one import (
     net_output,
     one_taste,
 )
-from agora.runners import style
+from agora.runners.figures import style
 from agora.runners.methods.coalition_search import most_improving_coalition
 from agora.runners.solvers import solve_program
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial, singledispatch
+from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from agora.models.commuting import CommutingMarket
-from agora.models.fujita_ogawa import FujitaOgawa
-from agora.models.marketplaces import Marketplaces
-from agora.runners import style
-from agora.runners.figures import RENT, draw_city, draw_geography
-from agora.runners.marketplace_figures import draw_marketplaces
+from agora.runners.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,27 +21,6 @@ Tables = Mapping[str, pd.DataFrame]
 def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
     """Return a model's pictures: file name → function that draws it. None by default."""
     return {}
-
-
-@pictures.register(FujitaOgawa)
-def _(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    return {"city": partial(draw_city, model, tables)}
-
-
-@pictures.register(CommutingMarket)
-def _(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    return {"rents": partial(draw_rents, model, tables)}
-
-
-@pictures.register(Marketplaces)
-def _(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    return {"marketplaces": partial(draw_marketplaces, model, tables)}
-
-
-def draw_rents(model: CommutingMarket, tables: Tables) -> Figure:
-    """Draw the land rents of a commuting market on its geography."""
-    cells, title = tables["cells"], f"Commuting to given jobs: land rents at t = {model.commuting_cost:g}"
-    return draw_geography(model.geography, cells["rent"], label=RENT, title=title, cells=list(cells["cell"]))
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:

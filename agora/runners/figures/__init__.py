@@ -1,0 +1,1 @@
+"""Figures: one visual language, and a file for each kind of picture."""

@@ -1,0 +1,56 @@
+"""The Fujita–Ogawa city: which method answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import Field
+
+from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
+from agora.models.fujita_ogawa import FujitaOgawa
+from agora.runners.methods.answers import Answer, Options, Progress, answer
+from agora.runners.methods.best_response import best_response
+from agora.runners.methods.nonlinear import complementarity, potential_program
+from agora.runners.methods.vertex_enumeration import global_maximiser
+
+
+class CityOptions(Options):
+    """How to solve a Fujita–Ogawa city.
+
+    Parameters
+    ----------
+    method : str
+        ``best-response`` (local maximisers, linear programs), ``global`` (enumeration with proof, up
+        to 10 cells), ``ipopt`` (the overall program (P0) by IPOPT), ``complementarity``
+        (Definition 1, for externalities without a potential).
+    starts : int
+        Number of starting points.
+    seed : int
+        Seed of everything random.
+    commuting : str
+        ``edges`` or ``pairs``: the formulation of commuting for method ``ipopt``.
+    """
+
+    method: Literal["best-response", "global", "ipopt", "complementarity"] = "best-response"
+    starts: int = Field(default=20, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+    seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
+    commuting: Literal["edges", "pairs"] = "edges"
+
+
+@answer.register
+def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = CityOptions.model_validate(options)
+    methods: dict[str, Callable[[], Answer]] = {
+        "best-response": lambda: best_response(model, chosen.starts, chosen.seed, progress),
+        "global": lambda: global_maximiser(model, progress),
+        "ipopt": lambda: potential_program(
+            model,
+            {"edges": add_commuting_edges, "pairs": add_commuting_pairs}[chosen.commuting],
+            chosen.starts,
+            chosen.seed,
+            progress,
+        ),
+        "complementarity": lambda: complementarity(model, chosen.seed, chosen.starts, progress),
+    }
+    return methods[chosen.method](), chosen
