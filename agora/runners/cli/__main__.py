@@ -1,0 +1,5 @@
+"""``python -m agora.runners.cli``."""
+
+from agora.runners.cli import main
+
+main()
