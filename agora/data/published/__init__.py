@@ -66,6 +66,30 @@ class Uncovered(Fields):
     reason: str
 
 
+class PrintedFigure(Fields):
+    """A figure of a reproduction: a printed one redrawn, or one that goes beyond the paper.
+
+    Parameters
+    ----------
+    name : str
+        Name of the drawing and of its files.
+    item : str
+        Which figure of the paper: "Figure 7b", or "Beyond the paper".
+    title : str
+        What is drawn, in one sentence.
+    printed : str
+        What the printed figure shows, and how the two differ; empty for a figure of our own.
+    alt : str
+        What a reader who cannot see it should know.
+    """
+
+    name: str
+    item: str
+    title: str
+    printed: str = ""
+    alt: str
+
+
 class PrintedColumn(Fields):
     """A column of a printed table, whose cells are claims.
 
@@ -166,6 +190,8 @@ class Paper(Fields):
     ----------
     name : str
         The name a user types.
+    title : str
+        What it is about, in a few words.
     citation : str
         Authors, year, title, journal.
     note : str
@@ -174,13 +200,17 @@ class Paper(Fields):
         The cells of its tables, then the others in the order of the paper.
     uncovered : list of Uncovered
         Claims that are not in the list, with the reason.
+    figure : list of PrintedFigure
+        The figures that the reproduction draws.
     """
 
     name: str
+    title: str = ""
     citation: str
     note: str = ""
     claim: list[Claim]
     uncovered: list[Uncovered] = Field(default_factory=list)
+    figure: list[PrintedFigure] = Field(default_factory=list)
 
 
 def papers() -> list[str]:

@@ -20,6 +20,9 @@ def reproduce(
         Path | None, typer.Option("--out", help="Folder; runs/reproduce-PAPER unless given.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the claims that take longest.")] = False,
+    claim: Annotated[
+        list[str] | None, typer.Option("--claim", help="Only the claim with this identifier; repeatable.")
+    ] = None,
 ) -> None:
     """Compute every claim of a paper anew, and say which hold."""
     from agora.runners.reproduce import count_verdicts
@@ -27,7 +30,7 @@ def reproduce(
 
     folder = out or Path("runs") / f"reproduce-{paper}"
     with progress(quiet=False) as report:
-        table = run(paper, folder, quick=quick, progress=report)
+        table = run(paper, folder, quick=quick, progress=report, claims=claim or ())
     others = table[table["verdict"] != "reproduced"]
     columns = ["item", "quantity", "printed", "computed", "verdict"]
     print_table(others[columns], f"{paper}: what is not as printed", rows=len(others))

@@ -1,0 +1,234 @@
+"""The pages of a reproduction, as files and in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from agora.data.published import Claim, Paper, PrintedFigure, Uncovered
+from agora.runners.figures import style
+from agora.runners.reproductions import Beyond, Finding
+from agora.runners.site import write_pages
+from agora.runners.site.verdicts import Reproduction, Verdict
+
+VOID = {"meta", "img", "input", "br", "link"}
+HOSTILE = "<script>alert('x')</script>"
+
+
+def verdict(number: int, item: str, judged: str, printed: float | str, computed: Any) -> Verdict:
+    claim = Claim(
+        id=f"claim-{number}",
+        item=item,
+        quantity=f"Quantity {number} {HOSTILE if number == 3 else ''}",
+        printed=printed,
+        computation="something",
+        arguments={"setup_cost": number / 10},
+        tolerance=0.5,
+        note="what a reader should know",
+    )
+    finding = None if computed is None else Finding(computed, certificate="a bound")
+    return Verdict("small-paper", claim, finding, judged, seconds=0.01 * number)
+
+
+def reproduction() -> Reproduction:
+    paper = Paper(
+        name="small-paper",
+        title="A small paper",
+        citation="A & B <2020>",
+        claim=[],
+        uncovered=[Uncovered(item="Section 9", reason="its data are not public")],
+        figure=[
+            PrintedFigure(name="line", item="Figure 1", title="A line.", printed="The same.", alt="One line.")
+        ],
+    )
+    verdicts = (
+        verdict(1, "Table 1, a", "reproduced", 9.0, 9.1),
+        verdict(2, "Table 1, b", "corrected", 10.0, 12.0),
+        verdict(3, "Table 2, a", "refuted", "always", False),
+        verdict(4, "Table 2, b", "reproduced", -1e-3, -1e-3),
+        verdict(5, "Proposition 1", "failed", 2.0, None),
+    )
+    with style.settings():
+        figure = style.figure(2.0)
+        figure.subplots().plot([0, 1], [0, 1])
+    beyond = Beyond(
+        tables={"more-numbers": pd.DataFrame({"x": [1.0], "y": ["<b>"]})}, figures={"line": figure}
+    )
+    return Reproduction(paper, verdicts, beyond)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("site")
+    manifest = {
+        "versions": {"agora": "0", "pyomo": "6"},
+        "seconds": 1.0,
+        "created": "2020-01-01T",
+        "platform": "here",
+    }
+    for name in ("manifest.json", "verdicts.json", "verdicts.csv"):
+        (place / name).write_text(json.dumps(manifest), encoding="utf-8")
+    write_pages(place, [reproduction()], manifest, "small-paper")
+    return place
+
+
+class _Page(HTMLParser):
+    """Collect tags and links; complain about tags closed in the wrong order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.identifiers: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.links += [value for name, value in attrs if name in {"href", "src"} and value]
+        self.identifiers += [value for name, value in attrs if name == "id" and value]
+        if tag == "img":
+            self.images.append(named)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", ["index.html", "small-paper.html"])
+def test_pages_need_nothing_from_anywhere(folder: Path, name: str) -> None:
+    page = _Page(folder / name)
+    text = (folder / name).read_text(encoding="utf-8")
+    for link in page.links:
+        file = link.partition("#")[0]
+        assert not file or (folder / file).is_file(), link
+    assert "http" not in text
+    assert "@import" not in text
+    assert HOSTILE not in text
+    assert len(set(page.identifiers)) == len(page.identifiers)
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_links_lead_to_what_the_page_can_choose(folder: Path) -> None:
+    links = [link for link in _Page(folder / "index.html").links if "#" in link]
+    assert "small-paper.html#group=Table%202&verdict=not%20as%20printed" in links
+    assert "small-paper.html#not-in-the-list" in links
+    page = _Page(folder / "small-paper.html")
+    assert {"claim-1", "claim-5", "not-in-the-list", "figure-line"} <= set(page.identifiers)
+
+
+def test_figures_have_a_text_for_those_who_cannot_see(folder: Path) -> None:
+    images = _Page(folder / "small-paper.html").images
+    assert [image["alt"] for image in images] == ["One line."]
+    assert (folder / "line.png").is_file()
+    assert (folder / "more-numbers.csv").is_file()
+
+
+def test_a_row_says_how_it_was_computed(folder: Path) -> None:
+    text = (folder / "small-paper.html").read_text(encoding="utf-8")
+    for words in (
+        "agora reproduce small-paper --claim claim-2",
+        "setup_cost = 0.2",
+        "Checked by: a bound",
+        "What a reader should know.",
+        "does not hold",
+        "its data are not public",
+        "A &amp; B &lt;2020&gt;",
+    ):
+        assert words in text
+
+
+# --- in a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no Chromium with its driver on the PATH")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def shown_rows(browser: Any) -> list[str]:
+    rows = browser.find_elements("css selector", ".claims tbody tr")
+    return [row.get_attribute("id") for row in rows if row.is_displayed()]
+
+
+def open_page(browser: Any, path: Path, choice: str = "") -> None:
+    browser.get("about:blank")
+    browser.get(path.as_uri() + choice)
+
+
+def test_two_clicks_from_the_index_to_what_is_wrong_in_a_table(browser: Any, folder: Path) -> None:
+    open_page(browser, folder / "index.html")
+    browser.find_element("partial link text", "Table 2").click()
+    assert shown_rows(browser) == ["claim-3"]
+    assert browser.find_element("id", "shown").text == "1 of 5 claims"
+    browser.find_element("css selector", "#claim-3 summary").click()
+    assert "agora reproduce small-paper --claim claim-3" in browser.find_element("id", "claim-3").text
+    assert browser.get_log("browser") == []
+
+
+def test_claims_can_be_filtered(browser: Any, folder: Path) -> None:
+    open_page(browser, folder / "small-paper.html")
+    assert len(shown_rows(browser)) == 5
+    browser.find_element("css selector", 'button[data-verdict="reproduced"]').click()
+    assert shown_rows(browser) == ["claim-1", "claim-4"]
+    assert browser.current_url.endswith("#verdict=reproduced")
+    browser.find_element("css selector", "#words").send_keys("table 2")
+    assert shown_rows(browser) == ["claim-4"]
+    browser.back()
+    open_page(browser, folder / "small-paper.html", "#group=Table%201")
+    assert shown_rows(browser) == ["claim-1", "claim-2"]
+    open_page(browser, folder / "small-paper.html", "#verdict=unheard&group=unheard")
+    assert len(shown_rows(browser)) == 5
+    assert browser.get_log("browser") == []
+
+
+def test_claims_can_be_sorted_by_number(browser: Any, folder: Path) -> None:
+    open_page(browser, folder / "small-paper.html")
+    head = browser.find_elements("css selector", ".claims thead th")[2]
+    head.find_element("css selector", "button").click()
+    assert shown_rows(browser) == ["claim-4", "claim-5", "claim-1", "claim-2", "claim-3"]
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.find_element("css selector", "button").click()
+    assert shown_rows(browser)[-1] == "claim-4"
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "small-paper.html"])
+def test_pages_fit_a_phone(browser: Any, folder: Path, name: str) -> None:
+    narrow = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        open_page(browser, folder / name)
+        wide = browser.execute_script("return document.documentElement.scrollWidth")
+        assert wide <= 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
