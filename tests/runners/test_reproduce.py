@@ -306,9 +306,9 @@ def test_table(run: tuple[pd.DataFrame, Path]) -> None:
     assert [tuple(record) for record in records] == [COLUMNS] * len(table)
 
 
-def test_the_whole_run_takes_less_than_a_minute(run: tuple[pd.DataFrame, Path]) -> None:
+def test_the_manifest_says_how_long_each_claim_took(run: tuple[pd.DataFrame, Path]) -> None:
     manifest = json.loads((run[1] / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["seconds"] < 60
+    assert set(manifest["seconds_by_claim"][OSAWA]) == set(CLAIMS)
     assert manifest["verdicts"] == count_verdicts(run[0])
     assert "pyomo" in manifest["versions"]
 
