@@ -257,7 +257,7 @@ def check_symmetric(numbers: Interaction, network: CellNetwork, samples: list[Ve
 
 
 def smallest_tangent_eigenvalue(matrix: Vector) -> float:
-    r"""Return min ε'Mε over ε with Σ ε_i = 0 and |ε| = 1: f is convex along M iff it is ≥ 0.
+    r"""Return min ε'Mε over ε with Σ ε_i = 0 and ‖ε‖ = 1: f is convex along M iff it is ≥ 0.
 
     Assumption 1 (i) of Osawa & Akamatsu (2019). Footnote 19 of the paper claims it for every
     exponential kernel; it fails on the complete bipartite graph K_{2,3} with unit edges.
