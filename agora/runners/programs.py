@@ -1,4 +1,4 @@
-"""What kind of program a Pyomo model is, which decides the solver."""
+"""What kind of program a Pyomo model is, which decides the solver; its linear rows; why a solve failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 from pyomo.repn import generate_standard_repn
+from scipy.sparse import csc_matrix
 
 
 class ProgramClass(Enum):
@@ -74,3 +76,43 @@ def sign_test_program(sense: Any = pyo.minimize) -> pyo.ConcreteModel:
     program.c = pyo.Constraint(expr=program.x + program.y == 2)
     program.d = pyo.Constraint(expr=(0.9, program.y, None))
     return program
+
+
+def explain(program: pyo.ConcreteModel, record: Any) -> str:
+    """Say what the solver said, which row is violated most where it stopped, and what may help."""
+    worst, place = 0.0, "no row"
+    for row in program.component_data_objects(pyo.Constraint, active=True):
+        body = pyo.value(row.body, exception=False)
+        if body is None:
+            continue
+        gap = max(
+            0.0,
+            *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)),
+        )
+        if gap > worst:
+            worst, place = gap, row.name
+    infeasible = "infeasible" in record.status.lower()
+    hint = (
+        "the constraints contradict each other" if infeasible else "another start or more iterations may help"
+    )
+    return (
+        f"{record.solver} stopped with '{record.status}' (iterations: {record.iterations}); "
+        f"largest violated row: {place} by {worst:.3g}; {hint}."
+    )
+
+
+def linear_rows(rows: list[Any], column: dict[int, int], width: int) -> tuple[Any, NDArray[np.float64]]:
+    """Return the coefficients of linear rows as a sparse matrix, and their constants.
+
+    `column` maps the id of a variable to its column, `width` is the number of columns.
+    """
+    indices: list[tuple[int, int]] = []
+    data: list[float] = []
+    constant = np.zeros(len(rows))
+    for k, row in enumerate(rows):
+        repn = generate_standard_repn(row.body, compute_values=True)
+        constant[k] = repn.constant
+        indices.extend((k, column[id(variable)]) for variable in repn.linear_vars)
+        data.extend(repn.linear_coefs)
+    where = np.array(indices, dtype=int).reshape(-1, 2)
+    return csc_matrix((data, (where[:, 0], where[:, 1])), shape=(len(rows), width)), constant

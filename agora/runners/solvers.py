@@ -28,11 +28,18 @@ from pyomo.contrib.solver.common.results import SolutionStatus
 from pyomo.contrib.solver.solvers.highs import Highs
 from pyomo.contrib.solver.solvers.ipopt import Ipopt
 from pyomo.core.expr.visitor import identify_variables
-from pyomo.repn import generate_standard_repn
 from pyomo.repn.plugins.nl_writer import NLWriter
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
-from agora.runners.programs import ProgramClass, classify, objective_of, sign_test_program
+from agora.runners.ipopt_places import IpoptRoute, idaes_folder, library_path
+from agora.runners.programs import (
+    ProgramClass,
+    classify,
+    explain,
+    linear_rows,
+    objective_of,
+    sign_test_program,
+)
 
 HIGHS_OPTIONS: dict[str, Any] = {
     "primal_feasibility_tolerance": 1e-9,
@@ -45,6 +52,14 @@ IPOPT_OPTIONS: dict[str, Any] = {
     "max_iter": 3000,
     "bound_relax_factor": 0.0,
 }
+
+_PUSHES = ("bound_push", "bound_frac", "slack_bound_push", "slack_bound_frac", "mult_bound_push")
+WARM_START: dict[str, Any] = {
+    "warm_start_init_point": "yes",
+    "mu_init": 1e-7,
+    **{f"warm_start_{push}": 1e-9 for push in _PUSHES},
+}
+"""Options of a solve that starts from the values and multipliers of the last one."""
 
 Vector = NDArray[np.float64]
 
@@ -103,7 +118,7 @@ def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None 
         return _solve_with_highs(program, kind, {**HIGHS_OPTIONS, **(options or {})})
     route = ipopt_route()
     if route.executable is None:
-        return _solve_with_casadi(program, route, {**IPOPT_OPTIONS, **(options or {})})
+        return NonlinearProgram(program, options or {}, expand=False).solve()
     return _solve_with_executable(program, route, {**IPOPT_OPTIONS, **(options or {})})
 
 
@@ -145,7 +160,7 @@ def _solve_with_highs(
 def _load(program: pyo.ConcreteModel, result: Any, record: SolverRecord, with_duals: bool) -> None:
     """Put an optimum into the program, or raise."""
     if result.solution_status is not SolutionStatus.optimal:
-        raise SolveFailed(_explain(program, record), record)
+        raise SolveFailed(explain(program, record), record)
     result.solution_loader.load_vars()
     duals = _duals(program)
     if with_duals:
@@ -159,55 +174,13 @@ def _iterations(result: Any) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def _explain(program: pyo.ConcreteModel, record: SolverRecord) -> str:
-    """Say what the solver said, which row is violated most where it stopped, and what may help."""
-    worst, place = 0.0, "no row"
-    for row in program.component_data_objects(pyo.Constraint, active=True):
-        body = pyo.value(row.body, exception=False)
-        if body is None:
-            continue
-        gap = max(
-            0.0,
-            *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)),
-        )
-        if gap > worst:
-            worst, place = gap, row.name
-    infeasible = "infeasible" in record.status.lower()
-    hint = (
-        "the constraints contradict each other" if infeasible else "another start or more iterations may help"
-    )
-    return (
-        f"{record.solver} stopped with '{record.status}' (iterations: {record.iterations}); "
-        f"largest violated row: {place} by {worst:.3g}; {hint}."
-    )
-
-
 # --- IPOPT: the chain --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class IpoptRoute:
-    """How IPOPT is reached on this machine."""
-
-    source: str
-    executable: Path | None
-    linear_solver: str
-    version: str
-    libraries: Path | None = None
-
-
-def _idaes_folder() -> Path:
-    if "IDAES_DATA" in os.environ:
-        return Path(os.environ["IDAES_DATA"]) / "bin"
-    if platform.system() == "Windows":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "idaes" / "bin"
-    return Path.home() / ".idaes" / "bin"
 
 
 @lru_cache(maxsize=1)
 def ipopt_route() -> IpoptRoute:
     """Return the first IPOPT of the chain that solves a two-variable program."""
-    folder = _idaes_folder()
+    folder = idaes_folder()
     suffix = ".exe" if platform.system() == "Windows" else ""
     candidates: list[tuple[str, Path, Path | None]] = [("idaes binaries", folder / f"ipopt{suffix}", folder)]
     found = shutil.which("ipopt")
@@ -225,24 +198,11 @@ def ipopt_route() -> IpoptRoute:
                 continue
             if abs(pyo.value(program.x) - 1.1) < 1e-5:
                 return IpoptRoute(source, executable, linear_solver, record.version, libraries)
-    return IpoptRoute("the CasADi wheel", None, "mumps", f"3.14 (CasADi {version('casadi')})")
+    return IpoptRoute("the CasADi wheel", None, "mumps", _casadi_version())
 
 
-@contextmanager
-def _library_path(folder: Path | None) -> Iterator[None]:
-    """Let an executable find the libraries beside it, for the time of one solve."""
-    name = "PATH" if platform.system() == "Windows" else "LD_LIBRARY_PATH"
-    before = os.environ.get(name)
-    if folder is not None:
-        os.environ[name] = f"{folder}{os.pathsep}{before}" if before else str(folder)
-    try:
-        yield
-    finally:
-        if folder is not None:
-            if before is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = before
+def _casadi_version() -> str:
+    return f"3.14 (CasADi {version('casadi')})"
 
 
 def _solve_with_executable(
@@ -250,9 +210,9 @@ def _solve_with_executable(
 ) -> SolverRecord:
     chosen = {**options, "linear_solver": route.linear_solver}
     start = time.perf_counter()
-    with _library_path(route.libraries):
+    with library_path(route.libraries):
         solver = Ipopt(executable=str(route.executable))
-        release = ".".join(str(part) for part in solver.version() or ())
+        release = ".".join(map(str, solver.version() or ()))
         result = solver.solve(
             program,
             solver_options=chosen,
@@ -262,91 +222,136 @@ def _solve_with_executable(
         )
     record = SolverRecord(
         "IPOPT", release, route.linear_solver, str(route.executable), ProgramClass.NLP.value, chosen,
-        str(result.termination_condition.name), _iterations(result),
-        time.perf_counter() - start,
+        str(result.termination_condition.name), _iterations(result), time.perf_counter() - start,
     )  # fmt: skip
     _load(program, result, record, with_duals=True)
     return record
 
 
-def _solve_with_casadi(
-    program: pyo.ConcreteModel, route: IpoptRoute, options: dict[str, Any]
-) -> SolverRecord:
-    import casadi
+# --- one nonlinear program, solved many times --------------------------------------------------
 
-    start = time.perf_counter()
-    objective = objective_of(program)
-    rows = list(program.component_data_objects(pyo.Constraint, active=True))
-    linear = [row for row in rows if row.body.polynomial_degree() == 1]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "program.nl"
-        for row in linear:
-            row.deactivate()
-        try:
-            with file.open("w", encoding="utf-8") as stream:
-                info = NLWriter().write(program, stream, linear_presolve=False, scale_model=False)
-        finally:
+
+@dataclass
+class NonlinearProgram:
+    """A Pyomo program kept in IPOPT: bounds and starts change, derivatives and multipliers stay.
+
+    The program is read once; what changes from solve to solve are bounds and values of its variables,
+    so parameters are variables whose bounds are equal (not ``fix``ed, which makes them numbers). IPOPT
+    runs in process, in CasADi's wheel, whatever the chain finds first.
+
+    Parameters
+    ----------
+    program : ConcreteModel
+        Any program with continuous variables and one active objective; its rows must not change.
+    options : dict, optional
+        IPOPT options that replace the defaults of this file.
+    expand : bool
+        Whether expressions are expanded to scalars: dearer to read, several times quicker to solve.
+    """
+
+    program: pyo.ConcreteModel
+    options: Mapping[str, Any] = field(default_factory=dict)
+    expand: bool = True
+    solves: int = 0
+    iterations: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        import casadi
+
+        program, start = self.program, time.perf_counter()
+        rows = list(program.component_data_objects(pyo.Constraint, active=True))
+        linear = [row for row in rows if row.body.polynomial_degree() == 1]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "program.nl"
             for row in linear:
-                row.activate()
-        builder = casadi.NlpBuilder()
-        builder.import_nl(str(file))
-    column = {id(v): k for k, v in enumerate(info.variables)}
-    variables = list(info.variables)
-    for row in linear:
-        for variable in identify_variables(row.body, include_fixed=False):
-            if id(variable) not in column:
-                column[id(variable)] = len(variables)
-                variables.append(variable)
-    extra = casadi.MX.sym("extra", len(variables) - len(info.variables))
-    x = casadi.vertcat(*builder.x, extra)
-    matrix, constant = _linear_rows(linear, column, len(variables))
-    rows_in_order = [*info.constraints, *linear]
-    g = casadi.vertcat(*builder.g, casadi.mtimes(casadi.DM(matrix), x) + casadi.DM(constant))
-    lower = [*builder.g_lb, *(row.lb if row.has_lb() else -np.inf for row in linear)]
-    upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
-    chosen = {**options, "linear_solver": route.linear_solver, "print_level": 0, "sb": "yes"}
-    solver = casadi.nlpsol(
-        "program",
-        "ipopt",
-        {"x": x, "f": builder.f, "g": g},
-        {"ipopt": chosen, "print_time": False, "show_eval_warnings": False},
-    )
-    answer = solver(
-        x0=[0.0 if v.value is None else float(v.value) for v in variables],
-        lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
-        ubx=[np.inf if v.ub is None else float(v.ub) for v in variables],
-        lbg=lower,
-        ubg=upper,
-    )
-    stats = solver.stats()
-    record = SolverRecord(
-        "IPOPT", route.version, route.linear_solver, "casadi", ProgramClass.NLP.value, chosen,
-        str(stats["return_status"]), int(stats["iter_count"]), time.perf_counter() - start,
-    )  # fmt: skip
-    for variable, value in zip(variables, np.array(answer["x"]).ravel().tolist(), strict=True):
-        variable.set_value(value, skip_validation=True)
-    if not stats["success"]:
-        raise SolveFailed(_explain(program, record), record)
-    duals, sign = _duals(program), -1.0 if objective.sense == pyo.minimize else 1.0
-    for row, multiplier in zip(rows_in_order, np.array(answer["lam_g"]).ravel().tolist(), strict=True):
-        duals[row] = sign * multiplier
-    return record
+                row.deactivate()
+            try:
+                with file.open("w", encoding="utf-8") as stream:
+                    info = NLWriter().write(program, stream, linear_presolve=False, scale_model=False)
+            finally:
+                for row in linear:
+                    row.activate()
+            builder = casadi.NlpBuilder()
+            builder.import_nl(str(file))
+        column = {id(v): k for k, v in enumerate(info.variables)}
+        self.variables = list(info.variables)
+        for row in linear:
+            for variable in identify_variables(row.body, include_fixed=False):
+                if id(variable) not in column:
+                    column[id(variable)] = len(self.variables)
+                    self.variables.append(variable)
+        extra = casadi.MX.sym("extra", len(self.variables) - len(info.variables))
+        x = casadi.vertcat(*builder.x, extra)
+        matrix, constant = linear_rows(linear, column, len(self.variables))
+        g = casadi.vertcat(*builder.g, casadi.mtimes(casadi.DM(matrix), x) + casadi.DM(constant))
+        self._rows, self._last = [*info.constraints, *linear], None
+        self._lower = [*builder.g_lb, *(row.lb if row.has_lb() else -np.inf for row in linear)]
+        self._upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
+        self._parts = {"x": x, "f": builder.f, "g": g}
+        self._sign = -1.0 if objective_of(program).sense == pyo.minimize else 1.0
+        self._solvers: dict[bool, Any] = {}
+        self.seconds += time.perf_counter() - start
 
+    def _solver(self, warm: bool) -> Any:
+        import casadi
 
-def _linear_rows(rows: list[Any], column: dict[int, int], width: int) -> tuple[Any, Vector]:
-    """Return the coefficients of linear rows as a sparse matrix, and their constants."""
-    from scipy.sparse import csc_matrix
+        if warm not in self._solvers:
+            ipopt = {**self._options(), **(WARM_START if warm else {})}
+            self._solvers[warm] = casadi.nlpsol(
+                "program", "ipopt", self._parts,
+                {"ipopt": ipopt, "print_time": False, "show_eval_warnings": False, "expand": self.expand},
+            )  # fmt: skip
+        return self._solvers[warm]
 
-    indices: list[tuple[int, int]] = []
-    data: list[float] = []
-    constant = np.zeros(len(rows))
-    for k, row in enumerate(rows):
-        repn = generate_standard_repn(row.body, compute_values=True)
-        constant[k] = repn.constant
-        indices.extend((k, column[id(variable)]) for variable in repn.linear_vars)
-        data.extend(repn.linear_coefs)
-    where = np.array(indices, dtype=int).reshape(-1, 2)
-    return csc_matrix((data, (where[:, 0], where[:, 1])), shape=(len(rows), width)), constant
+    def solve(self, *, warm: bool = False) -> SolverRecord:
+        """Solve from the variables' values; values and multipliers land in the Pyomo program.
+
+        Parameters
+        ----------
+        warm : bool
+            Start from the multipliers of the last solve too, if there was one, close to the optimum.
+
+        Raises
+        ------
+        SolveFailed
+            If IPOPT reports anything but an optimum.
+        """
+        start = time.perf_counter()
+        last: Any = self._last if warm else None
+        solver, variables = self._solver(last is not None), self.variables
+        multipliers = {} if last is None else {"lam_x0": last["lam_x"], "lam_g0": last["lam_g"]}
+        answer = solver(
+            x0=[0.0 if v.value is None else float(v.value) for v in variables],
+            lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
+            ubx=[np.inf if v.ub is None else float(v.ub) for v in variables],
+            lbg=self._lower,
+            ubg=self._upper,
+            **multipliers,
+        )
+        stats, taken = solver.stats(), time.perf_counter() - start
+        self.solves, self.seconds = self.solves + 1, self.seconds + taken
+        self.iterations += int(stats["iter_count"])
+        for variable, value in zip(variables, np.array(answer["x"]).ravel().tolist(), strict=True):
+            variable.set_value(value, skip_validation=True)
+        if not stats["success"]:
+            record = self.record(str(stats["return_status"]))
+            raise SolveFailed(explain(self.program, record), record)
+        self._last = answer
+        duals, sign = _duals(self.program), self._sign
+        for row, value in zip(self._rows, np.array(answer["lam_g"]).ravel().tolist(), strict=True):
+            duals[row] = sign * value
+        return self.record()
+
+    def record(self, status: str = "Solve_Succeeded") -> SolverRecord:
+        """Return what this program has cost so far."""
+        return SolverRecord(
+            "IPOPT", _casadi_version(), "mumps", "casadi", ProgramClass.NLP.value, self._options(), status,
+            self.iterations, self.seconds,
+        )  # fmt: skip
+
+    def _options(self) -> dict[str, Any]:
+        return {**IPOPT_OPTIONS, **self.options, "linear_solver": "mumps", "print_level": 0, "sb": "yes"}
 
 
 # --- one linear program, solved many times -----------------------------------------------------
@@ -451,7 +456,7 @@ class LinearProgram:
         self.iterations += max(int(info.simplex_iteration_count), 0)
         if status != highspy.HighsModelStatus.kOptimal:
             record = self.record(str(status).rsplit(".k", 1)[-1])
-            raise SolveFailed(_explain(self.program, record), record)
+            raise SolveFailed(explain(self.program, record), record)
         answer = self._highs.getSolution()
         return LinearAnswer(
             float(info.objective_function_value),

@@ -18,6 +18,7 @@ from agora.runners.doctor import advice, diagnose
 from agora.runners.programs import ProgramClass, classify, sign_test_program
 from agora.runners.solvers import (
     LinearProgram,
+    NonlinearProgram,
     ipopt_route,
 )
 
@@ -186,3 +187,43 @@ def test_linear_rows_split_off_keep_their_multipliers() -> None:
     assert program.z.value == pytest.approx(2 * program.x[1].value, abs=1e-8)
     stationarity = 2 * (program.x[0].value - 3) - program.dual[program.n] * 2 * program.x[0].value
     assert stationarity - program.dual[program.l] == pytest.approx(0.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("sense", [pyo.minimize, pyo.maximize])
+@pytest.mark.parametrize("expand", [True, False])
+def test_a_kept_nonlinear_program_follows_its_parameters(sense: object, expand: bool) -> None:
+    """A variable whose bounds are equal is a parameter; warm and cold solves agree with a fresh program."""
+
+    def program(right: float) -> pyo.ConcreteModel:
+        built = sign_test_program(sense)
+        built.r = pyo.Var(initialize=right, bounds=(right, right))
+        built.c.set_value(built.x + built.y - built.r == 0)
+        return built
+
+    kept = program(2.0)
+    solver = NonlinearProgram(kept, expand=expand)
+    counts = []
+    for right, warm in ((2.0, False), (2.01, True), (2.5, False)):
+        kept.r.setlb(right)
+        kept.r.setub(right)
+        record = solver.solve(warm=warm)
+        fresh = program(right)
+        solve_program(fresh)
+        counts.append(record.iterations)
+        for name in ("x", "y"):
+            assert pyo.value(kept.component(name)) == pytest.approx(
+                pyo.value(fresh.component(name)), abs=1e-7
+            )
+        for row in ("c", "d"):
+            assert kept.dual[kept.component(row)] == pytest.approx(fresh.dual[fresh.component(row)], abs=1e-6)
+    assert solver.solves == 3
+    assert counts[1] - counts[0] < counts[0]
+    assert solver.record().iterations == counts[2]
+
+
+def test_a_kept_nonlinear_program_says_when_it_fails() -> None:
+    program = sign_test_program()
+    program.impossible = pyo.Constraint(expr=(4.0, pyo.exp(program.x), 1.0 + 4.0))
+    program.other = pyo.Constraint(expr=(None, pyo.exp(program.x), 2.0))
+    with pytest.raises(SolveFailed, match="largest violated row"):
+        NonlinearProgram(program).solve()
