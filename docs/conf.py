@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
 project = "Agora"
 author = "The Agora maintainers"
@@ -11,17 +13,20 @@ version = release = version_of("agora")
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",
     "sphinx_design",
 ]
-source_suffix = {".md": "myst-nb"}
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 html_theme = "furo"
 html_title = "Agora"
 html_css_files = ["agora.css"]
 html_static_path = ["static"]
-exclude_patterns = ["reproduction"]
+exclude_patterns = ["reproduction", "templates"]
+templates_path = ["templates"]
+autosummary_generate = True
 _pages = Path(__file__).parent / "reproduction"
 html_extra_path = [str(_pages)] if _pages.exists() else []
 
@@ -35,7 +40,27 @@ nb_execution_show_tb = True
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True, "ignore-module-all": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+
+
+def bars_are_absolute_values(
+    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """Keep |x| in the prose of docstrings from being read as a substitution; mathematics and code stay."""
+    inside = False
+    for k, line in enumerate(lines):
+        if line.lstrip().startswith(".. math::"):
+            inside = True
+        elif line and not line.startswith(" "):
+            inside = False
+        if "|" in line and not inside:
+            parts = re.split(r"(``.*?``)", line)
+            lines[k] = "".join(part if part.startswith("``") else part.replace("|", "\\|") for part in parts)
+
+
+def setup(app: Any) -> None:
+    """Register what docstrings need."""
+    app.connect("autodoc-process-docstring", bars_are_absolute_values)

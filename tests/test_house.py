@@ -83,17 +83,10 @@ def test_files_stay_small() -> None:
     assert {name: lines for name, lines in long.items() if lines > 500} == {}
 
 
-@pytest.mark.parametrize("room", ["data", "formulations", "models"])
-def test_the_reference_shows_every_file_of_a_room(room: str) -> None:
-    page = (ROOT / "docs" / "reference" / f"{room}.md").read_text(encoding="utf-8")
-    listed = re.findall(rf"automodule:: agora\.{room}\.(\w+)$", page, re.M)
-    files = sorted(path.stem for path in (ROOT / "agora" / room).glob("*.py") if path.stem != "__init__")
-    assert sorted(listed) == files
-
-
 def test_the_documentation_has_no_orphans() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert "reference" in pages
     assert {page for page in pages if page != "index" and page not in index.split()} == set()
 
 

@@ -236,7 +236,7 @@ class NonlinearProgram:
     """A Pyomo program kept in IPOPT: bounds and starts change, derivatives and multipliers stay.
 
     The program is read once; what changes from solve to solve are bounds and values of its variables,
-    so parameters are variables whose bounds are equal (not ``fix``ed, which makes them numbers). IPOPT
+    so parameters are variables whose bounds are equal (not fixed ones, which become numbers). IPOPT
     runs in process, in CasADi's wheel, whatever the chain finds first.
 
     Parameters
