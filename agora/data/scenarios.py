@@ -102,10 +102,19 @@ def scenario_from(content: Mapping[str, Any], *, name: str, folder: Path) -> Sce
         name=name,
         model=content["model"],
         geography=geography,
-        parameters=dict(content.get("parameters", {})),
+        parameters=_anchored(content.get("parameters", {}), folder),
         solve=dict(content.get("solve", {})),
         content=dict(content),
     )
+
+
+def _anchored(parameters: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the parameters with the files that their tables name found from the scenario's folder."""
+    found = dict(parameters)
+    for name, table in parameters.items():
+        if isinstance(table, Mapping) and isinstance(table.get("file"), str):
+            found[name] = {**table, "file": str(folder / table["file"])}
+    return found
 
 
 def _geography(table: Mapping[str, Any], folder: Path) -> nx.Graph:

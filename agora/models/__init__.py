@@ -5,6 +5,7 @@ from agora.models.commuting import CommutingMarket
 from agora.models.equilibrium import Certificate, Condition, Model, ModelCard, Solution, price, worst_case
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.marketplaces import Marketplaces
+from agora.models.price_formation import PriceFormation
 from agora.models.spatial import SpatialModel
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Marketplaces",
     "Model",
     "ModelCard",
+    "PriceFormation",
     "Solution",
     "SpatialModel",
     "price",
