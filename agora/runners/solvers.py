@@ -94,7 +94,9 @@ class SolverRecord:
 # --- solving a program -------------------------------------------------------------------------
 
 
-def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None = None) -> SolverRecord:
+def solve_program(
+    program: pyo.ConcreteModel, options: Mapping[str, Any] | None = None, *, by: str = "class"
+) -> SolverRecord:
     """Solve a program to optimality; values land in its variables, multipliers in ``program.dual``.
 
     Multipliers are d(objective)/d(right-hand side), for both senses and every solver.
@@ -105,13 +107,15 @@ def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None 
         Any Pyomo program with one active objective.
     options : dict, optional
         Solver options that replace the defaults of this file.
+    by : str
+        ``class``: the solver for the program's class; ``ipopt``: IPOPT whatever the class.
 
     Raises
     ------
     SolveFailed
         With the solver's word, the worst violated row and a hint.
     """
-    kind = classify(program)
+    kind = ProgramClass.NLP if by == "ipopt" else classify(program)
     if kind is ProgramClass.LP:
         return _solve_linear(program, {**HIGHS_OPTIONS, **(options or {})})
     if kind is not ProgramClass.NLP:
