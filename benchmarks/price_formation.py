@@ -77,7 +77,7 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
 
     from agora.runners.methods.price_structure import mean_field
     from agora.runners.solve import solve
-    from agora.runners.solvers import solve_program
+    from agora.runners.solvers import NonlinearProgram
 
     def structure() -> Any:
         return mean_field(market(case, agents, steps)).prices[0]
@@ -88,7 +88,7 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
     def program() -> Any:
         model = market(case, agents, steps)
         built = model.program()
-        solve_program(built, by="ipopt")
+        NonlinearProgram(built).solve()
         return model.read(built)["price"]["price"].to_numpy()
 
     routes = {"structure: price and all paths": structure, "certified: tables and proof": certified}

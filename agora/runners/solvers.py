@@ -94,9 +94,7 @@ class SolverRecord:
 # --- solving a program -------------------------------------------------------------------------
 
 
-def solve_program(
-    program: pyo.ConcreteModel, options: Mapping[str, Any] | None = None, *, by: str = "class"
-) -> SolverRecord:
+def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None = None) -> SolverRecord:
     """Solve a program to optimality; values land in its variables, multipliers in ``program.dual``.
 
     Multipliers are d(objective)/d(right-hand side), for both senses and every solver.
@@ -107,15 +105,13 @@ def solve_program(
         Any Pyomo program with one active objective.
     options : dict, optional
         Solver options that replace the defaults of this file.
-    by : str
-        ``class``: the solver for the program's class; ``ipopt``: IPOPT whatever the class.
 
     Raises
     ------
     SolveFailed
         With the solver's word, the worst violated row and a hint.
     """
-    kind = ProgramClass.NLP if by == "ipopt" else classify(program)
+    kind = classify(program)
     if kind is ProgramClass.LP:
         return _solve_linear(program, {**HIGHS_OPTIONS, **(options or {})})
     if kind is not ProgramClass.NLP:

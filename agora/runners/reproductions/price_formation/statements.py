@@ -105,7 +105,8 @@ def price_level_of_case_3(printed: float) -> Finding:
         note=f"at P = {level(clearing.model, clearing.prices):.4f} the market clears with {low} of "
         f"{len(gains.gains)} agents in the lower well, but {int(exploited.sum())} agents, x0 from "
         f"{who.min():.2f} to {who.max():.2f}, gain up to {gains.largest.max():.4f} by moving to the other, "
-        f"on average {float(clearing.model.masses @ gains.gains):.4f}; J exceeds its minimum by {spent - best:.4f}. "
+        f"on average {float(clearing.model.masses @ gains.gains):.4f}; J exceeds its minimum by "
+        f"{spent - best:.4f}. "
         f"Supply sampled at the grid of times: P = {level(grid.model, price(grid.tables)):.6f}",
         certificate=_proof("3", True),
     )
