@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 
@@ -13,6 +13,9 @@ _LIMITS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "l
 
 class Fields(BaseModel):
     """A frozen set of named parameters; a bad one raises `InputError` instead of a pydantic report."""
+
+    simplexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of fields whose numbers sum to one: when one varies, the others do in proportion."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, strict=False

@@ -253,8 +253,9 @@ class CoalitionTest(Model):
             [[pyo.value(part[t, j]) for j in sites] for t in names]
             for part in (program.work, program.leisure, program.land_used)
         ]
+        places = [pyo.value(place) for place in program.location.values()]
         return coalition_tables(
-            self, list(program.location.values()), float(pyo.value(program.gain)), np.array(people),
+            self, places, float(pyo.value(program.gain)), np.array(people),
             np.array(eaten), np.array(rest), [pyo.value(q) for q in program.setup_input.values()],
             np.array(prices) / sum(prices), np.array(rents) / sum(prices),
         )  # fmt: skip

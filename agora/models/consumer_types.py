@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -56,6 +56,8 @@ class CobbDouglas(Fields):
     commodities: tuple[Number, ...] = Field(json_schema_extra=SHARES)
     leisure: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
     land: float = Field(default=0.0, ge=0, lt=1, json_schema_extra={"allowed": "a finite number in [0, 1)"})
+
+    simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (("commodities", "leisure", "land"),)
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -114,6 +116,8 @@ class SetupComposite(Fields):
     shares : tuple of float, length I
         γ_i ≥ 0, summing to one.
     """
+
+    simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (("shares",),)
 
     kind: Literal["composite"] = "composite"
     amount: float = Field(gt=0, json_schema_extra=POSITIVE)

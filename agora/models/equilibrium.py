@@ -125,6 +125,10 @@ class Model(Fields):
     """
 
     card: ClassVar[ModelCard]
+    symbols: ClassVar[Mapping[str, str]] = {}
+    """The paper's symbol → the parameter."""
+    unit_of: ClassVar[Mapping[str, str]] = {}
+    """Parameter or column of a table → its unit."""
     registry: ClassVar[dict[str, type[Model]]] = {}
 
     @classmethod

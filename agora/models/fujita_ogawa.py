@@ -7,7 +7,7 @@ externality less the households' commuting cost h(n), over land and labour const
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -79,6 +79,21 @@ class FujitaOgawa(CommuterCity):
         ),
         left_out=("variable lot sizes", "congestion of the roads", "amenities"),
     )
+
+    symbols: ClassVar[Mapping[str, str]] = {
+        **CommuterCity.symbols,
+        "tau": "decay",
+        "τ": "decay",
+        "M": "firm_mass",
+    }
+    unit_of: ClassVar[Mapping[str, str]] = {
+        **CommuterCity.unit_of,
+        "decay": "per unit of length",
+        "firm_mass": "mass of firms",
+        "production": "numéraire per firm",
+        "potential": "numéraire",
+        "welfare": "numéraire",
+    }
 
     decay: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
     externality: Externality | None = Field(default=None, discriminator="kind")

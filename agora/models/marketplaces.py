@@ -8,7 +8,7 @@ the number and places of marketplaces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
@@ -113,6 +113,32 @@ class Marketplaces(Model):
         "agglomeration and marketplaces in a location-specific production economy",
         assumptions=("identical people, a continuum of mass one", "set-up cost in proportion to the users"),
         left_out=("cost of moving goods between marketplaces", "several types of people"),
+    )
+
+    symbols: ClassVar[Mapping[str, str]] = {"q": "setup_cost", "q̄": "setup_cost", "T": "time"}
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "sites": "distance",
+        "time": "hours of a head",
+        "setup_cost": "composites per marketplace",
+        "land": "land per head",
+        "location": "distance",
+        "position": "distance",
+        "travel": "hours of a head",
+        "population": "share of people",
+        "users": "share of people",
+        "production": "units of the commodity",
+        "leisure": "hours",
+        "wage": "share of the unit simplex of prices",
+        "rent": "share of the unit simplex of prices",
+        "price": "share of the unit simplex of prices",
+        "fee": "share of the unit simplex of prices",
+        "rent_income": "share of the unit simplex of prices",
+        "setup_need": "composites",
+        "utility": "utility",
+    }
+    simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("commodity_shares", "leisure_share", "land_share"),
+        ("setup_shares",),
     )
 
     sites: tuple[float, ...]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import networkx as nx
 import pyomo.environ as pyo
@@ -40,6 +40,27 @@ class SpatialModel(Model):
 
 class CommuterCity(SpatialModel):
     """A geography whose households commute to firms that need labour."""
+
+    symbols: ClassVar[Mapping[str, str]] = {
+        "t": "commuting_cost",
+        "phi": "labor_per_firm",
+        "φ": "labor_per_firm",
+    }
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "commuting_cost": "numéraire per household and length",
+        "labor_per_firm": "households per firm",
+        "land": "land",
+        "firms": "mass of firms",
+        "residents": "mass of households",
+        "households": "mass of households",
+        "employment": "mass of households",
+        "flow": "mass of households",
+        "cost": "numéraire per household",
+        "wage": "numéraire per household",
+        "rent": "numéraire per unit of land",
+        "profit": "numéraire per firm",
+        "aggregate_rent": "numéraire",
+    }
 
     commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
     labor_per_firm: float = Field(gt=0, json_schema_extra=POSITIVE)
