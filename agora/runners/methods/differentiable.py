@@ -22,6 +22,7 @@ from agora.runners.solvers import solve_program
 
 Tables = Mapping[str, pd.DataFrame]
 ACCURATE: dict[str, Any] = {"tol": 1e-10}
+FROM_NEAR_BY: dict[str, Any] = {**IPOPT_FROM_SOLUTION, "max_iter": 200}
 SAME_PLACE = 1e-6
 """Positions closer than this are the same."""
 
@@ -195,7 +196,7 @@ class _GivenPlaces:
         if model.substitution is None:
             need = model.setup_cost * float(model.units(np.sort(places)))
             model.start_from(program, settle(model.economy, model.travel(places), need), places)
-        solve_program(program, IPOPT_FROM_SOLUTION if model.substitution is None else ACCURATE)
+        solve_program(program, FROM_NEAR_BY if model.substitution is None else ACCURATE)
         return program
 
     def differentiable(self, model: Marketplaces, note: str) -> Differentiable:
@@ -230,7 +231,7 @@ def _solved_from(
         program.location[k].set_value(place)
     for site, hours in enumerate(travel.tolist()):
         program.travel[site].set_value(hours)
-    solve_program(program, IPOPT_FROM_SOLUTION)
+    solve_program(program, FROM_NEAR_BY)
     return program
 
 
