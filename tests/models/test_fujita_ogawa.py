@@ -318,8 +318,8 @@ def test_a_nonconvex_potential_is_still_climbed() -> None:
 
 
 def test_global_is_refused_where_its_assumption_fails() -> None:
-    with pytest.raises(InputError, match="at most 10"):
-        solve(city(circle(12), 0.1, 1.0), method="global")
+    with pytest.raises(InputError, match="labor_per_firm is 3"):
+        solve(city(circle(12), 0.1, 1.0, firm_mass=0.25, phi=3.0), method="global")
     with pytest.raises(InputError, match="no excess land"):
         solve(city(circle(4), 0.1, 1.0, firm_mass=0.4), method="global")
 

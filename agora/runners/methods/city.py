@@ -9,33 +9,38 @@ from pydantic import Field
 
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
 from agora.models.fujita_ogawa import FujitaOgawa
-from agora.runners.methods.answers import Answer, Options, Progress, answer
+from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer
 from agora.runners.methods.best_response import best_response
+from agora.runners.methods.global_search import certified_maximiser
 from agora.runners.methods.nonlinear import complementarity, potential_program
-from agora.runners.methods.vertex_enumeration import global_maximiser
 
 
-class CityOptions(Options):
+class CityOptions(SearchOptions):
     """How to solve a Fujita–Ogawa city.
 
     Parameters
     ----------
     method : str
-        ``best-response`` (local maximisers, linear programs), ``global`` (enumeration with proof, up
-        to 10 cells), ``ipopt`` (the overall program (P0) by IPOPT), ``complementarity``
-        (Definition 1, for externalities without a potential).
+        ``best-response`` (local maximisers, linear programs), ``global`` (the global maximiser with
+        proof: all vertices up to 10 cells; more, of equal land with φ = 1, by bounds and a search),
+        ``ipopt`` (the overall program (P0) by IPOPT), ``complementarity`` (Definition 1, for
+        externalities without a potential).
     starts : int
         Number of starting points.
     seed : int
         Seed of everything random.
     commuting : str
         ``edges`` or ``pairs``: the formulation of commuting for method ``ipopt``.
+    within : float
+        Numéraire: method ``global`` counts and lists configurations whose potential is at most so
+        much below the best, beyond 10 cells.
     """
 
     method: Literal["best-response", "global", "ipopt", "complementarity"] = "best-response"
     starts: int = Field(default=20, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
     seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
     commuting: Literal["edges", "pairs"] = "edges"
+    within: float = Field(default=0.0, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
 
 
 @answer.register
@@ -43,7 +48,7 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
     chosen = CityOptions.model_validate(options)
     methods: dict[str, Callable[[], Answer]] = {
         "best-response": lambda: best_response(model, chosen.starts, chosen.seed, progress),
-        "global": lambda: global_maximiser(model, progress),
+        "global": lambda: certified_maximiser(model, chosen.within, chosen.seconds, progress),
         "ipopt": lambda: potential_program(
             model,
             {"edges": add_commuting_edges, "pairs": add_commuting_pairs}[chosen.commuting],

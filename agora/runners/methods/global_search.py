@@ -1,0 +1,85 @@
+"""The global maximiser of a city's potential, with proof: which road proves it for which city."""
+
+from __future__ import annotations
+
+from agora.models.fujita_ogawa import FujitaOgawa
+from agora.runners.methods.answers import Answer, Progress, silent
+from agora.runners.methods.best_response import Found, equilibria_table
+from agora.runners.methods.city_bounds import Bounded, ChainBounds
+from agora.runners.methods.firms_game import FirmsGame
+from agora.runners.methods.lattice_city import LatticeCity, check_convex, lattice_city
+from agora.runners.methods.vertex_enumeration import LARGEST, global_maximiser
+
+MOST_LISTED = 50
+"""Configurations within the asked distance that are shown in the table of equilibria."""
+
+
+def certified_maximiser(
+    city: FujitaOgawa, within: float = 0.0, seconds: float = 60.0, progress: Progress = silent
+) -> Answer:
+    """Return the global maximiser with the bound that proves it, or the best state with its gap.
+
+    Up to `LARGEST` cells every vertex is evaluated. More cells, on a circle or a line, are searched by
+    dynamic programming (`agora.runners.methods.city_bounds`).
+
+    Parameters
+    ----------
+    city : FujitaOgawa
+        Without excess land; of more than `LARGEST` cells also with equal cells and φ = 1.
+    within : float
+        Lattice configurations whose potential is at most so much lower, numéraire, are counted and listed.
+    seconds : float
+        Time for the search; when it runs out, bound and gap are reported and nothing is claimed.
+
+    Raises
+    ------
+    InputError
+        Naming the assumption that fails.
+    """
+    if city.network.number <= LARGEST:
+        return global_maximiser(city, progress)
+    lattice = lattice_city(city)
+    progress("bounding lattice configurations")
+    bounds = ChainBounds(lattice)
+    found = bounds.maximum(city.commuting_cost, within=lattice.value(within), seconds=seconds)
+    return _answer(city, lattice, found, within, progress)
+
+
+def _answer(
+    city: FujitaOgawa, lattice: LatticeCity, found: Bounded, within: float, progress: Progress
+) -> Answer:
+    progress("testing the best configurations")
+    game = FirmsGame(city)
+    shown = []
+    for steps in found.listed[:MOST_LISTED]:
+        state = game.settle(lattice.firms(steps))
+        shown.append(Found(state, game.potential(state), game.kind(state)))
+    top = shown[0]
+    allocation, prices = game.allocation(top.state)
+    bound = lattice.potential(found.bound) if not found.complete else top.potential
+    gap = max(0.0, bound - top.potential)
+    eigenvalue = check_convex(lattice.kernel)
+    facts = {
+        "kind": top.kind,
+        "proof": _proof(lattice, found, eigenvalue),
+        "bound": bound,
+        "gap": gap,
+        "bound_before_search": lattice.potential(found.root),
+        "within": within,
+        "configurations_within": len(found.listed),
+        "tangent_eigenvalue": eigenvalue,
+        "visited": found.visited,
+    }
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(shown)}
+    status = "global maximiser" if found.complete else top.kind
+    return Answer(status, top.potential, found.complete, tables, facts, (game.linear.record(), prices))
+
+
+def _proof(lattice: LatticeCity, found: Bounded, eigenvalue: float) -> str:
+    if not found.complete:
+        return "none: the search ran out of time or memory; no configuration exceeds the bound"
+    return (
+        f"f is convex (least tangent eigenvalue {eigenvalue:.6g}), so maximisers are vertices, with cells "
+        f"empty, half full or full; dynamic programming on the {lattice.shape} bounds them all, and all "
+        f"whose bound reaches the best were listed and evaluated"
+    )
