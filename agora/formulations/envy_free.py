@@ -43,19 +43,21 @@ def add_population_balance(block: pyo.Block) -> None:
     block.population_balance = pyo.Constraint(expr=pyo.quicksum(block.population.values()) == 1.0)
 
 
-def add_land_limit(block: pyo.Block, plots: Sequence[float]) -> None:
-    r"""Land of a site is what all heads own there together.
+def add_land_balance(block: pyo.Block, plots: Sequence[float]) -> None:
+    r"""All land of a site is lived on.
 
-    .. math:: \mathrm{Land}_j \le b_j \quad \text{for all } j
+    .. math:: \mathrm{Land}_j = b_j \quad \text{for all } j
 
-    Multiplier: the rent r_j ≥ 0.
+    It serves for nothing else and more of it never harms, so none is left: as an inequality the row
+    would bind, but where few people live its multiplier is so small that an interior-point method
+    leaves land idle. Multiplier: the rent r_j ≥ 0.
     """
     land = dict(zip(block.sites, plots, strict=True))
 
     def rule(b: pyo.Block, site: int) -> Any:
-        return (None, b.land_used[site], land[site])
+        return b.land_used[site] == land[site]
 
-    block.land_limit = pyo.Constraint(block.sites, rule=rule, doc="multiplier: r_j, rent")
+    block.land_balance = pyo.Constraint(block.sites, rule=rule, doc="multiplier: r_j, rent")
 
 
 def add_time_balance(block: pyo.Block, endowment: float, travel: Any) -> None:
@@ -146,6 +148,7 @@ def add_envy_freeness_ces(
               + \alpha_L \mathrm{Land}_j^{\rho}\Bigr)^{1/\rho}, \quad \rho = (\sigma-1)/\sigma
               \quad \text{for all } j
 
+    Written as it stands, not in logs: where nobody lives both sides go to zero with bounded slopes.
     Homogeneous of degree one and concave, so that for fixed u the set is convex; σ → 1 is
     Cobb–Douglas up to a factor.
     """
@@ -160,7 +163,7 @@ def add_envy_freeness_ces(
         if leisure_share > 0:
             inside += leisure_share * b.leisure[site] ** rho
         inside += land_share * b.land_used[site] ** rho
-        return (0.0, pyo.log(inside) / rho - pyo.log(b.utility) - pyo.log(b.population[site]), None)
+        return (0.0, inside ** (1 / rho) - b.utility * b.population[site], None)
 
     block.envy_freeness = pyo.Constraint(block.sites, rule=rule)
 

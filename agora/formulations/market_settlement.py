@@ -1,8 +1,9 @@
 r"""A marketplace economy settled for given travel times, by its equilibrium conditions alone.
 
-With Cobb–Douglas utility the envy-free Pareto optimum for fixed marketplaces is the competitive
-equilibrium with a fee (Berliant & Konishi 2000, Theorem 3.1 and Corollary 3), and its conditions
-reduce to one equation a commodity and one for the rent income. This is the fast road for searching
+The envy-free Pareto optimum for fixed marketplaces is the competitive equilibrium with a fee (Berliant &
+Konishi 2000, Theorem 3.1 and Corollary 3), and with bid rents in closed form
+(`agora.formulations.preferences`) its conditions reduce to one equation a commodity and one for the rent
+income. This is the fast road for searching
 over many structures; the declarative program of `agora.formulations.envy_free` is its oracle.
 
 Notation: site j makes commodity i(j); wage w_j = p_{i(j)}; full income Y_j = w_j (T − δ_j) + R − F with
@@ -17,6 +18,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+
+from agora.formulations.preferences import CobbDouglas, ConstantElasticity, Preferences
 
 Vector = NDArray[np.float64]
 
@@ -39,6 +42,8 @@ class Economy:
         T, time of a head.
     setup_shares : array (I,)
         γ_i, shares of the set-up composite, summing to one.
+    substitution : float, optional
+        σ of CES preferences; Cobb–Douglas unless given.
     """
 
     makes: NDArray[np.int_]
@@ -48,6 +53,14 @@ class Economy:
     plots: Vector
     time: float
     setup_shares: Vector
+    substitution: float | None = None
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """What people like."""
+        if self.substitution is None:
+            return CobbDouglas(self.shares, self.leisure, self.land)
+        return ConstantElasticity(self.shares, self.leisure, self.land, self.substitution)
 
     @cached_property
     def maker(self) -> Vector:
@@ -60,12 +73,6 @@ class Economy:
         """Σ γ log γ."""
         used = self.setup_shares[self.setup_shares > 0]
         return float((used * np.log(used)).sum())
-
-    @cached_property
-    def log_scale(self) -> float:
-        """Σ α log α over all shares of utility."""
-        every = np.array([*self.shares, self.leisure, self.land])
-        return float((every[every > 0] * np.log(every[every > 0])).sum())
 
     def setup_price(self, prices: Vector) -> float:
         """Return the least cost of one unit of the set-up composite, Π (p_i/γ_i)^{γ_i}."""
@@ -177,34 +184,25 @@ def _evaluate(
     wages = prices[..., economy.makes]
     fee = need * np.exp(logs @ economy.setup_shares - economy.setup_log)
     income = wages * (economy.time - travel) + (unknown[..., -1] - fee)[..., None]
-    reach = np.maximum(income, 1e-300)
-    weight = np.where(
-        income > 0,
-        economy.plots
-        * reach ** ((1 - economy.land) / economy.land)
-        * wages ** (-economy.leisure / economy.land),
-        0.0,
-    )
-    total = np.maximum(weight.sum(axis=-1), 1e-300)
-    scale = economy.log_scale - logs @ economy.shares - economy.land * np.log(economy.land)
-    utility = np.where(total > 1e-290, np.exp(scale) * total**economy.land, 0.0)
-    return prices, fee, income, weight / total[..., None], utility
+    utility, people = economy.preferences.one_head(prices, wages, income, economy.plots)
+    return prices, fee, income, people, utility
 
 
 def _residual(economy: Economy, travel: Vector, need: float, unknown: Vector) -> Vector:
-    """Return excess demands for commodities 2 … I (in value) and the excess of rents over rent income.
+    """Return excess demands for commodities 2 … I (in units) and the excess of rents over rent income.
 
     Shape (…, I), like `unknown`.
     """
-    prices, fee, income, population, utility = _evaluate(economy, travel, need, unknown)
-    spent = income * population
-    produced = prices[..., economy.makes] * (economy.time - travel) * population - economy.leisure * spent
-    total = spent.sum(axis=-1)
-    excess = (
-        economy.shares * total[..., None] + economy.setup_shares * fee[..., None] - produced @ economy.maker
-    )
-    rents = economy.land * total - unknown[..., -1]
-    residual = np.concatenate([excess[..., 1:], rents[..., None]], axis=-1)
+    prices, fee, income, people, utility = _evaluate(economy, travel, need, unknown)
+    wages, level = prices[..., economy.makes], np.maximum(utility, 1e-300)
+    goods, leisure = economy.preferences.other_shares(prices, wages, income, level)
+    land = economy.preferences.land_shares(prices, wages, income, level)
+    spent = np.maximum(income, 0.0) * people
+    produced = wages * (economy.time - travel) * people - leisure * spent
+    eaten = (goods * spent[..., None]).sum(axis=-2)
+    excess = eaten + economy.setup_shares * fee[..., None] - produced @ economy.maker
+    rents = (land * spent).sum(axis=-1) - unknown[..., -1]
+    residual = np.concatenate([(excess / prices)[..., 1:], rents[..., None]], axis=-1)
     return np.where(utility[..., None] > 0, residual, np.inf)
 
 
@@ -213,9 +211,13 @@ def _rent_income(economy: Economy, travel: Vector, need: float, logs: Vector) ->
     own = float((prices[economy.makes] * (economy.time - travel)).max()) - need * economy.setup_price(prices)
     low = max(0.0, -own) * (1 + 1e-12) + 1e-14
     high = economy.land * max(own, 1e-12) / (1 - economy.land) + 2 * low
-    return float(
-        brentq(lambda r: _residual(economy, travel, need, np.append(logs, r))[-1], low, high, xtol=1e-15)
-    )
+
+    def excess(rents: float) -> float:
+        return float(_residual(economy, travel, need, np.append(logs, rents))[-1])
+
+    while excess(high) > 0 and high < 1e12:
+        high *= 4
+    return float(brentq(excess, low, high, xtol=1e-15))
 
 
 def _bracketed(economy: Economy, travel: Vector, need: float) -> Vector:
@@ -265,35 +267,27 @@ def _by_descent(economy: Economy, travel: Vector, need: float) -> Settlement:
 def head_price(economy: Economy, at: Settlement, utility: float) -> float:
     r"""Return the μ at which, at the prices of `at`, exactly one head wants to live at `utility`.
 
-    The Lagrangian bound holds for any μ; this one makes it least at the travel times of `at`. Found by
-    Newton's method from the left on the falling convex Σ m_j(μ) − 1.
+    The Lagrangian bound holds for any μ; this one makes it least at the travel times of `at`, as the
+    worth of all sites and μ is convex in μ.
     """
-    own, power = at.income + at.fee - at.rent_income, (1 - economy.land) / economy.land
-    log_mass = log_mass_at_unit_margin(economy, at, utility)
-    head = float((own - np.exp(-log_mass / power)).max())
-    for _ in range(50):
-        margin = np.maximum(own - head, 0.0)
-        with np.errstate(divide="ignore"):
-            mass = np.exp(log_mass + power * np.log(margin))
-        excess = float(mass.sum()) - 1
-        slope = power * float((mass[margin > 0] / margin[margin > 0]).sum())
-        head += excess / slope
-        if excess <= 1e-12:
-            break
-    return head
+    wages = at.prices[economy.makes]
+    own = at.income + at.fee - at.rent_income
+    return economy.preferences.head_price(at.prices, wages, own, utility, economy.plots)
 
 
-def log_mass_at_unit_margin(economy: Economy, at: Settlement, utility: float) -> Vector:
-    """Return log m_j at a margin of one: m_j = (s margin / B_j u^{1/s})^{s/α_L} with s = 1 − α_L (J,)."""
-    kept = 1 - economy.land
-    used = economy.shares > 0
-    power = float((economy.shares[used] * np.log(at.prices[used] / economy.shares[used])).sum())
-    own = np.zeros(len(economy.makes))
-    if economy.leisure > 0:
-        own = economy.leisure * np.log(at.prices[economy.makes] / economy.leisure)
-    log_cost = np.log(kept) + (np.log(utility) + power + own - economy.land * np.log(economy.plots)) / kept
-    result: Vector = (np.log(kept) - log_cost) * kept / economy.land
-    return result
+def site_worth(economy: Economy, prices: Vector, utility: float, travel: Vector, head: float) -> Vector:
+    r"""Return what each site is worth at given prices when everybody must reach `utility`, (…, J).
+
+    .. math:: \phi_j(\delta) = \max_{m \ge 0} \; (w_j (T - \delta) - \mu) m - B_j(u m) = b_j r_j
+
+    Production less consumption, leisure and the price μ (`head`) of a head: the rent of the site's land, as
+    nobody profits, with B_j the least cost of goods and leisure on the site's land. Convex and falling in δ.
+    `travel` may have any leading shape.
+    """
+    wages = prices[economy.makes]
+    margin = wages * (economy.time - travel) - head
+    worth: Vector = economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
+    return worth
 
 
 def slack(
@@ -306,17 +300,12 @@ def slack(
 ) -> Vector:
     r"""Return Σ φ_j(δ_j) + μ − F(d), shape (…): negative means that `utility` cannot be reached.
 
-    .. math:: \phi_j(\delta) = \max_{m \ge 0} \; (w_j (T - \delta) - \mu) m - B_j (u m)^{1/(1-\alpha_L)}
-
-    is what site j is worth at given prices when everybody must reach `utility`: production less
-    consumption, leisure and the price μ of a head; convex and falling in δ. An allocation with utility u
-    exists for travel δ and need F(d) only if the sum is ≥ 0: the Lagrangian bound, valid at any prices and
-    any μ (`head`; by default that of `at`, F − R). `travel` may have any leading shape (…, J).
+    An allocation with utility u exists for travel δ and need F(d) only if the sum is ≥ 0: the Lagrangian
+    bound with φ_j from `site_worth`, valid at any prices and any μ (`head`; by default that of `at`, F − R).
+    `travel` may have any leading shape (…, J).
     """
     if head is None:
         head = at.fee - at.rent_income
-    margin = np.maximum(at.prices[economy.makes] * (economy.time - travel) - head, 0.0)
-    power = (1 - economy.land) / economy.land
-    worth = economy.land * np.exp(log_mass_at_unit_margin(economy, at, utility)) * margin ** (1 + power)
+    worth = site_worth(economy, at.prices, utility, travel, head)
     result: Vector = worth.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
     return result

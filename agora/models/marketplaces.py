@@ -24,7 +24,7 @@ from agora.formulations.envy_free import (
     add_commodity_balance,
     add_envy_freeness_ces,
     add_envy_freeness_cobb_douglas,
-    add_land_limit,
+    add_land_balance,
     add_population_balance,
     add_setup_composite,
     add_sites,
@@ -97,7 +97,7 @@ class Marketplaces(Model):
     land : float or sequence
         Land of each site per head; 1 unless given.
     substitution : float, optional
-        σ > 0, σ ≠ 1: CES instead of Cobb–Douglas; marketplaces must then be given.
+        σ > 0, σ ≠ 1: CES instead of Cobb–Douglas.
 
     Raises
     ------
@@ -203,10 +203,6 @@ class Marketplaces(Model):
             raise InputError("land", self.land, "a number > 0, or one a site")
         if self.substitution == 1.0:
             raise InputError("substitution", 1.0, "left out (Cobb–Douglas), or a number > 0 other than 1")
-        if self.substitution is not None and not isinstance(self.marketplaces, tuple):
-            raise InputError(
-                "marketplaces", self.marketplaces, "a list of locations when substitution is given"
-            )
         self._check_affordable()
         return self
 
@@ -259,6 +255,7 @@ class Marketplaces(Model):
             plots=self.plots,
             time=self.time,
             setup_shares=np.array(self.setup_shares),
+            substitution=self.substitution,
         )
 
     def travel(self, locations: Vector) -> Vector:
@@ -343,7 +340,7 @@ class Marketplaces(Model):
         program = pyo.ConcreteModel(name="marketplaces")
         add_sites(program, range(len(self.sites)), len(self.commodity_shares))
         add_population_balance(program)
-        add_land_limit(program, self.plots.tolist())
+        add_land_balance(program, self.plots.tolist())
         add_commodity_balance(program, self.makes)
         if self.substitution is None:
             add_envy_freeness_cobb_douglas(
@@ -359,16 +356,22 @@ class Marketplaces(Model):
     def start_from(self, program: pyo.ConcreteModel, at: Settlement, locations: Vector) -> None:
         """Start a program at a settlement, so that IPOPT needs a few steps only."""
         wages, people = at.prices[self.economy.makes], np.maximum(at.population, 1e-8)
-        spent = people * np.maximum(at.income, float(at.income @ at.population))
-        travel = self.travel(np.sort(locations))
+        income = np.maximum(at.income, float(at.income @ at.population))
+        tastes, level = self.economy.preferences, max(at.utility, 1e-6)
+        goods, rest = tastes.other_shares(at.prices, wages, income, level)
+        goods, rest = (
+            np.broadcast_to(goods, (len(people), len(at.prices))),
+            np.broadcast_to(rest, len(people)),
+        )
+        spent, travel = people * income, self.travel(np.sort(locations))
         for j in program.sites:
             program.population[j].set_value(float(people[j]))
             for good in program.goods:
-                share = self.commodity_shares[good - 1]
-                program.consumption[good, j].set_value(max(share * spent[j] / at.prices[good - 1], 1e-12))
-            leisure = max(self.leisure_share * spent[j] / wages[j], 1e-12)
+                eaten = goods[j, good - 1] * spent[j] / at.prices[good - 1]
+                program.consumption[good, j].set_value(float(max(eaten, 1e-12)))
+            leisure = float(max(rest[j] * spent[j] / wages[j], 1e-12))
             program.leisure[j].set_value(leisure)
-            program.work[j].set_value(max((self.time - travel[j]) * people[j] - leisure, 1e-12))
+            program.work[j].set_value(float(max((self.time - travel[j]) * people[j] - leisure, 1e-12)))
             program.land_used[j].set_value(float(self.plots[j]))
         for good in program.goods:
             used = self.setup_shares[good - 1] * at.fee / at.prices[good - 1]
@@ -394,7 +397,7 @@ class Marketplaces(Model):
         sites, goods = list(program.sites), list(program.goods)
         commodity = np.array([price(program, program.commodity_balance[i]) for i in goods])
         wage = np.array([price(program, program.time_balance[j]) for j in sites])
-        rent = np.array([price(program, program.land_limit[j]) for j in sites])
+        rent = np.array([price(program, program.land_balance[j]) for j in sites])
         unit = commodity.sum() + wage.sum() + rent.sum()
         nearest = np.abs(self.positions[:, None] - places).argmin(axis=1)
 

@@ -9,23 +9,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agora.formulations.market_settlement import settle
+from agora.formulations.market_settlement import Settlement, settle
 from agora.models.marketplaces import Marketplaces
 from agora.models.spatial import POSITIVE
 from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, silent
 from agora.runners.methods.structure_bound import bounded_structure
 from agora.runners.methods.structure_search import LineProblem, StructureResult, best_structure
-from agora.runners.solvers import solve_program
+from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
 
 Vector = NDArray[np.float64]
 
 IPOPT_ACCURACY = {"tol": 1e-11}
 """Rents are small multipliers; land clears to 1e-6 only if complementarity is tighter than usual."""
 
-IPOPT_FROM_SOLUTION = {**IPOPT_ACCURACY, "bound_push": 1e-10, "bound_frac": 1e-10, "mu_init": 1e-6}
+IPOPT_FROM_SOLUTION = {**IPOPT_ACCURACY, "bound_push": 1e-8, "bound_frac": 1e-8, "mu_init": 1e-6}
 """Started at a settlement, the program is not pushed off its bounds again."""
 
 FEW_SITES = 8
@@ -65,9 +66,7 @@ def solve_marketplaces(
     top = distinct[0]
     progress("solving the best structure")
     places = _used(economy, top.locations)
-    program = economy.fixed_program(places.tolist())
-    economy.start_from(program, top.settlement, places)
-    record = solve_program(program, IPOPT_FROM_SOLUTION)
+    program, record = _solved(economy, places, top.settlement)
     utility = float(program.utility.value)
     bound = max(result.bound for result in found)
     proved = len(found) == len(numbers) and bound <= top.utility * (1 + 10 * gap)
@@ -100,15 +99,17 @@ def _searched(
     not too many.
     """
     deadline = time.monotonic() + seconds
-    found = []
+    few = len(problem.sites) <= FEW_SITES
+    found: list[StructureResult] = []
     for number in numbers:
         progress(f"bounding structures with {number} of up to {numbers[-1]} marketplaces")
-        found.append(bounded_structure(problem, number))
+        top = max((result.utility for result in found), default=0.0)
+        found.append(bounded_structure(problem, number, 0.0 if few else top))
         if time.monotonic() > deadline:
             break
     top = max(result.utility for result in found)
     for k, result in enumerate(found):
-        matters = len(problem.sites) <= FEW_SITES or result.bound > top * (1 + gap)
+        matters = few or result.bound > top * (1 + gap)
         boxes = comb(len(problem.sites) + len(problem.breaks) + result.number, result.number)
         left = deadline - time.monotonic()
         if result.bound > result.utility * (1 + gap) and matters and boxes <= MOST_BOXES and left > 0:
@@ -121,15 +122,13 @@ def _searched(
 
 
 def _given(economy: Marketplaces, places: Vector) -> Answer:
-    program = economy.fixed_program(places.tolist())
     need = economy.setup_cost * float(economy.units(np.sort(places)))
     state = settle(economy.economy, economy.travel(places), need)
-    economy.start_from(program, state, places)
-    exact = economy.substitution is None
-    record = solve_program(program, IPOPT_FROM_SOLUTION if exact else IPOPT_ACCURACY)
+    program, record = _solved(economy, places, state)
     utility = float(program.utility.value)
     facts = {
         "marketplaces": len(places),
+        "two_roads_differ_by": abs(utility - state.utility),
         "proof": "for given marketplaces and fixed utility the constraints are convex: local is global",
     }
     structures = pd.DataFrame(
@@ -148,6 +147,17 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
         facts,
         (record,),
     )
+
+
+def _solved(economy: Marketplaces, places: Vector, at: Settlement) -> tuple[pyo.ConcreteModel, SolverRecord]:
+    """Solve the program for given places from the settlement; from its own start if IPOPT loses the way."""
+    program = economy.fixed_program(places.tolist())
+    economy.start_from(program, at, places)
+    try:
+        return program, solve_program(program, IPOPT_FROM_SOLUTION)
+    except SolveFailed:
+        program = economy.fixed_program(places.tolist())
+        return program, solve_program(program, IPOPT_ACCURACY)
 
 
 def _used(economy: Marketplaces, locations: Vector) -> Vector:

@@ -13,41 +13,54 @@ minimising over (p, μ). The gap to the best structure found is what mixing stru
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from agora.formulations.market_settlement import Settlement, log_mass_at_unit_margin
+from agora.formulations.market_settlement import Settlement, site_worth
 from agora.runners.methods.structure_search import LineProblem, StructureResult
 
 Vector = NDArray[np.float64]
 
 
-def bounded_structure(problem: LineProblem, number: int) -> StructureResult:
-    """Return a good structure with `number` marketplaces, and a bound that no such structure exceeds."""
+def bounded_structure(problem: LineProblem, number: int, enough: float = 0.0) -> StructureResult:
+    """Return a good structure with `number` marketplaces, and a bound that no such structure exceeds.
+
+    The bound is made as small as it gets, or no larger than `enough` or the structure's own utility.
+    """
     low, high = problem.region
     marks = np.unique(np.clip(np.concatenate([[low, high], problem.sites, problem.breaks]), low, high))
     spread = marks[np.linspace(0, len(marks) - 1, number + 2).round().astype(int)[1:-1]]
     start = problem.settle(spread)
     locations, state = _climbed(problem, marks, spread, start)
     if state.utility <= 0:
-        bound, places = _least_bound(problem, number, marks, replace(start, utility=0.5))
+        bound, places = _least_bound(problem, number, marks, replace(start, utility=0.5), enough)
     else:
-        bound, places = _least_bound(problem, number, marks, state)
+        bound, places = _least_bound(problem, number, marks, state, enough)
     for _ in range(3):
+        if bound <= state.utility * (1 + 1e-11):
+            break
         other, found = _climbed(problem, marks, places, state)
         if found.utility <= state.utility * (1 + 1e-12):
             break
         locations, state = other, found
-        better, places = _least_bound(problem, number, marks, state)
+        better, places = _least_bound(problem, number, marks, state, enough)
         bound = min(bound, better)
     return StructureResult(number, np.sort(locations), state.utility, max(bound, state.utility), 0, state)
 
 
-def _least_bound(problem: LineProblem, number: int, marks: Vector, at: Settlement) -> tuple[float, Vector]:
-    """Minimise the bound over log prices and μ, from the prices of `at`."""
+class _Enough(Exception):
+    """The bound is as small as is of use."""
+
+
+def _least_bound(
+    problem: LineProblem, number: int, marks: Vector, at: Settlement, enough: float
+) -> tuple[float, Vector]:
+    """Minimise the bound over log prices and μ, from the prices of `at`, until it is `enough`."""
+    enough = max(enough, at.utility * (1 + 1e-11))
     goods = len(at.prices)
     best: tuple[float, Vector] = (np.inf, marks[:number])
 
@@ -57,16 +70,15 @@ def _least_bound(problem: LineProblem, number: int, marks: Vector, at: Settlemen
         utility, places = allowed_utility(problem, number, marks, prices, float(x[-1]))
         if utility < best[0]:
             best = utility, places
+            if utility <= enough:
+                raise _Enough
         return float(np.log(max(utility, 1e-300)))
 
     first = np.append(np.log(at.prices[1:]), at.fee - at.rent_income)
     simplex = np.vstack([first, *(first + 0.05 * row for row in np.eye(goods))])
-    minimize(
-        bound,
-        first,
-        method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-10, "maxfev": 150 * goods},
-    )
+    options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-10, "maxfev": 150 * goods}
+    with suppress(_Enough):
+        minimize(bound, first, method="Nelder-Mead", options=options)
     return best
 
 
@@ -75,36 +87,38 @@ def allowed_utility(
 ) -> tuple[float, Vector]:
     """Return u(p, μ), a bound for every structure of `number` marketplaces, and the places behind it.
 
-    Infinite where some structure costs no more than μ. With a railway the ratio is maximised by
-    Dinkelbach's method, a few dynamic programs in turn; each gives a bound, converged or not.
+    Infinite where some structure costs no more than μ. The best places at a utility allow a higher one, and
+    so on (Dinkelbach's method), a few dynamic programs in turn; each gives a bound, converged or not: if
+    all sites are worth V more than the railway at u, and the rest costs `least`, no utility beyond
+    u (V / least)^ε can be reached, with ε the elasticity of the preferences.
     """
     economy = problem.economy
-    unit = economy.setup_price(prices)
-    at = Settlement(1.0, prices, 0.0, head, np.zeros(len(economy.makes)), np.zeros(len(economy.makes)))
-    power = (1 - economy.land) / economy.land
-    margin = prices[economy.makes] * economy.time - head
-    scale = economy.land * np.exp(log_mass_at_unit_margin(economy, at, 1.0))
+    tastes, unit, wages = economy.preferences, economy.setup_price(prices), prices[economy.makes]
     ways = np.abs(problem.sites[:, None] - marks[None, :])
-    worth = scale[:, None] * np.maximum(margin[:, None] - prices[economy.makes][:, None] * ways, 0.0) ** (
-        1 + power
-    )
     ends = np.stack(np.broadcast_arrays(marks[:, None], marks[None, :]), axis=-1)
     base = float(problem.need(np.full((1, number), marks[0]))[0])
     rail = np.array(problem.need(np.sort(ends, axis=-1))) - float(problem.need(np.full((1, 2), marks[0]))[0])
     least = unit * base - head
     if least <= 0:
         return np.inf, marks[:number]
-    ratio, proved = 0.0, np.inf
+    utility, proved, places = 0.5, np.inf, marks[:number]
     for _ in range(30):
-        value, places = _along_the_line(problem.sites, marks, worth, ratio * unit * rail, number)
-        # value - ratio * least is the most that Σψ exceeds ratio × cost by; no cost is below `least`
-        proved = min(proved, ratio + max(value - ratio * least, 0.0) / least)
+        worth = site_worth(economy, prices, utility, ways.T, head).T
+        if not np.isfinite(worth).all():
+            utility *= 2
+            continue
+        value, places = _along_the_line(problem.sites, marks, worth, unit * rail, number)
+        if value <= 0:
+            utility /= 2
+            continue
+        proved = min(proved, utility * max(value / least, 1.0) ** tastes.elasticity)
         beyond = unit * (float(problem.need(np.sort(places)[None, :])[0]) - base)
-        after = (value + ratio * beyond) / (least + beyond)
-        if not rail.any() or after <= ratio * (1 + 1e-13):
+        margin = wages * (economy.time - problem.travel(np.sort(places))) - head
+        after = tastes.utility_for_worth(prices, wages, margin, economy.plots, least + beyond)
+        if after >= proved * (1 - 1e-13) or abs(after - utility) <= 1e-13 * utility:
             break
-        ratio = after
-    return float(proved**economy.land) * (1 + 1e-12), places
+        utility = after
+    return proved * (1 + 1e-12), places
 
 
 def _along_the_line(
