@@ -169,32 +169,117 @@ def add_envy_freeness_ces(
 
 
 def add_travel_on_line(
-    block: pyo.Block, positions: Sequence[float], region: tuple[float, float], groups: Sequence[int]
+    block: pyo.Block,
+    positions: Sequence[float],
+    region: tuple[float, float],
+    groups: Sequence[int],
+    pace: float = 1.0,
 ) -> None:
     r"""Marketplaces anywhere in an interval; each site travels to the marketplace of its group.
 
-    .. math:: \delta_j \ge |x_j - d_{g(j)}|, \qquad d_1 \le d_2 \le \dots \le d_k, \quad
+    .. math:: \delta_j \ge \tau |x_j - d_{g(j)}|, \qquad d_1 \le d_2 \le \dots \le d_k, \quad
               \underline{D} \le d \le \overline{D}
 
-    `groups` gives each site's marketplace, 0-based. Adds ``location``, ``travel``.
+    `groups` gives each site's marketplace, 0-based; `pace` τ is the time a unit of distance takes. Adds
+    ``location``, ``travel``.
     """
     number = max(groups) + 1
     block.places = pyo.RangeSet(0, number - 1, doc="marketplaces, in the order of the line")
-    middle = {
-        k: sum(x for x, g in zip(positions, groups, strict=True) if g == k) / max(1, list(groups).count(k))
-        for k in range(number)
-    }
+    middle = _middles(positions, groups)
     start = {k: min(max(middle[k], region[0]), region[1]) for k in middle}
     block.location = pyo.Var(block.places, bounds=region, initialize=start, doc="d_k")
-    near = {s: abs(x - start[g]) for s, x, g in zip(block.sites, positions, groups, strict=True)}
+    near = {s: pace * abs(x - start[g]) for s, x, g in zip(block.sites, positions, groups, strict=True)}
     block.travel = pyo.Var(
         block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, time to the marketplace"
     )
     block.travel_right = pyo.Constraint(block.sites)
     block.travel_left = pyo.Constraint(block.sites)
     for site, x, group in zip(block.sites, positions, groups, strict=True):
-        block.travel_right[site] = (float(x), block.travel[site] + block.location[group], None)
-        block.travel_left[site] = (0.0 - float(x), block.travel[site] - block.location[group], None)
+        way = block.location[group] if pace == 1.0 else pace * block.location[group]
+        block.travel_right[site] = (pace * x, block.travel[site] + way, None)
+        block.travel_left[site] = (0.0 - pace * x, block.travel[site] - way, None)
     block.location_order = pyo.Constraint(pyo.RangeSet(1, number - 1))
     for k in range(1, number):
         block.location_order[k] = (0.0, block.location[k] - block.location[k - 1], None)
+
+
+def _middles(positions: Sequence[float], groups: Sequence[int]) -> dict[int, float]:
+    """Return the mean position of each group."""
+    return {
+        k: sum(x for x, g in zip(positions, groups, strict=True) if g == k) / max(1, list(groups).count(k))
+        for k in range(max(groups) + 1)
+    }
+
+
+def add_travel_in_plane(
+    block: pyo.Block,
+    positions: Sequence[tuple[float, float]],
+    region: tuple[tuple[float, float], tuple[float, float]],
+    groups: Sequence[int],
+    pace: float = 1.0,
+) -> None:
+    r"""Marketplaces anywhere in a rectangle; each site travels to the marketplace of its group.
+
+    .. math:: \delta_j^2 \ge \tau^2 \bigl((x_j - d^x_{g(j)})^2 + (y_j - d^y_{g(j)})^2\bigr) \quad
+              \text{for all } j
+
+    A cone, so that for given u and populations the places are a convex matter. `groups` and `pace` as on a
+    line. Adds ``location`` (marketplace, axis) and ``travel``.
+    """
+    number = max(groups) + 1
+    block.places = pyo.RangeSet(0, number - 1, doc="marketplaces")
+    block.axes = pyo.RangeSet(0, 1, doc="x and y")
+    middles = [_middles([point[axis] for point in positions], groups) for axis in (0, 1)]
+    block.location = pyo.Var(block.places, block.axes, doc="d_k")
+    for k in block.places:
+        for axis in block.axes:
+            low, high = region[0][axis], region[1][axis]
+            block.location[k, axis].setlb(low)
+            block.location[k, axis].setub(high)
+            block.location[k, axis].set_value(min(max(middles[axis][k], low), high))
+    block.travel = pyo.Var(block.sites, bounds=(1e-9, None), doc="δ_j, time to the marketplace")
+    block.travel_limit = pyo.Constraint(block.sites)
+    for site, point, group in zip(block.sites, positions, groups, strict=True):
+        reach = [block.location[group, axis] - point[axis] for axis in (0, 1)]
+        block.travel[site].set_value(0.1 + pace * sum(pyo.value(each) ** 2 for each in reach) ** 0.5)
+        square = pace**2 * (reach[0] ** 2 + reach[1] ** 2)
+        block.travel_limit[site] = (0.0, block.travel[site] ** 2 - square, None)
+
+
+def add_railway_length(block: pyo.Block, stretches: Sequence[tuple[float, float, float]]) -> None:
+    r"""Add ``railway_cost``: what the railway between the outermost marketplaces of a line costs.
+
+    .. math:: \sum_i c_i (s_{ik} - s_{i1}), \qquad d = a + \sum_i s_i, \quad 0 \le s_i \le b_i - a_i, \quad
+              (b_i - a_i - s_i)\, s_{i+1} \le \varepsilon
+
+    for stretches (a_i, b_i) of land where a unit of length costs c_i; s_i is how far a place is into
+    stretch i, and the last row fills the stretches in their order, up to ε = 10⁻⁹. With one stretch the cost
+    is proportional to length and nothing is added. In units of q̄.
+    """
+    ends = block.location[max(block.places)], block.location[min(block.places)]
+    if len(stretches) == 1:
+        block.railway_cost = pyo.Expression(expr=stretches[0][2] * (ends[0] - ends[1]))
+        return
+    block.stretches = pyo.RangeSet(0, len(stretches) - 1, doc="land of one cost")
+    block.ends = pyo.Set(initialize=["last", "first"], ordered=True)
+    block.depth = pyo.Var(block.stretches, block.ends, bounds=(0.0, None), doc="s_i")
+    block.depth_balance = pyo.Constraint(block.ends)
+    block.depth_limit = pyo.Constraint(block.stretches, block.ends)
+    block.depth_order = pyo.Constraint(pyo.RangeSet(1, len(stretches) - 1), block.ends)
+    for name, place in zip(block.ends, ends, strict=True):
+        for i, (low, high, _) in enumerate(stretches):
+            into = min(max(pyo.value(place) - low, 0.0), high - low)
+            block.depth[i, name].set_value(into)
+            block.depth_limit[i, name] = (None, block.depth[i, name], high - low)
+            if i:
+                before = stretches[i - 1]
+                idle = before[1] - before[0] - block.depth[i - 1, name]
+                block.depth_order[i, name] = (None, idle * block.depth[i, name], 1e-9)
+        way = pyo.quicksum(block.depth[i, name] for i in block.stretches)
+        block.depth_balance[name] = place - way == stretches[0][0]
+    block.railway_cost = pyo.Expression(
+        expr=pyo.quicksum(
+            cost * (block.depth[i, "last"] - block.depth[i, "first"])
+            for i, (_, _, cost) in enumerate(stretches)
+        )
+    )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
@@ -20,19 +21,24 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite, whole
 from agora.data.fields import Fields
+from agora.data.geographies import as_geography, cell_network
+from agora.data.grounds import Ground, Line, Network, Plane, plane_points
 from agora.formulations.envy_free import (
     add_commodity_balance,
     add_envy_freeness_ces,
     add_envy_freeness_cobb_douglas,
     add_land_balance,
     add_population_balance,
+    add_railway_length,
     add_setup_composite,
     add_sites,
     add_time_balance,
+    add_travel_in_plane,
     add_travel_on_line,
 )
-from agora.formulations.market_settlement import Economy, Settlement, largest_need
-from agora.models.equilibrium import Condition, Model, ModelCard, Tables, price
+from agora.formulations.market_settlement import Economy, largest_need
+from agora.models.equilibrium import Condition, Model, ModelCard, Tables
+from agora.models.marketplace_tables import marketplace_tables
 from agora.models.marketplaces_conditions import marketplace_conditions
 from agora.models.spatial import POSITIVE
 
@@ -72,12 +78,14 @@ class Railway(Fields):
 
 
 class Marketplaces(Model):
-    """An economy whose people choose homes, work and marketplaces on a line.
+    """An economy whose people choose homes, work and marketplaces, on a line, in the plane or on a network.
 
     Parameters
     ----------
-    sites : sequence of float
-        Positions of the sites on the line; a unit of distance is a unit of time.
+    sites : sequence of float or of (float, float)
+        Positions of the sites on a line, or in the plane.
+    geography : networkx.Graph, optional
+        Instead of `sites`: they are its cells, in sorted order, and marketplaces are anywhere on its edges.
     makes : sequence of int
         The commodity (1, 2, …) that an hour of work makes at each site.
     commodity_shares, leisure_share, land_share : float
@@ -90,12 +98,15 @@ class Marketplaces(Model):
         γ_i, summing to one.
     railway : Railway
         How set-up costs grow with marketplaces and distance.
-    marketplaces : "free", int or list of float
-        To be chosen; their number; or where they are.
-    region : (float, float), optional
-        D, where marketplaces may be; the stretch of the sites unless given.
-    land : float or sequence
-        Land of each site per head; 1 unless given.
+    marketplaces : "free", int or list
+        To be chosen; their number; or where they are: positions, pairs, or cells of the geography and
+        (cell, neighbour, distance from the first).
+    region : (float, float) or two corners of a rectangle, optional
+        D, where marketplaces may be; the stretch or rectangle of the sites unless given.
+    time_per_distance : float
+        Time a unit of distance takes; 1 unless given.
+    land : float or sequence, optional
+        Land of each site per head; the geography's, or else 1, unless given.
     substitution : float, optional
         σ > 0, σ ≠ 1: CES instead of Cobb–Douglas.
 
@@ -141,7 +152,8 @@ class Marketplaces(Model):
         ("setup_shares",),
     )
 
-    sites: tuple[float, ...]
+    sites: tuple[float, ...] | tuple[tuple[float, float], ...] = ()
+    geography: nx.Graph | None = None
     makes: tuple[int, ...]
     commodity_shares: tuple[float, ...]
     leisure_share: float = Field(ge=0, lt=1, json_schema_extra=_SHARE)
@@ -150,9 +162,10 @@ class Marketplaces(Model):
     setup_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
     setup_shares: tuple[float, ...]
     railway: Railway = Railway()
-    marketplaces: Literal["free"] | int | tuple[float, ...] = "free"
-    region: tuple[float, float] | None = None
-    land: float | tuple[float, ...] = 1.0
+    marketplaces: Literal["free"] | int | tuple[Any, ...] = "free"
+    region: tuple[float, float] | tuple[tuple[float, float], tuple[float, float]] | None = None
+    time_per_distance: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
+    land: float | tuple[float, ...] | None = None
     substitution: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
 
     @field_validator("marketplaces", mode="before")
@@ -163,13 +176,34 @@ class Marketplaces(Model):
         if isinstance(given, list | tuple):
             if not given:
                 raise InputError("marketplaces", given, "'free', a whole number >= 1, or a list of locations")
-            return tuple(sorted(finite(f"marketplaces[{k}]", d) for k, d in enumerate(given)))
+            return tuple(tuple(d) if isinstance(d, list) else d for d in given)
         return whole("marketplaces", given, at_least=1)
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _positions(cls, given: Any) -> Any:
+        if not isinstance(given, list | tuple):
+            raise InputError("sites", given, "a list of positions, or of pairs [x, y]")
+        if any(isinstance(each, list | tuple) for each in given):
+            return tuple(map(tuple, plane_points(given).tolist()))
+        return tuple(finite(f"sites[{j}]", each) for j, each in enumerate(given))
+
+    @field_validator("geography", mode="before")
+    @classmethod
+    def _two_way(cls, given: Any) -> Any:
+        if not isinstance(given, nx.Graph):
+            raise InputError("geography", given, "a networkx graph, or a [geography] table in a scenario")
+        graph = as_geography(given)
+        if graph.is_directed():
+            raise InputError("geography", "a graph with one-way edges", "a graph with two-way edges only")
+        return nx.freeze(graph)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        number, goods = len(self.sites), len(self.commodity_shares)
-        if number < 2 or len(set(self.sites)) < number:
+        if self.geography is not None and self.sites:
+            raise InputError("sites", list(self.sites), "left out: the sites are the cells of the geography")
+        number, goods = self.number, len(self.commodity_shares)
+        if self.geography is None and (number < 2 or len(set(self.sites)) < number):
             raise InputError("sites", list(self.sites), "two or more different positions")
         if len(self.makes) != number:
             raise InputError("makes", list(self.makes), f"one commodity a site, {number} in all")
@@ -191,13 +225,12 @@ class Marketplaces(Model):
             raise InputError("commodity_shares, leisure_share, land_share (sum)", round(total, 12), "1")
         if abs(sum(self.setup_shares) - 1) > 1e-9:
             raise InputError("setup_shares (sum)", round(sum(self.setup_shares), 12), "1")
-        low, high = self.interval
-        if not low < high:
-            raise InputError("region", self.region, "(from, to) with from < to")
+        self._check_region()
         if isinstance(self.marketplaces, tuple):
             for place in self.marketplaces:
-                if not low <= place <= high:
-                    raise InputError("marketplaces", place, f"within the region D = [{low:g}, {high:g}]")
+                self.ground.place(place)
+        if self.railway.scale == "once" and not isinstance(self.ground, Line):
+            raise InputError("railway.scale", "once", "'per-marketplace' unless the sites are on a line")
         plots = self.plots
         if len(plots) != number or plots.min() <= 0:
             raise InputError("land", self.land, "a number > 0, or one a site")
@@ -206,17 +239,29 @@ class Marketplaces(Model):
         self._check_affordable()
         return self
 
+    def _check_region(self) -> None:
+        """Raise `InputError` if D is not of the kind of the sites, or empty."""
+        region = self.region
+        if region is None:
+            return
+        if self.geography is not None:
+            raise InputError("region", region, "left out: marketplaces may be anywhere on the network")
+        corners = np.array(region)
+        if corners.shape != (2, *np.shape(self.sites)[1:]) or not (corners[0] < corners[1]).all():
+            wanted = "(from, to) with from < to" if np.ndim(self.sites) == 1 else "two corners of a rectangle"
+            raise InputError("region", region, wanted)
+
     def _check_affordable(self) -> None:
         """Raise `InputError` with the largest set-up cost if no structure can be paid for."""
         if isinstance(self.marketplaces, tuple):
-            structures = [np.array(self.marketplaces)]
+            structures = [self.given_places]
         else:
-            numbers = (
-                [self.marketplaces] if isinstance(self.marketplaces, int) else range(1, len(self.sites) + 1)
-            )
-            low, high = self.interval
-            places = np.linspace(low, high, 41)
-            structures = [np.array([d] * k) for k in numbers for d in places]
+            most = self.marketplaces if isinstance(self.marketplaces, int) else self.number
+            middles = [piece.mean(axis=1) for piece in self.ground.pieces]
+            single = [*self.ground.candidates, *middles]
+            structures = [np.tile(place, k) for k in range(1, most + 1) for place in single]
+            if isinstance(self.marketplaces, int):
+                structures = structures[-len(single) :]
         units = [largest_need(self.economy, self.travel(d)) / float(self.units(d)) for d in structures]
         if self.setup_cost >= max(units):
             raise InputError(
@@ -228,21 +273,39 @@ class Marketplaces(Model):
     # --- numbers -------------------------------------------------------------------------------
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """D, the interval where marketplaces may be."""
-        return self.region or (min(self.sites), max(self.sites))
+    def number(self) -> int:
+        """Number of sites, J."""
+        return len(self.sites) if self.geography is None else self.geography.number_of_nodes()
 
     @cached_property
-    def positions(self) -> Vector:
-        """Positions of the sites (J,)."""
-        return np.array(self.sites)
+    def ground(self) -> Ground:
+        """Where sites are, where marketplaces may be, and how far it is."""
+        pace, positions = self.time_per_distance, np.array(self.sites)
+        if self.geography is not None:
+            return Network(cell_network(self.geography), pace)
+        if positions.ndim == 2:
+            box = np.array(self.region or (positions.min(axis=0), positions.max(axis=0)))
+            (left, low), (right, high) = box.tolist()
+            return Plane(positions, ((left, low), (right, high)), pace)
+        low, high = np.array(self.region or (min(self.sites), max(self.sites))).tolist()
+        return Line(positions, (low, high), pace, self.rail_marks)
+
+    @property
+    def given_places(self) -> Vector:
+        """The given marketplaces as numbers of the ground, in ascending order on a line."""
+        if not isinstance(self.marketplaces, tuple):
+            raise InputError("marketplaces", self.marketplaces, "a list of locations")
+        places = np.concatenate([self.ground.place(place) for place in self.marketplaces])
+        return np.sort(places) if isinstance(self.ground, Line) else places
 
     @property
     def plots(self) -> Vector:
         """Land of each site per head (J,)."""
         if isinstance(self.land, tuple):
             return np.array(self.land)
-        return np.full(len(self.sites), self.land)
+        if self.land is None and isinstance(self.ground, Network):
+            return np.array(self.ground.cells.land)
+        return np.full(self.number, 1.0 if self.land is None else self.land)
 
     @cached_property
     def economy(self) -> Economy:
@@ -259,14 +322,13 @@ class Marketplaces(Model):
         )
 
     def travel(self, locations: Vector) -> Vector:
-        """Return each site's distance to the nearest of `locations`, (…, k) → (…, J)."""
-        distance: Vector = np.abs(self.positions[:, None] - locations[..., None, :]).min(axis=-1)
-        return distance
+        """Return each site's travel time to the nearest of `locations`, (…, k · width) → (…, J)."""
+        return self.ground.travel(locations)
 
     def units(self, locations: Vector) -> Vector:
-        """Return the set-up need in units of q̄ for ascending `locations`, (…, k) → (…)."""
+        """Return the set-up need in units of q̄ for `locations`, ascending on a line, (…, k · width) → (…)."""
         if self.railway.scale == "per-marketplace":
-            return np.full(locations.shape[:-1], float(locations.shape[-1]))
+            return np.full(locations.shape[:-1], float(locations.shape[-1] // self.ground.width))
         length = self._rail(locations[..., -1]) - self._rail(locations[..., 0])
         result: Vector = 1.0 + length
         return result
@@ -289,6 +351,12 @@ class Marketplaces(Model):
             np.zeros(0) if isinstance(cost, float) else np.array([cost[0][0], *(end for _, end, _ in cost)])
         )
 
+    @property
+    def railway_stretches(self) -> list[tuple[float, float, float]]:
+        """The line as (from, to, cost of a railway per length)."""
+        cost, marks = self.railway.cost_per_length, self.ground.candidates.ravel()
+        return [(marks[0], marks[-1], cost)] if isinstance(cost, float) else list(cost)
+
     # --- programs ------------------------------------------------------------------------------
 
     def program(self) -> pyo.ConcreteModel:
@@ -298,20 +366,22 @@ class Marketplaces(Model):
         grouping is best is for the structure search, `agora.runners.solve`.
         """
         if isinstance(self.marketplaces, tuple):
-            return self.fixed_program(self.marketplaces)
-        number = self.marketplaces if isinstance(self.marketplaces, int) else len(self.sites)
-        order = np.argsort(self.positions)
-        groups = np.empty(len(self.sites), dtype=int)
-        groups[order] = np.arange(len(self.sites)) * min(number, len(self.sites)) // len(self.sites)
+            return self.fixed_program(self.given_places)
+        most = self.marketplaces if isinstance(self.marketplaces, int) else self.number
+        first = np.array(self.sites)[:, 0] if np.ndim(self.sites) == 2 else np.array(self.sites)
+        order = np.argsort(first)
+        groups = np.empty(len(order), dtype=int)
+        groups[order] = np.arange(len(order)) * min(most, len(order)) // max(len(order), 1)
         return self.free_program([int(g) for g in groups])
 
-    def fixed_program(self, locations: Sequence[float]) -> pyo.ConcreteModel:
+    def fixed_program(self, locations: Sequence[float] | Vector) -> pyo.ConcreteModel:
         r"""Return max u for marketplaces at `locations`: a global optimum is any local one.
 
         For fixed u the constraints are convex, and lowering u keeps them satisfied; so the set of
         feasible u is an interval and every local solution is global.
         """
-        places = np.sort(np.asarray(locations, dtype=float))
+        places = np.asarray(locations, dtype=float)
+        places = np.sort(places) if isinstance(self.ground, Line) else places
         program = self._common()
         travel = dict(zip(program.sites, self.travel(places).tolist(), strict=True))
         add_time_balance(program, self.time, travel)
@@ -321,24 +391,29 @@ class Marketplaces(Model):
     def free_program(self, groups: Sequence[int]) -> pyo.ConcreteModel:
         """Return max u over locations too, each site using the marketplace of its group; nonconvex."""
         program = self._common()
-        add_travel_on_line(program, self.sites, self.interval, groups)
-        add_time_balance(program, self.time, program.travel)
-        need: Any = self.setup_cost * (max(groups) + 1)
-        if self.railway.scale == "once":
-            if not isinstance(self.railway.cost_per_length, float):
+        number = max(groups) + 1
+        need: Any = self.setup_cost * number
+        match self.ground:
+            case Line(positions=positions, region=region):
+                add_travel_on_line(program, positions.tolist(), region, groups, self.time_per_distance)
+                add_railway_length(program, self.railway_stretches)
+                if self.railway.scale == "once":
+                    need = self.setup_cost * (1.0 + program.railway_cost)
+            case Plane(positions=positions, region=region):
+                add_travel_in_plane(program, positions.tolist(), region, groups, self.time_per_distance)
+            case _:
                 raise InputError(
-                    "railway.cost_per_length",
-                    self.railway.cost_per_length,
-                    "one number for a program with free places; with uneven land give marketplaces as a list",
+                    "marketplaces",
+                    self.marketplaces,
+                    "a list of locations for the program of a network: the search chooses the edges",
                 )
-            length = program.location[max(groups)] - program.location[0]
-            need = self.setup_cost * (1.0 + self.railway.cost_per_length * length)
+        add_time_balance(program, self.time, program.travel)
         add_setup_composite(program, self.setup_shares, need)
         return program
 
     def _common(self) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="marketplaces")
-        add_sites(program, range(len(self.sites)), len(self.commodity_shares))
+        add_sites(program, range(self.number), len(self.commodity_shares))
         add_population_balance(program)
         add_land_balance(program, self.plots.tolist())
         add_commodity_balance(program, self.makes)
@@ -353,31 +428,6 @@ class Marketplaces(Model):
         program.common_utility = pyo.Objective(expr=program.utility, sense=pyo.maximize, doc="u")
         return program
 
-    def start_from(self, program: pyo.ConcreteModel, at: Settlement, locations: Vector) -> None:
-        """Start a program at a settlement, so that IPOPT needs a few steps only."""
-        wages, people = at.prices[self.economy.makes], np.maximum(at.population, 1e-8)
-        income = np.maximum(at.income, float(at.income @ at.population))
-        tastes, level = self.economy.preferences, max(at.utility, 1e-6)
-        goods, rest = tastes.other_shares(at.prices, wages, income, level)
-        goods, rest = (
-            np.broadcast_to(goods, (len(people), len(at.prices))),
-            np.broadcast_to(rest, len(people)),
-        )
-        spent, travel = people * income, self.travel(np.sort(locations))
-        for j in program.sites:
-            program.population[j].set_value(float(people[j]))
-            for good in program.goods:
-                eaten = goods[j, good - 1] * spent[j] / at.prices[good - 1]
-                program.consumption[good, j].set_value(float(max(eaten, 1e-12)))
-            leisure = float(max(rest[j] * spent[j] / wages[j], 1e-12))
-            program.leisure[j].set_value(leisure)
-            program.work[j].set_value(float(max((self.time - travel[j]) * people[j] - leisure, 1e-12)))
-            program.land_used[j].set_value(float(self.plots[j]))
-        for good in program.goods:
-            used = self.setup_shares[good - 1] * at.fee / at.prices[good - 1]
-            program.setup_input[good].set_value(max(used, 1e-12))
-        program.utility.set_value(at.utility)
-
     # --- reading -------------------------------------------------------------------------------
 
     def read(self, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
@@ -388,67 +438,12 @@ class Marketplaces(Model):
         if program.component("location") is not None:
             places = np.array([float(place.value) for place in program.location.values()])
         else:
-            places = np.array(self.marketplaces)
+            places = self.given_places
         return self.tables(program, places)
 
     def tables(self, program: pyo.ConcreteModel, locations: Vector) -> dict[str, pd.DataFrame]:
         """Return the tables of a solved program with marketplaces at `locations`."""
-        places = np.sort(locations)
-        sites, goods = list(program.sites), list(program.goods)
-        commodity = np.array([price(program, program.commodity_balance[i]) for i in goods])
-        wage = np.array([price(program, program.time_balance[j]) for j in sites])
-        rent = np.array([price(program, program.land_balance[j]) for j in sites])
-        unit = commodity.sum() + wage.sum() + rent.sum()
-        nearest = np.abs(self.positions[:, None] - places).argmin(axis=1)
-
-        def column(variable: Any) -> list[float]:
-            return [float(variable[j].value) for j in sites]
-
-        table = pd.DataFrame(
-            {
-                "site": sites,
-                "position": self.positions,
-                "makes": self.makes,
-                "marketplace": places[nearest],
-                "travel": self.travel(places),
-                "population": column(program.population),
-                "production": column(program.work),
-                "leisure": column(program.leisure),
-                "land": column(program.land_used),
-                "wage": wage / unit,
-                "rent": rent / unit,
-            }
-        )
-        for i in goods:
-            table[f"consumption_{i}"] = [float(program.consumption[i, j].value) for j in sites]
-        users = [float(table["population"][nearest == k].sum()) for k in range(len(places))]
-        kinds = ["commodity"] * len(goods) + ["wage"] * len(sites) + ["rent"] * len(sites)
-        prices = pd.DataFrame(
-            {
-                "kind": kinds,
-                "of": [*goods, *sites, *sites],
-                "price": np.concatenate([commodity, wage, rent]) / unit,
-            }
-        )
-        inputs = {f"setup_input_{i}": [float(program.setup_input[i].value)] for i in goods}
-        totals = pd.DataFrame(
-            {
-                "utility": [float(program.utility.value)],
-                "marketplaces": [len(places)],
-                "setup_need": [self.setup_cost * float(self.units(places))],
-                "fee": [float(sum(commodity[i - 1] * inputs[f"setup_input_{i}"][0] for i in goods) / unit)],
-                "rent_income": [float((rent * self.plots).sum() / unit)],
-                **inputs,
-            }
-        )
-        return {
-            "sites": table,
-            "marketplaces": pd.DataFrame(
-                {"marketplace": range(len(places)), "location": places, "users": users}
-            ),
-            "prices": prices,
-            "totals": totals,
-        }
+        return marketplace_tables(self, program, locations)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2.13, the equilibrium with market utilisation fees, from the tables alone."""

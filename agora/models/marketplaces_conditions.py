@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agora.data.geographies import sorted_cells
 from agora.models.equilibrium import Condition, worst_case
 
 Vector = NDArray[np.float64]
@@ -25,7 +27,11 @@ class Parameters(Protocol):
     """What the definition needs to know of a marketplace economy."""
 
     @property
-    def sites(self) -> tuple[float, ...]: ...  # noqa: D102
+    def sites(self) -> tuple[Any, ...]: ...  # noqa: D102
+    @property
+    def geography(self) -> nx.Graph | None: ...  # noqa: D102
+    @property
+    def time_per_distance(self) -> float: ...  # noqa: D102
     @property
     def makes(self) -> tuple[int, ...]: ...  # noqa: D102
     @property
@@ -54,8 +60,12 @@ def marketplace_conditions(
     """Evaluate every condition of Definition 2.13 and every identity of the tables."""
     frame, totals = tables["sites"], tables["totals"].iloc[0]
     goods, sites = range(1, len(economy.commodity_shares) + 1), list(frame["site"])
-    x, places = np.array(economy.sites), tables["marketplaces"]["location"].to_numpy(dtype=float)
-    travel = np.abs(x[:, None] - places[None, :]).min(axis=1)
+    markets = tables["marketplaces"]
+    times, misplaced = _times(economy, frame, markets)
+    travel, chosen = times.min(axis=1), markets["location"].to_numpy()
+    used = np.array(
+        [times[j, chosen == name].min(initial=np.inf) for j, name in enumerate(frame["marketplace"])]
+    )
     listed = tables["prices"]
 
     def priced(kind: str) -> Vector:
@@ -68,7 +78,7 @@ def marketplace_conditions(
     )
     eaten = np.array([frame[f"consumption_{i}"].to_numpy(dtype=float) for i in goods])
     built = np.array([float(totals[f"setup_input_{i}"]) for i in goods])
-    need = economy.setup_cost * _units(economy, np.sort(places))
+    need = economy.setup_cost * _units(economy, chosen)
     cheapest = need * _composite_price(economy, p)
     fee, rents, plots = float(p @ built), float(r @ economy.plots), economy.plots
     income = w * (economy.time - travel) + rents - fee
@@ -114,21 +124,50 @@ def marketplace_conditions(
         at_sites("wages in both tables", np.abs(frame["wage"] - w)),
         at_sites("rents in both tables", np.abs(frame["rent"] - r)),
         at_sites("travel is the distance to the nearest marketplace", np.abs(frame["travel"] - travel)),
-        at_sites("each site uses a nearest marketplace", np.abs(np.abs(x - frame["marketplace"]) - travel)),
-        at_sites("positions are the given ones", np.abs(frame["position"] - x)),
+        at_sites("each site uses a nearest marketplace", np.abs(used - travel)),
+        at_sites("positions are the given ones", misplaced),
         overall("totals: set-up need", float(totals["setup_need"]) - need),
         overall("totals: rent income", float(totals["rent_income"]) - rents),
-        overall("marketplaces: users", float(tables["marketplaces"]["users"].sum()) - m.sum()),
+        overall("marketplaces: users", float(markets["users"].sum()) - m.sum()),
     )
 
 
-def _units(economy: Parameters, places: Vector) -> float:
+def _times(economy: Parameters, frame: pd.DataFrame, markets: pd.DataFrame) -> tuple[Vector, Vector]:
+    """Return the time from every site to every marketplace (J, K), and how wrong the sites' positions are."""
+    pace = economy.time_per_distance
+    if economy.geography is not None:
+        graph = economy.geography
+        cells = sorted_cells(graph)
+        wrong = np.array(
+            [0.0 if text == str(c) else np.inf for text, c in zip(frame["position"], cells, strict=True)]
+        )
+        ways = np.full((len(cells), len(markets)), np.nan)
+        rows = zip(markets["cell"], markets["towards"], markets["distance"], strict=True)
+        for k, (near, far, along) in enumerate(rows):
+            length = graph.edges[near, far]["length"] if graph.has_edge(near, far) else np.nan
+            if not 0 <= along <= length:
+                continue
+            from_near, from_far = (
+                nx.single_source_dijkstra_path_length(graph, c, weight="length") for c in (near, far)
+            )
+            ways[:, k] = [min(from_near[cell] + along, from_far[cell] + length - along) for cell in cells]
+        return pace * ways, wrong
+    sites = np.array(economy.sites)
+    if sites.ndim == 2:
+        points = markets[["x", "y"]].to_numpy(dtype=float)
+        misplaced = np.abs(frame[["x", "y"]].to_numpy(dtype=float) - sites).max(axis=1)
+        return pace * np.sqrt(((sites[:, None, :] - points) ** 2).sum(axis=-1)), misplaced
+    there = markets["location"].to_numpy(dtype=float)
+    return pace * np.abs(sites[:, None] - there), np.abs(frame["position"].to_numpy(dtype=float) - sites)
+
+
+def _units(economy: Parameters, places: NDArray[Any]) -> float:
     """Return the set-up need in units of q̄."""
     railway = economy.railway
     if railway.scale == "per-marketplace":
         return float(len(places))
     cost = railway.cost_per_length
-    low, high = float(places[0]), float(places[-1])
+    low, high = float(min(places)), float(max(places))
     if isinstance(cost, float):
         return 1.0 + cost * (high - low)
     return 1.0 + float(sum(max(min(end, high) - max(start, low), 0.0) * each for start, end, each in cost))

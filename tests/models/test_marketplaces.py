@@ -17,8 +17,9 @@ from agora.formulations.market_settlement import Economy, largest_need, settle, 
 from agora.models.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
 from agora.runners.export import export_program
+from agora.runners.methods.marketplace_search import structure_problem
 from agora.runners.methods.structure_bound import allowed_utility, bounded_structure
-from agora.runners.methods.structure_search import FLOOR, LineProblem, _Search, best_structure
+from agora.runners.methods.structure_search import FLOOR, _Search, best_structure
 
 PAPER = FOUR_SITES
 CASES: dict[int, dict[str, Any]] = {
@@ -88,28 +89,18 @@ def test_a_single_marketplace_of_case_2_moves_left() -> None:
         assert found.tolist() == pytest.approx([place], abs=5e-5)
 
 
-def problem(model: Marketplaces) -> LineProblem:
-    return LineProblem(
-        model.economy,
-        model.positions,
-        model.interval,
-        lambda d: model.setup_cost * model.units(d),
-        model.rail_marks,
-    )
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from([1, 2, 3, 4, 5]), st.floats(0.02, 0.25), st.integers(1, 3), st.integers(0, 10**6))
 def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int, seed: int) -> None:
     model = economy(case, setup_cost=cost)
-    line = problem(model)
+    line = structure_problem(model)
     best = best_structure(line, number)
     assert best.bound <= best.utility * (1 + 1e-8)
     random = np.random.default_rng(seed)
     for _ in range(20):
         places = np.sort(random.uniform(0, 1, number))
         if random.random() < 0.5:
-            places[0] = random.choice(model.positions)
+            places[0] = random.choice(model.sites)
         assert line.settle(np.sort(places)).utility <= best.bound
 
 
@@ -279,7 +270,7 @@ def test_golden_text_on_two_sites() -> None:
 
 def test_the_lagrangian_bound_holds_at_any_prices() -> None:
     model = economy(1, setup_cost=0.1)
-    line = problem(model)
+    line = structure_problem(model)
     random = np.random.default_rng(5)
     for _ in range(50):
         here, there = (np.sort(random.uniform(0, 1, 2)) for _ in range(2))
@@ -335,14 +326,14 @@ def test_bad_parameters_get_one_sentence(changes: dict[str, Any], sentence: str)
 @pytest.mark.parametrize(("case", "cost"), [(1, 0.05), (2, 0.1), (2, 0.4), (3, 0.1), (4, 0.05), (5, 0.05)])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_bound_by_dynamic_programming_holds(case: int, cost: float, number: int) -> None:
-    line = problem(economy(case, setup_cost=cost))
+    line = structure_problem(economy(case, setup_cost=cost))
     exact, bounded = best_structure(line, number), bounded_structure(line, number)
     assert bounded.utility <= exact.bound
     assert bounded.bound >= exact.utility * (1 - 1e-10)
 
 
 def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
-    line = problem(economy(5, setup_cost=0.1))
+    line = structure_problem(economy(5, setup_cost=0.1))
     random, marks = np.random.default_rng(3), np.array([0.0, 0.33, 0.5, 0.67, 1.0])
     for _ in range(30):
         number = int(random.integers(1, 4))
@@ -357,19 +348,19 @@ def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
     ("case", "cost", "number"), [(1, 0.05, 3), (2, 0.4, 1), (5, 0.2, 2), (5, 0.24, 3), (1, 0.3, 3)]
 )
 def test_a_search_cut_short_reports_only_what_is_proved(case: int, cost: float, number: int) -> None:
-    line = problem(economy(case, setup_cost=cost))
+    line = structure_problem(economy(case, setup_cost=cost))
     cut, exact = best_structure(line, number, seconds=1e-9), best_structure(line, number)
     assert cut.bound >= exact.utility
     search = _Search(line, number, 1e-9)
     bound = search.open_bound()
-    boxes = [(search.corners(box), centre) for _, _, box, centre in search.heap]
+    boxes = [(box, centre) for _, _, box, centre in search.heap]
     assert boxes
     assert np.isinf(bound) or search.unreachable(bound, boxes)
     assert not search.unreachable(search.utility * (1 - 1e-6), boxes) or bound <= search.utility * (1 + 1e-6)
 
 
 def test_what_nobody_can_pay_for_is_bounded_by_the_floor() -> None:
-    found = best_structure(problem(economy(1, setup_cost=0.5)), 3)
+    found = best_structure(structure_problem(economy(1, setup_cost=0.5)), 3)
     assert found.utility == 0.0
     assert 0 < found.bound <= 2 * FLOOR
 

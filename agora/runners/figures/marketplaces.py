@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agora.data.grounds import Line
 from agora.models.marketplaces import Marketplaces
 from agora.runners.figures import style
+from agora.runners.figures.marketplace_map import draw_marketplace_map
 from agora.runners.figures.pictures import pictures
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
     """
     sites = tables["sites"].sort_values("position")
     places = np.sort(tables["marketplaces"]["location"].to_numpy(dtype=float))
-    low, high = model.interval
+    low, high = model.ground.candidates[[0, -1], 0].tolist()
     ends = np.array([low, high, sites["position"].min(), sites["position"].max()])
     margin = 0.06 * float(np.ptp(ends))
     limits = (float(ends.min()) - margin, float(ends.max()) + margin)
@@ -116,7 +118,7 @@ def _draw_line(
     points = WIDE / (limits[1] - limits[0])
     people = np.maximum(sites["population"].to_numpy(dtype=float), 0.0)
     diameter = _diameters(position * points, people)
-    low, high = model.interval
+    low, high = model.ground.candidates[[0, -1], 0].tolist()
     axes.plot([low, high], [LINE, LINE], color=style.LINKS, linewidth=2.4, zorder=1, solid_capstyle="round")
     axes.vlines(places, LINE - 0.5, ABOVE, **AT_MARKET)
     if len(places) > 1:
@@ -236,4 +238,5 @@ def _draw_panel(axes: Axes, sites: pd.DataFrame, column: str, colours: Sequence[
 
 @pictures.register(Marketplaces)
 def _(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    return {"marketplaces": partial(draw_marketplaces, model, tables)}
+    draw = draw_marketplaces if isinstance(model.ground, Line) else draw_marketplace_map
+    return {"marketplaces": partial(draw, model, tables)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import singledispatch
 from math import comb
 from typing import Any
 
@@ -13,12 +14,15 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pydantic import Field
 
+from agora.data.grounds import Line, Network, Plane, distinct
 from agora.formulations.market_settlement import Settlement, settle
+from agora.models.marketplace_tables import start_from
 from agora.models.marketplaces import Marketplaces
 from agora.models.spatial import POSITIVE
 from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, silent
 from agora.runners.methods.structure_bound import bounded_structure
-from agora.runners.methods.structure_search import LineProblem, StructureResult, best_structure
+from agora.runners.methods.structure_median import median_structure
+from agora.runners.methods.structure_search import StructureProblem, StructureResult, best_structure
 from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
 
 Vector = NDArray[np.float64]
@@ -29,14 +33,20 @@ IPOPT_ACCURACY = {"tol": 1e-11}
 IPOPT_FROM_SOLUTION = {**IPOPT_ACCURACY, "bound_push": 1e-8, "bound_frac": 1e-8, "mu_init": 1e-6}
 """Started at a settlement, the program is not pushed off its bounds again."""
 
+_HOW = {
+    Line: "Lagrangian dynamic programming",
+    Plane: "Lagrangian k-medians over all points of the region",
+    Network: "Lagrangian k-medians over the cells, beyond which no point of an edge is better",
+}
+
 FEW_SITES = 8
 """Sites up to which every number of marketplaces is searched to the end."""
 
 MOST_BOXES = 5000
 """Boxes a search may begin with."""
 
-SAME = 1e-7
-"""Marketplaces closer than this, and utilities closer than this (relative), count as the same."""
+MOST_SIDES = 8
+"""Numbers that say where the marketplaces are, up to which boxes of them are searched."""
 
 
 def solve_marketplaces(
@@ -48,73 +58,103 @@ def solve_marketplaces(
     the number or the places are given.
     """
     if isinstance(economy.marketplaces, tuple):
-        return _given(economy, np.array(economy.marketplaces))
+        return _given(economy, economy.given_places)
     numbers: list[int] = (
         [economy.marketplaces]
         if isinstance(economy.marketplaces, int)
-        else list(range(1, len(economy.sites) + 1))
+        else list(range(1, economy.number + 1))
     )
-    problem = LineProblem(
-        economy.economy,
-        economy.positions,
-        economy.interval,
-        lambda d: economy.setup_cost * economy.units(d),
-        economy.rail_marks,
-    )
+    problem = structure_problem(economy)
     found = _searched(problem, numbers, gap=gap, seconds=seconds, progress=progress)
-    distinct = _distinct(economy, found)
-    top = distinct[0]
+    ranked = _distinct(economy, found)
+    top = ranked[0]
     progress("solving the best structure")
-    places = _used(economy, top.locations)
+    places = distinct(economy.ground, top.locations)
     program, record = _solved(economy, places, top.settlement)
     utility = float(program.utility.value)
     bound = max(result.bound for result in found)
-    proved = len(found) == len(numbers) and bound <= top.utility * (1 + 10 * gap)
-    runner_up = distinct[1] if len(distinct) > 1 else None
+    every = len(found) == len(numbers) or any(result.beyond for result in found)
+    proved = every and bound <= top.utility * (1 + 10 * gap)
+    runner_up = ranked[1] if len(ranked) > 1 else None
     facts = {
-        "marketplaces": len(places),
+        "marketplaces": len(economy.ground.names(places)),
         "bound": bound,
         "gap": bound / top.utility - 1,
+        "bounded_at_once": next((f"{r.number} or more" for r in found if r.beyond), None),
         "runner_up": runner_up.utility if runner_up else None,
-        "runner_up_marketplaces": len(_used(economy, runner_up.locations)) if runner_up else None,
+        "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
         "boxes": sum(result.boxes for result in found),
         "two_roads_differ_by": abs(utility - top.utility),
-        "proof": "every number and all places of marketplaces bounded by Lagrangian dynamic programming, "
+        "proof": f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
         "gaps closed by branch and bound"
         if proved
         else "none: a limit stopped the search; the bound holds for the numbers that were bounded",
     }
-    tables = {**economy.tables(program, places), "structures": structures_table(economy, found, distinct)}
+    tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
     status = "global optimum" if proved else "best structure found"
     return Answer(status, utility, proved, tables, facts, (record,))
 
 
+def structure_problem(economy: Marketplaces) -> StructureProblem:
+    """Return where marketplaces may be in an economy, and what follows."""
+    return StructureProblem(economy.economy, economy.ground, lambda d: economy.setup_cost * economy.units(d))
+
+
+@singledispatch
+def bounded(
+    ground: Any,
+    problem: StructureProblem,
+    number: int,
+    enough: float,
+    before: StructureResult | None,
+    deadline: float,
+) -> StructureResult:
+    """Return a good structure and a bound on all with as many marketplaces, in the way of the ground."""
+    return median_structure(problem, number, enough, before, deadline)
+
+
+@bounded.register
+def _(
+    ground: Line,
+    problem: StructureProblem,
+    number: int,
+    enough: float,
+    before: StructureResult | None,
+    deadline: float,
+) -> StructureResult:
+    return bounded_structure(problem, number, enough)
+
+
 def _searched(
-    problem: LineProblem, numbers: list[int], *, gap: float, seconds: float, progress: Progress
+    problem: StructureProblem, numbers: list[int], *, gap: float, seconds: float, progress: Progress
 ) -> list[StructureResult]:
-    """Bound every number of marketplaces by dynamic programming, then close the gaps that matter.
+    """Bound every number of marketplaces, then close the gaps that matter.
 
     With few sites every number is searched to the end, so that the runner-up is exact too; with many,
     only numbers whose bound exceeds the best structure found, as far as the boxes to begin with are
     not too many.
     """
     deadline = time.monotonic() + seconds
-    few = len(problem.sites) <= FEW_SITES
+    ground = problem.ground
+    few = len(problem.economy.makes) <= FEW_SITES
     found: list[StructureResult] = []
     for number in numbers:
         progress(f"bounding structures with {number} of up to {numbers[-1]} marketplaces")
         top = max((result.utility for result in found), default=0.0)
-        found.append(bounded_structure(problem, number, 0.0 if few else top))
-        if time.monotonic() > deadline:
+        before = found[-1] if found and found[-1].number == number - 1 else None
+        found.append(bounded(ground, problem, number, 0.0 if few else top, before, deadline))
+        if found[-1].beyond or time.monotonic() > deadline:
             break
     top = max(result.utility for result in found)
     for k, result in enumerate(found):
         matters = few or result.bound > top * (1 + gap)
-        boxes = comb(len(problem.sites) + len(problem.breaks) + result.number, result.number)
+        boxes = comb(len(ground.pieces) + result.number, result.number)
+        if result.number * ground.width > MOST_SIDES:
+            continue
         left = deadline - time.monotonic()
         if result.bound > result.utility * (1 + gap) and matters and boxes <= MOST_BOXES and left > 0:
             progress(f"searching structures with {result.number} marketplaces")
-            exact = best_structure(problem, result.number, gap=gap, seconds=left)
+            exact = best_structure(problem, result.number, gap=gap, seconds=left, known=result.locations)
             best = exact if exact.utility >= result.utility else result
             found[k] = replace(best, bound=min(exact.bound, result.bound), boxes=exact.boxes)
             top = max(top, best.utility)
@@ -122,21 +162,21 @@ def _searched(
 
 
 def _given(economy: Marketplaces, places: Vector) -> Answer:
-    need = economy.setup_cost * float(economy.units(np.sort(places)))
+    need = economy.setup_cost * float(economy.units(places))
     state = settle(economy.economy, economy.travel(places), need)
     program, record = _solved(economy, places, state)
     utility = float(program.utility.value)
     facts = {
-        "marketplaces": len(places),
+        "marketplaces": len(economy.ground.names(places)),
         "two_roads_differ_by": abs(utility - state.utility),
         "proof": "for given marketplaces and fixed utility the constraints are convex: local is global",
     }
     structures = pd.DataFrame(
         {
-            "marketplaces": [len(places)],
+            "marketplaces": [len(economy.ground.names(places))],
             "utility": [utility],
             "bound": [utility],
-            "locations": [_written(places)],
+            "locations": [_written(economy, places)],
         }
     )
     return Answer(
@@ -152,7 +192,7 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
 def _solved(economy: Marketplaces, places: Vector, at: Settlement) -> tuple[pyo.ConcreteModel, SolverRecord]:
     """Solve the program for given places from the settlement; from its own start if IPOPT loses the way."""
     program = economy.fixed_program(places.tolist())
-    economy.start_from(program, at, places)
+    start_from(economy, program, at, places)
     try:
         return program, solve_program(program, IPOPT_FROM_SOLUTION)
     except SolveFailed:
@@ -160,58 +200,50 @@ def _solved(economy: Marketplaces, places: Vector, at: Settlement) -> tuple[pyo.
         return program, solve_program(program, IPOPT_ACCURACY)
 
 
-def _used(economy: Marketplaces, locations: Vector) -> Vector:
-    """Return the marketplaces that somebody uses or the railway ends at, once each."""
-    kept: list[float] = []
-    for place in np.sort(locations):
-        if not kept or place - kept[-1] > SAME:
-            kept.append(float(place))
-    places = np.array(kept)
-    nearest = np.abs(economy.positions[:, None] - places).argmin(axis=1)
-    return places[sorted(set(nearest.tolist()))]
-
-
 def _distinct(economy: Marketplaces, found: list[StructureResult]) -> list[StructureResult]:
     """Return results from best to worst, without those that repeat a structure of fewer marketplaces."""
     kept: list[StructureResult] = []
     for result in sorted(found, key=lambda r: (-r.utility, r.number)):
-        places = _used(economy, result.locations)
-        repeats = len(places) < result.number and economy.railway.scale == "once"
-        if result.utility > 0 and not (
-            repeats and any(len(_used(economy, k.locations)) == len(places) for k in kept)
-        ):
+        count = _count(economy, result.locations)
+        repeats = count < result.number and economy.railway.scale == "once"
+        if result.utility > 0 and not (repeats and any(_count(economy, k.locations) == count for k in kept)):
             kept.append(result)
     fewest: dict[int, StructureResult] = {}
     for result in kept:
-        count = len(_used(economy, result.locations))
+        count = _count(economy, result.locations)
         if count not in fewest or result.utility > fewest[count].utility:
             fewest[count] = result
     return sorted(fewest.values(), key=lambda r: (-r.utility, r.number))
 
 
 def structures_table(
-    economy: Marketplaces, found: list[StructureResult], distinct: list[StructureResult]
+    economy: Marketplaces, found: list[StructureResult], ranked: list[StructureResult]
 ) -> pd.DataFrame:
     """Return one row a number of marketplaces: utility, proved bound, places, boxes examined."""
     rows = []
     for result in sorted(found, key=lambda r: -r.utility):
-        places = _used(economy, result.locations)
         rows.append(
             {
                 "marketplaces": result.number,
                 "utility": result.utility,
                 "bound": result.bound,
-                "locations": _written(result.locations),
-                "used": len(places),
-                "distinct": any(result is kept for kept in distinct),
+                "locations": _written(economy, result.locations),
+                "used": _count(economy, result.locations),
+                "distinct": any(result is kept for kept in ranked),
                 "boxes": result.boxes,
             }
         )
     return pd.DataFrame(rows)
 
 
-def _written(places: Vector) -> str:
-    return " ".join(f"{place:.6g}" for place in places)
+def _count(economy: Marketplaces, places: Vector) -> int:
+    """Return how many marketplaces somebody uses."""
+    return len(distinct(economy.ground, places)) // economy.ground.width
+
+
+def _written(economy: Marketplaces, places: Vector) -> str:
+    names = economy.ground.names(places)
+    return " ".join(f"{name:.6g}" if isinstance(name, float) else f"{name};" for name in names).rstrip(";")
 
 
 class MarketplaceOptions(SearchOptions):

@@ -20,19 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from agora.data.grounds import Line
 from agora.formulations.market_settlement import Settlement, site_worth
-from agora.runners.methods.structure_search import LineProblem, StructureResult
+from agora.runners.methods.structure_search import StructureProblem, StructureResult
 
 Vector = NDArray[np.float64]
 
 
-def bounded_structure(problem: LineProblem, number: int, enough: float = 0.0) -> StructureResult:
+def bounded_structure(problem: StructureProblem, number: int, enough: float = 0.0) -> StructureResult:
     """Return a good structure with `number` marketplaces, and a bound that no such structure exceeds.
 
     The bound is made as small as it gets, or no larger than `enough` or the structure's own utility.
     """
-    low, high = problem.region
-    marks = np.unique(np.clip(np.concatenate([[low, high], problem.sites, problem.breaks]), low, high))
+    marks = line_of(problem).marks
     spread = marks[np.linspace(0, len(marks) - 1, number + 2).round().astype(int)[1:-1]]
     start = problem.settle(spread)
     locations, state = _climbed(problem, marks, spread, start)
@@ -52,12 +52,19 @@ def bounded_structure(problem: LineProblem, number: int, enough: float = 0.0) ->
     return StructureResult(number, np.sort(locations), state.utility, max(bound, state.utility), 0, state)
 
 
+def line_of(problem: StructureProblem) -> Line:
+    """Return the ground of a problem on a line."""
+    if not isinstance(problem.ground, Line):
+        raise TypeError("a dynamic program along a line needs a line")
+    return problem.ground
+
+
 class _Enough(Exception):
     """The bound is as small as is of use."""
 
 
 def _least_bound(
-    problem: LineProblem, number: int, marks: Vector, at: Settlement, enough: float
+    problem: StructureProblem, number: int, marks: Vector, at: Settlement, enough: float
 ) -> tuple[float, Vector]:
     """Minimise the bound over log prices and μ, from the prices of `at`, until it is `enough`."""
     enough = max(enough, at.utility * (1 + 1e-11))
@@ -83,7 +90,7 @@ def _least_bound(
 
 
 def allowed_utility(
-    problem: LineProblem, number: int, marks: Vector, prices: Vector, head: float
+    problem: StructureProblem, number: int, marks: Vector, prices: Vector, head: float
 ) -> tuple[float, Vector]:
     """Return u(p, μ), a bound for every structure of `number` marketplaces, and the places behind it.
 
@@ -94,7 +101,8 @@ def allowed_utility(
     """
     economy = problem.economy
     tastes, unit, wages = economy.preferences, economy.setup_price(prices), prices[economy.makes]
-    ways = np.abs(problem.sites[:, None] - marks[None, :])
+    line = line_of(problem)
+    ways = line.travel(marks[:, None])
     ends = np.stack(np.broadcast_arrays(marks[:, None], marks[None, :]), axis=-1)
     base = float(problem.need(np.full((1, number), marks[0]))[0])
     rail = np.array(problem.need(np.sort(ends, axis=-1))) - float(problem.need(np.full((1, 2), marks[0]))[0])
@@ -103,11 +111,11 @@ def allowed_utility(
         return np.inf, marks[:number]
     utility, proved, places = 0.5, np.inf, marks[:number]
     for _ in range(30):
-        worth = site_worth(economy, prices, utility, ways.T, head).T
+        worth = site_worth(economy, prices, utility, ways, head).T
         if not np.isfinite(worth).all():
             utility *= 2
             continue
-        value, places = _along_the_line(problem.sites, marks, worth, unit * rail, number)
+        value, places = _along_the_line(line.positions, marks, worth, unit * rail, number)
         if value <= 0:
             utility /= 2
             continue
@@ -151,7 +159,7 @@ def _along_the_line(
 
 
 def _climbed(
-    problem: LineProblem, marks: Vector, places: Vector, start: Settlement
+    problem: StructureProblem, marks: Vector, places: Vector, start: Settlement
 ) -> tuple[Vector, Settlement]:
     """Move one marketplace at a time to a neighbouring mark while that helps, then off the marks."""
     here = np.searchsorted(marks, places).clip(0, len(marks) - 1)

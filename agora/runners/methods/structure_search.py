@@ -1,12 +1,12 @@
-r"""How many marketplaces and where: branch and bound with a proof, on a line.
+r"""How many marketplaces and where: branch and bound with a proof, on any ground.
 
 For fixed marketplaces the economy is settled exactly (`agora.formulations.market_settlement`). Over
-locations utility is not concave, so boxes of locations are searched. Within a box that no site
-crosses every distance is affine in the locations, what a site is worth at given prices, φ_j, is
-convex and falls with distance, and the distance to the nearest marketplace is a minimum; so the
-Lagrangian bound Σ φ_j + μ − F(d) is convex in d and largest at a corner. A box none of whose
-corners reaches the target utility at the prices of its own centre holds nothing better. Near an
-optimum the bound is exact to second order, so boxes vanish quickly.
+locations utility is not concave, so boxes of locations are searched. What a site is worth at given
+prices, φ_j, is convex and falls with distance, and the distance to the nearest marketplace is a minimum; so
+within a box between the marks of a line, or along edges, the Lagrangian bound Σ φ_j + μ − F(d) is convex in
+d and largest at a corner, and in the plane a bound of it is (`agora.data.grounds`). A box none of whose
+corners reaches the target utility at the prices of its own centre holds nothing better. Near an optimum the
+bound is exact to second order, so boxes vanish quickly.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import combinations_with_replacement, count, pairwise, product
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, count
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from agora.formulations.market_settlement import Economy, Settlement, head_price, settle, slack
+from agora.data.grounds import Ground, Line, corners
+from agora.formulations.market_settlement import Economy, Settlement, head_price, settle, site_worth
 
 Vector = NDArray[np.float64]
 
@@ -30,38 +31,36 @@ FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
-class LineProblem:
-    """Sites on a line, marketplaces in an interval of it.
+class StructureProblem:
+    """Where marketplaces may be, and what follows.
 
     Attributes
     ----------
     economy : Economy
         Preferences and technology.
-    sites : array (J,)
-        Positions of the sites.
-    region : (float, float)
-        Where marketplaces may be.
+    ground : Ground
+        Where sites are and marketplaces may be.
     need : callable
-        Locations, shape (…, k) in ascending order → set-up need in composites, shape (…); affine
-        between neighbouring `breaks`.
-    breaks : array
-        Positions at which `need` has kinks.
+        Locations, shape (…, k · width), on a line ascending → set-up need in composites, shape (…); affine
+        within the ground's pieces.
     """
 
     economy: Economy
-    sites: Vector
-    region: tuple[float, float]
+    ground: Ground
     need: Callable[[Vector], Vector]
-    breaks: Vector = field(default_factory=lambda: np.zeros(0))
 
     def travel(self, locations: Vector) -> Vector:
-        """Return the distance of every site to the nearest marketplace, (…, k) → (…, J)."""
-        distance: Vector = np.abs(self.sites[:, None] - locations[..., None, :]).min(axis=-1)
-        return distance
+        """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
+        return self.ground.travel(locations)
+
+    def ordered(self, locations: Vector) -> Vector:
+        """Return locations in ascending order where the ground is a line."""
+        return np.sort(locations) if isinstance(self.ground, Line) else locations
 
     def settle(self, locations: Vector, start: Settlement | None = None) -> Settlement:
-        """Return the equilibrium with marketplaces at `locations` (k,)."""
-        return settle(self.economy, self.travel(locations), float(self.need(np.sort(locations))), start)
+        """Return the equilibrium with marketplaces at `locations` (k · width,)."""
+        places = self.ordered(locations)
+        return settle(self.economy, self.travel(places), float(self.need(places)), start)
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,16 @@ class StructureResult:
     ----------
     number : int
         k, the number of marketplaces.
-    locations : array (k,)
-        The best locations found, ascending.
+    locations : array (k · width,)
+        The best locations found, ascending on a line.
     utility, bound : float
         Its utility, and a proved upper bound for every structure with k marketplaces.
     boxes : int
         Boxes examined.
     settlement : Settlement
         The equilibrium there.
+    beyond : bool
+        Whether `bound` is proved for every larger number of marketplaces too.
     """
 
     number: int
@@ -88,41 +89,48 @@ class StructureResult:
     bound: float
     boxes: int
     settlement: Settlement
+    beyond: bool = False
 
 
 def best_structure(
-    problem: LineProblem, number: int, *, gap: float = 1e-9, seconds: float = 60.0
+    problem: StructureProblem,
+    number: int,
+    *,
+    gap: float = 1e-9,
+    seconds: float = 60.0,
+    known: Vector | None = None,
 ) -> StructureResult:
-    """Return the best `number` marketplaces, proved within a relative `gap` unless time runs out."""
-    search = _Search(problem, number, gap)
+    """Return the best `number` marketplaces, proved within a relative `gap` unless time runs out.
+
+    `known` are the locations of a good structure, if one is known.
+    """
     deadline = time.monotonic() + seconds
+    search = _Search(problem, number, gap, known)
     while search.heap and time.monotonic() < deadline:
         search.step()
     bound = max(search.utility, FLOOR) * (1 + gap)
     if search.heap:
         bound = max(bound, search.open_bound())
-    order = np.argsort(search.locations)
-    return StructureResult(
-        number, search.locations[order], search.utility, bound, search.boxes, search.settlement
-    )
+    places = problem.ordered(search.locations)
+    return StructureResult(number, places, search.utility, bound, search.boxes, search.settlement)
 
 
 class _Search:
     """Boxes still open, and the best structure so far."""
 
-    def __init__(self, problem: LineProblem, number: int, gap: float) -> None:
+    def __init__(
+        self, problem: StructureProblem, number: int, gap: float, known: Vector | None = None
+    ) -> None:
         self.problem, self.number, self.gap = problem, number, gap
-        low, high = problem.region
-        marks = np.unique(np.clip(np.concatenate([[low, high], problem.sites, problem.breaks]), low, high))
-        intervals = list(pairwise(marks))
-        self.utility, self.boxes = 0.0, 0
-        self.locations = np.full(number, (low + high) / 2)
+        pieces = problem.ground.pieces
+        self.boxes, middle = 0, pieces[len(pieces) // 2].mean(axis=1)
+        self.locations = np.tile(middle, number) if known is None else known
         self.settlement = problem.settle(self.locations)
         self.utility = self.settlement.utility
         self.heap: list[tuple[float, int, Vector, Settlement]] = []
         self.order = count()
-        for box in combinations_with_replacement(intervals, number):
-            self.push(np.array(box), self.settlement)
+        for box in combinations_with_replacement(pieces, number):
+            self.push(np.concatenate(box), self.settlement)
         self.polish()
 
     def consider(self, locations: Vector, start: Settlement | None = None) -> Settlement:
@@ -133,50 +141,60 @@ class _Search:
         return state
 
     def corners(self, box: Vector) -> Vector:
-        """Return the corners of a box, (2^k, k), each in ascending order."""
-        return np.sort(np.array(list(product(*box))), axis=1)
+        """Return the corners of a box, (2^n, n), each in ascending order on a line."""
+        return self.problem.ordered(corners(box))
 
     def push(self, box: Vector, prices: Settlement) -> None:
         """Keep a box open unless none of its corners can be better; settle its centre for new prices."""
         self.boxes += 1
-        corners = self.corners(box)
-        if prices.utility > 0 and self.margins(corners, prices).max() < 0:
+        if prices.utility > 0 and self.margins(box, prices).max() < 0:
             return
         centre = self.consider(box.mean(axis=1), prices)
         if centre.utility <= 0:
-            centre = self.relaxed(box, corners)
+            centre = self.relaxed(box)
             if centre.utility <= 0:
                 return
-        margins = self.margins(corners, centre)
+        margins = self.margins(box, centre)
         best = int(margins.argmax())
         if margins[best] >= 0:
-            self.consider(corners[best], centre)
-            margins = self.margins(corners, centre)
+            self.consider(self.corners(box)[best], centre)
+            margins = self.margins(box, centre)
         if margins.max() >= 0:
             heapq.heappush(self.heap, (-centre.utility, next(self.order), box, centre))
 
-    def relaxed(self, box: Vector, corners: Vector) -> Settlement:
-        """Settle with every site as near to a marketplace as the box allows, at the least need."""
-        low, high = box[:, 0], box[:, 1]
-        sites = self.problem.sites[:, None]
-        nearest = np.maximum(np.maximum(low - sites, sites - high), 0.0).min(axis=1)
-        return settle(self.problem.economy, nearest, float(self.problem.need(corners).min()))
+    def relaxed(self, box: Vector) -> Settlement:
+        """Settle with every site as near to a marketplace as at any corner, at the least need there.
 
-    def margins(self, corners: Vector, at: Settlement, target: float | None = None) -> Vector:
+        A source of prices only: bounds hold at any.
+        """
+        places = self.corners(box)
+        ways = self.problem.travel(places).min(axis=0)
+        return settle(self.problem.economy, ways, float(self.problem.need(places).min()))
+
+    def margins(self, box: Vector, at: Settlement, target: float | None = None) -> Vector:
         """Return by how much each corner could do better than the target, at given prices.
 
         The target is a little more than the best utility found, unless given.
         """
-        problem = self.problem
+        problem, economy = self.problem, self.problem.economy
         if target is None:
             target = max(self.utility, FLOOR) * (1 + self.gap)
-        head = None if target <= 1.02 * at.utility else head_price(problem.economy, at, target)
-        return slack(problem.economy, at, target, problem.travel(corners), problem.need(corners), head)
+        head = at.fee - at.rent_income
+        if target > 1.02 * at.utility:
+            head = head_price(economy, at, target)
+
+        def worth(travel: Vector) -> Vector:
+            return site_worth(economy, at.prices, target, travel, head)
+
+        total = problem.ground.corner_worth(box, worth).sum(axis=-1)
+        rest = head - np.asarray(problem.need(self.corners(box))) * economy.setup_price(at.prices)
+        margins: Vector = total + rest
+        return margins
 
     def step(self) -> None:
         """Halve the most promising open box along its decisive side, if it is still open."""
         _, _, box, centre = heapq.heappop(self.heap)
-        if self.margins(self.corners(box), centre).max() < 0:
+        if self.margins(box, centre).max() < 0:
             return
         side = self.decisive_side(box, centre)
         for half in range(2):
@@ -186,31 +204,40 @@ class _Search:
 
     def decisive_side(self, box: Vector, at: Settlement) -> int:
         """Return the side along which the bound changes most; a marketplace nobody uses has none."""
-        corners = np.array(list(product(*box)))
-        values = self.margins(np.sort(corners, axis=1), at)
-        change = np.zeros(self.number)
-        for side in range(self.number):
-            middle = corners.copy()
-            middle[:, side] = box[side].mean()
-            change[side] = np.abs(values - self.margins(np.sort(middle, axis=1), at)).max()
+        values = self.margins(box, at)
+        change = np.zeros(len(box))
+        for side in range(len(box)):
+            middle = box.copy()
+            middle[side] = box[side].mean()
+            change[side] = np.abs(values - self.margins(middle, at)).max()
         if change.max() <= 1e-15:
             return int(np.argmax(box[:, 1] - box[:, 0]))
         return int(change.argmax())
 
     def polish(self) -> None:
-        """Climb from the best structure: −∂u/∂δ_j = u w_j m_j / Σ Y m, by the envelope theorem."""
+        """Climb from the best structure within its pieces."""
+        ground, number = self.problem.ground, self.number
+        limits: list[tuple[float, float]] = []
+        for place in self.locations.reshape(number, ground.width):
+            around = [p for p in ground.pieces if ((p[:, 0] <= place) & (place <= p[:, 1])).all()]
+            limits += [
+                (min(float(p[axis, 0]) for p in around), max(float(p[axis, 1]) for p in around))
+                for axis in range(ground.width)
+            ]
+        if isinstance(ground, Line):
+            limits = [ground.region] * number
         found = minimize(
             lambda d: -self.problem.settle(d, self.settlement).utility,
             self.locations,
             method="L-BFGS-B",
-            bounds=[self.problem.region] * self.number,
+            bounds=limits,
             options={"ftol": 1e-15, "gtol": 1e-10},
         )
         self.consider(np.asarray(found.x, dtype=float), self.settlement)
 
     def open_bound(self) -> float:
         """Return a utility that no open box can exceed, by bisection on the target; infinite if unproved."""
-        boxes = [(self.corners(box), centre) for _, _, box, centre in self.heap]
+        boxes = [(box, centre) for _, _, box, centre in self.heap]
         low = max(self.utility, FLOOR)
         high = 2 * low
         while not self.unreachable(high, boxes):
@@ -227,4 +254,4 @@ class _Search:
 
     def unreachable(self, target: float, boxes: list[tuple[Vector, Settlement]]) -> bool:
         """Tell whether it is proved that no structure in these boxes reaches `target`."""
-        return all(self.margins(corners, centre, target).max() < 0 for corners, centre in boxes)
+        return all(self.margins(box, centre, target).max() < 0 for box, centre in boxes)

@@ -13,7 +13,8 @@ from scipy.optimize import brentq
 
 from agora.models.equilibrium import Solution
 from agora.models.marketplaces import Marketplaces
-from agora.runners.methods.structure_search import LineProblem, StructureResult, best_structure
+from agora.runners.methods.marketplace_search import structure_problem
+from agora.runners.methods.structure_search import StructureProblem, StructureResult, best_structure
 from agora.runners.solve import solve
 
 Vector = NDArray[np.float64]
@@ -80,19 +81,12 @@ def economy(case: str, setup_cost: float, **changes: Any) -> Marketplaces:
     return Marketplaces(**{**_SHARED, **_CASES[case], "setup_cost": setup_cost, **changes})
 
 
-def problem(case: str, setup_cost: float) -> LineProblem:
+def problem(case: str, setup_cost: float) -> StructureProblem:
     """Return the search for the best structure of a case with q̄ = `setup_cost`."""
-    given = economy(case, setup_cost)
-    return LineProblem(
-        given.economy,
-        given.positions,
-        given.interval,
-        lambda d: setup_cost * given.units(d),
-        given.rail_marks,
-    )
+    return structure_problem(economy(case, setup_cost))
 
 
-def outcome(on: LineProblem, locations: tuple[float, ...]) -> Outcome:
+def outcome(on: StructureProblem, locations: tuple[float, ...]) -> Outcome:
     """Return the equilibrium with marketplaces at `locations`; utility 0 where nobody can live."""
     places = np.sort(np.array(locations))
     with np.errstate(all="ignore"):  # a trial step of Newton's method may leave the range of prices
@@ -143,21 +137,21 @@ def best_with(case: str, setup_cost: float, number: int) -> tuple[Outcome, ...]:
     return (best,) if min(np.diff(best.locations), default=1.0) > 1e-6 else ()
 
 
-def pull(on: LineProblem, place: float) -> float:
+def pull(on: StructureProblem, place: float) -> float:
     """Return how much a single marketplace at `place` is pulled to the right, by what a step is worth.
 
     By the envelope theorem ∂u/∂δ_j is −w_j m_j up to a common factor. A site at `place` pulls to the left.
     """
     at = outcome(on, (place,))
     worth = at.wages * at.population
-    right = on.sites > place
+    right = np.array(list(SITES.values())) > place
     return float(worth[right].sum() - worth[~right].sum())
 
 
-def balanced(on: LineProblem) -> list[Outcome]:
+def balanced(on: StructureProblem) -> list[Outcome]:
     """Return every place between two sites at which the pulls on a single marketplace balance."""
     found = []
-    for left, right in pairwise(np.sort(on.sites).tolist()):
+    for left, right in pairwise(SITES.values()):
         ends = left + 1e-12, right - 1e-12
         if pull(on, ends[0]) > 0 > pull(on, ends[1]):
             found.append(outcome(on, (float(brentq(lambda d: pull(on, d), *ends, xtol=1e-14)),)))
