@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import combinations, islice
 from typing import Any, ClassVar, Literal, Self
 
 import networkx as nx
@@ -256,12 +257,16 @@ class Marketplaces(Model):
         if isinstance(self.marketplaces, tuple):
             structures = [self.given_places]
         else:
-            most = self.marketplaces if isinstance(self.marketplaces, int) else self.number
-            middles = [piece.mean(axis=1) for piece in self.ground.pieces]
-            single = [*self.ground.candidates, *middles]
-            structures = [np.tile(place, k) for k in range(1, most + 1) for place in single]
-            if isinstance(self.marketplaces, int):
-                structures = structures[-len(single) :]
+            wanted = self.marketplaces if isinstance(self.marketplaces, int) else None
+            within = [np.linspace(p[:, 0], p[:, 1], 9) for p in self.ground.pieces]
+            single = np.concatenate([self.ground.candidates, *within])
+            goods = sum(share > 0 for share in self.setup_shares)
+            structures = [np.tile(place, wanted or 1) for place in single]
+            for k in range(2, min(wanted or self.number, goods) + 1):
+                several = islice(combinations(self.ground.candidates, k), 5000)
+                structures += [np.concatenate([*d, *[d[0]] * ((wanted or k) - k)]) for d in several]
+            if isinstance(self.ground, Line):
+                structures = [np.sort(d) for d in structures]
         units = [largest_need(self.economy, self.travel(d)) / float(self.units(d)) for d in structures]
         if self.setup_cost >= max(units):
             raise InputError(

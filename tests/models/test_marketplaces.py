@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from agora.data import InputError
 from agora.formulations.market_settlement import Economy, largest_need, settle, slack
 from agora.models.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
-from agora.runners.export import export_program
 from agora.runners.methods.marketplace_search import structure_problem
 from agora.runners.methods.structure_bound import allowed_utility, bounded_structure
 from agora.runners.methods.structure_search import FLOOR, _Search, best_structure
@@ -184,16 +182,17 @@ def test_ces_is_certified_for_given_places(substitution: float) -> None:
     assert float(program.utility.value) == pytest.approx(solution.objective, rel=1e-8)
 
 
-@pytest.mark.parametrize("substitution", [0.8, 2.0])
-def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
-    model = economy(2, substitution=substitution)
+@pytest.mark.parametrize(("substitution", "number"), [(0.8, 1), (2.0, "free")])
+def test_ces_chooses_marketplaces_with_proof(substitution: float, number: Any) -> None:
+    model = economy(2, substitution=substitution, marketplaces=number)
     solution = solve(model)
     assert solution.certificate.passed
     assert solution.is_global
     assert solution.certificate.facts["gap"] <= 1e-8
     random = np.random.default_rng(7)
     for _ in range(15):
-        places = np.sort(random.uniform(0, 1, int(random.integers(1, 4)))).tolist()
+        several = 1 if number == 1 else int(random.integers(1, 4))
+        places = np.sort(random.uniform(0, 1, several)).tolist()
         given = economy(2, substitution=substitution, marketplaces=places)
         assert solve(given).objective <= solution.certificate.facts["bound"]
 
@@ -286,6 +285,14 @@ def test_largest_setup_cost_is_named_and_is_the_largest() -> None:
     assert most == pytest.approx(0.915, abs=1e-6)
     assert settle(economy().economy, np.abs(np.array(PAPER["sites"]) - 0.5), most * (1 - 1e-6)).utility > 0
     assert solve(economy(setup_cost=0.9, marketplaces=[0.5])).certificate.passed
+
+
+def test_two_marketplaces_may_pay_for_what_one_cannot() -> None:
+    # at T = .6 one marketplace between sites a unit apart leaves a tenth of an hour, two leave all of it
+    far = economy(sites=[0.0, 1.0], makes=[1, 2], time=0.6, setup_cost=0.12, land=[1.0, 1.0])
+    solution = solve(far)
+    assert solution.certificate.facts["marketplaces"] == 2
+    assert solution.is_global
 
 
 def test_largest_need_is_all_work_and_no_consumption() -> None:
@@ -396,9 +403,10 @@ def test_a_limit_reports_the_bound_reached() -> None:
     assert "limit" in solution.certificate.facts["proof"]
 
 
-@pytest.mark.parametrize("case", [1, 2, 3, 4])
-def test_export_to_gams(case: int, tmp_path: Path) -> None:
-    file = export_program(economy(case, marketplaces=[0.33, 0.67]), "gms", tmp_path / "rows.gms")
-    text = file.read_text()
-    assert text.count("..") >= 12
-    assert "SOLVE GAMS_MODEL USING nlp" in text
+def test_the_program_builds_its_railway_over_uneven_land() -> None:
+    # spec: the best two marketplaces of case 5 are at .5 and d, utility .916830
+    program = economy(5).free_program([0, 0, 0, 1])
+    solve_program(program)
+    assert float(program.utility.value) == pytest.approx(0.916830, abs=1e-5)
+    assert [place.value for place in program.location.values()] == pytest.approx([0.5, 1.0], abs=1e-5)
+    assert pyo.value(program.railway_cost) == pytest.approx(0.3 * 0.5, abs=1e-5)

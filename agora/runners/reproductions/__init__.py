@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from agora.models.equilibrium import Model
+
 Verdict = Literal["reproduced", "corrected", "refuted", "not computable"]
 Value = float | str | bool
 
@@ -83,10 +85,13 @@ class Beyond:
         Written as CSV, and shown on the page.
     figures : dict of Figure
         Written as SVG and PNG.
+    programs : dict of Model
+        Whose programs are written as GAMS files.
     """
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    programs: Mapping[str, Model] = field(default_factory=dict)
 
 
 ADDITIONS: dict[str, Callable[[], Beyond]] = {}

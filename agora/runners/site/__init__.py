@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from agora.data.published import PrintedFigure
+from agora.runners.export import export_program
 from agora.runners.figures.pictures import save
 from agora.runners.site.verdicts import NOT_AS_PRINTED, VERDICTS, Reproduction
 
@@ -97,6 +98,10 @@ def _paper(each: Reproduction, folder: Path, command: str) -> dict[str, Any]:
             for name, drawn in each.beyond.figures.items()
         ],
         "tables": [_table(name, table, folder) for name, table in each.beyond.tables.items()],
+        "programs": [
+            export_program(model, "gms", folder / f"{name}.gms").name
+            for name, model in each.beyond.programs.items()
+        ],
     }
 
 
