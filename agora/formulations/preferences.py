@@ -257,16 +257,15 @@ class ConstantElasticity:
     def utility_for_worth(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, worth: float
     ) -> float:
-        """Return the root of Σ b_j r_j(u) = worth: bisection, as the sum falls in u."""
-        below, above = -60.0, 60.0
-        for _ in range(100):
-            middle = (below + above) / 2
-            rents = plots * self.bid_rent(prices, wages, income, np.exp(middle))
-            if float(rents.sum(axis=-1)) > worth:
-                below = middle
-            else:
-                above = middle
-        return float(np.exp(above))
+        """Return the root of the falling Σ b_j r_j(u) − worth, by bracketing."""
+
+        def excess(log_utility: float) -> float:
+            rents = plots * self.bid_rent(prices, wages, income, np.exp(log_utility))
+            return float(np.log(np.clip(rents.sum(axis=-1), 1e-300, 1e300)) - np.log(worth))
+
+        if excess(-60.0) <= 0:
+            return float(np.exp(-60.0))
+        return float(np.exp(brentq(excess, -60.0, 60.0, xtol=1e-14)))
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
         """Return μ by bracketing the falling Σ m_j(μ) − 1."""
