@@ -12,9 +12,11 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from agora.data.checks import InputError
+from agora.data.grounds import Line
 from agora.formulations.market_settlement import settle
 from agora.models.coalition import CoalitionTest
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.marketplace_tables import start_from
 from agora.models.marketplaces import Marketplaces
 from agora.runners.methods.firms_game import FirmsGame, State
 from agora.runners.methods.marketplace_search import IPOPT_FROM_SOLUTION
@@ -149,18 +151,19 @@ def _city_program(game: FirmsGame, state: State) -> pyo.ConcreteModel:
 @differentiable.register
 def _(model: Marketplaces, tables: Tables) -> Differentiable:
     """Take the envy-free Pareto program: for the given places, or with the best structure's free to move."""
+    line_of(model)
     places = np.array(tables["marketplaces"]["location"], dtype=float)
     if isinstance(model.marketplaces, tuple):
         given = _GivenPlaces([("given", k) for k in range(len(places))])
         return given.differentiable(model, "the marketplaces stay where they are given")
     if isinstance(model.railway.cost_per_length, float):
-        nearest = np.abs(model.positions[:, None] - places).argmin(axis=1)
+        nearest = np.abs(line_of(model).positions[:, None] - places).argmin(axis=1)
         return _free_places(model, [int(k) for k in nearest], places)
     anchors = []
     for place in places:
-        site = int(np.abs(model.positions - place).argmin())
+        site = int(np.abs(line_of(model).positions - place).argmin())
         mark = int(np.abs(model.rail_marks - place).argmin())
-        if abs(model.positions[site] - place) <= SAME_PLACE:
+        if abs(line_of(model).positions[site] - place) <= SAME_PLACE:
             anchors.append(("site", site))
         elif abs(model.rail_marks[mark] - place) <= SAME_PLACE:
             anchors.append(("mark", mark))
@@ -175,6 +178,13 @@ def _(model: Marketplaces, tables: Tables) -> Differentiable:
     )
 
 
+def line_of(model: Marketplaces) -> Line:
+    """Return the line of sites, or raise `InputError`: on other grounds nothing is differentiated yet."""
+    if not isinstance(model.ground, Line):
+        raise InputError("sites", "in the plane or on a network", "on a line for sensitivities")
+    return model.ground
+
+
 @dataclass(frozen=True)
 class _GivenPlaces:
     """Marketplaces that are parameters, or move with a site or with the end of a stretch of railway."""
@@ -182,7 +192,7 @@ class _GivenPlaces:
     anchors: list[tuple[str, int]]
 
     def places(self, model: Marketplaces) -> np.ndarray[Any, np.dtype[np.float64]]:
-        at = {"site": model.positions, "mark": model.rail_marks, "given": model.marketplaces}
+        at = {"site": line_of(model).positions, "mark": model.rail_marks, "given": model.marketplaces}
         return np.array([float(at[kind][k]) for kind, k in self.anchors])  # type: ignore[index]
 
     def build(self, model: Marketplaces) -> pyo.ConcreteModel:
@@ -195,7 +205,7 @@ class _GivenPlaces:
         program, places = self.build(model), self.places(model)
         if model.substitution is None:
             need = model.setup_cost * float(model.units(np.sort(places)))
-            model.start_from(program, settle(model.economy, model.travel(places), need), places)
+            start_from(model, program, settle(model.economy, model.travel(places), need), places)
         solve_program(program, FROM_NEAR_BY if model.substitution is None else ACCURATE)
         return program
 
@@ -222,11 +232,11 @@ def _free_places(model: Marketplaces, groups: list[int], places: np.ndarray[Any,
 def _solved_from(
     model: Marketplaces, program: pyo.ConcreteModel, places: np.ndarray[Any, Any], groups: list[int]
 ) -> pyo.ConcreteModel:
-    low, high = model.interval
+    low, high = line_of(model).region
     places = np.clip(places, low, high)
-    travel = np.abs(model.positions - places[groups])
+    travel = np.abs(line_of(model).positions - places[groups])
     need = model.setup_cost * float(model.units(np.sort(places)))
-    model.start_from(program, settle(model.economy, travel, need), places)
+    start_from(model, program, settle(model.economy, travel, need), places)
     for k, place in enumerate(places.tolist()):
         program.location[k].set_value(place)
     for site, hours in enumerate(travel.tolist()):
