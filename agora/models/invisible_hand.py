@@ -242,11 +242,15 @@ class InvisibleHand(SectorEconomy):
             add_consumption_of_firms_cobb_douglas(program, base, shares, economy.degree, consumption)
         else:
             add_consumption_of_firms(program, base, shares, economy.curvature, economy.degree, consumption)
-        inside = economy.shares(reference) @ (np.asarray(firms) / reference) ** economy.curvature
-        if economy.curvature == 0:
-            inside = economy.shares(reference) @ np.log(np.asarray(firms) / reference)
-        program.firm_index.set_value(float(inside))
+        program.firm_index.set_value(self.firm_index(firms))
         return program
+
+    def firm_index(self, firms: Vector) -> float:
+        """Return Ẑ of the program: the index of firms that aggregate consumption depends on."""
+        reference = self.spread_out("initial", (1.0,))
+        shares, relative = self.economy.shares(reference), np.asarray(firms) / reference
+        theta = self.economy.curvature
+        return float(shares @ (np.log(relative) if theta == 0 else relative**theta))
 
     def _finish(self, program: pyo.ConcreteModel) -> pyo.ConcreteModel:
         value: Any = self.motion.scale * (

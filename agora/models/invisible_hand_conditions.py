@@ -176,15 +176,17 @@ def _steps(
     slow = np.sqrt(2 * phi / c)
     fast = np.abs(speed) > slow
     envelope = np.where(fast, 0.5 * c * speed**2 + phi, c * slow * np.abs(speed))
-    marginal = np.where(fast, c * speed, c * slow * np.sign(speed))
     released = np.where(fast, 0.5 * c * speed**2 - phi, 0.0)  # what another firm on the link would save
     worth = _worth(model, n, dates["profit_rate"])[1:] + 0.25 * step * released @ (at_head + at_tail)
     slope = (worth[:, heads] - worth[:, tails]) / lengths
     best = np.maximum(0.5 * slope**2 / c - phi, 0.0)
     regret = step * (best + envelope - slope * speed)
-    inside = ~fast & (speed == 0)
-    residual = np.where(inside, np.maximum(np.abs(slope) - c * slow, 0.0), np.abs(slope - marginal))
-    gap = (residual * lengths * (np.abs(flow) + model.firms)).sum(axis=1)
+    bid = np.where(fast, c * speed, np.clip(slope, -c * slow, c * slow))  # the marginal cost that is nearest
+    idle = np.where(fast, 0.0, c * slow * np.abs(flow) - bid * flow)
+    gap = (lengths * (np.abs(slope - bid) * (np.abs(flow) + model.firms) + idle)).sum(axis=1)
+    if not model.is_convex:  # where the last firms have left, nobody can leave any faster
+        left = n[1:] <= 1e-6 * model.firms
+        regret = np.where(left[:, tails] | left[:, heads], 0.0, regret)
     at_steps = [f"step to time {time:g}" for time in dates.times[1:]]
     on_links = [f"link {names[i]} - {names[j]}" for i, j in zip(tails, heads, strict=True)]
     everywhere = [f"{link}, {at}" for at in at_steps for link in on_links]

@@ -8,6 +8,7 @@ inside the commands, so that ``agora --help`` is quick.
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -21,6 +22,7 @@ def main() -> None:
     for module in iter_modules(__path__):
         if module.name != "__main__":
             import_module(f"{__name__}.{module.name}")
+    warnings.showwarning = lambda message, *_, **__: print(f"agora: warning: {message}.", file=sys.stderr)
     try:
         app()
     except InputError as error:

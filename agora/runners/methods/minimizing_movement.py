@@ -24,10 +24,13 @@ from agora.runners.solvers import NonlinearProgram, SolveFailed, SolverRecord
 
 Vector = NDArray[np.float64]
 
-ACCURACY = {"tol": 1e-11, "bound_push": 1e-9, "bound_frac": 1e-9, "mu_init": 1e-4}
+ACCURACY = {"tol": 1e-12, "bound_push": 1e-9, "bound_frac": 1e-9, "mu_init": 1e-4}
 """Masses of many sectors are small numbers; the first step starts where firms are."""
 
-MOST_STEPS = 100_000
+LONGEST = 1e5
+"""Times the model's step: a longer step, whose movements cost next to nothing, is no better determined."""
+
+MOST_STEPS = 20_000
 """Steps after which a path without end is given up."""
 
 
@@ -50,7 +53,9 @@ class StepOptions(Options):
     method: Literal["minimizing-movement", "ode"] = "minimizing-movement"
     step_control: Literal["auto", "fixed", "adaptive"] = "auto"
     step_tolerance: float = Field(default=1e-3, gt=0, json_schema_extra=POSITIVE)
-    equal_within: float = Field(default=1e-7, gt=0, json_schema_extra=POSITIVE)
+    equal_within: float = Field(
+        default=1e-7, ge=1e-9, le=1e-3, json_schema_extra={"allowed": "a number from 1e-9 to 1e-3"}
+    )
 
 
 @dataclass
@@ -62,7 +67,8 @@ class Mover:
     def __post_init__(self) -> None:
         with collector_paused():
             self.program = self.model.step_program(self.model.start, self.model.step)
-            self.kept = NonlinearProgram(self.program, ACCURACY)
+            chosen = ACCURACY if self.model.is_convex else {**ACCURACY, "tol": 1e-10}
+            self.kept = NonlinearProgram(self.program, chosen)
         self._firms = list(self.program.firms.values())
         self._previous = list(self.program.previous.values())
         self._flows = list(self.program.flow.values())
@@ -79,13 +85,18 @@ class Mover:
         program.step.set_value(step)
         try:
             self.kept.solve(warm=True)
-        except SolveFailed:  # far from the last step: from where the firms are, without multipliers
-            for variable, mass in zip(self._firms, firms.tolist(), strict=True):
-                variable.set_value(mass)
-            for variable in self._flows:
-                variable.set_value(0.0)
+        except SolveFailed:  # far from the last step
+            self._stay(firms)
             self.kept.solve()
         return np.array([float(flow.value) for flow in self._flows])
+
+    def _stay(self, firms: Vector) -> None:
+        """Start the next solve from where the firms are, without multipliers."""
+        for variable, mass in zip(self._firms, firms.tolist(), strict=True):
+            variable.set_value(mass)
+        for variable in self._flows:
+            variable.set_value(0.0)
+        self.program.firm_index.set_value(self.model.firm_index(firms))
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ class _Control:
             self.step = step * max(factor, 0.1)
             return False
         self.time += step
-        self.step = step * float(np.clip(factor, 0.2, 4.0))
+        self.step = min(step * float(np.clip(factor, 0.2, 4.0)), LONGEST * self.model.step)
         self._rates = rates
         return True
 

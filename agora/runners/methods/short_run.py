@@ -10,7 +10,7 @@ from agora.models.short_run_competition import ShortRunCompetition
 from agora.runners.methods.answers import Answer, Options, Progress, answer
 from agora.runners.solvers import solve_program
 
-ACCURACY = {"tol": 1e-11, "bound_push": 1e-9, "bound_frac": 1e-9}
+ACCURACY = {"tol": 1e-13, "bound_push": 1e-9, "bound_frac": 1e-9}
 """Quantities of a sector are small numbers where there are many: they are not pushed off their bounds."""
 
 
