@@ -126,11 +126,11 @@ def draw_spread(axes: Axes, aggregate: pd.DataFrame) -> None:
 
 
 def _scale_time(axes: Axes, aggregate: pd.DataFrame) -> None:
-    """Show long horizons with long steps on a scale that is linear at first, then logarithmic."""
+    """Show long horizons with long steps on a logarithmic scale, from the first step on."""
     times = aggregate["time"].to_numpy(dtype=float)
     if len(times) > 2 and times[-1] > 20 * np.median(times[1:]):
-        axes.set_xscale("symlog", linthresh=float(times[max(1, len(times) // 4)]))
-        axes.set_xlim(0.0, times[-1])
+        axes.set_xscale("log")
+        axes.set_xlim(times[1], times[-1])
     axes.grid(color=style.GUIDES, linewidth=0.8)
     axes.set_axisbelow(True)
 
