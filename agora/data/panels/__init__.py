@@ -73,9 +73,9 @@ def check_panel(table: pd.DataFrame) -> pd.DataFrame:
         panel[column] = numbers.astype(int) if column == "year" else numbers
     twice = panel.duplicated(["sector", "year"])
     if twice.any():
-        row = panel[twice].iloc[0]
+        again = panel[twice].iloc[0]
         raise InputError(
-            "panel", f"sector {row['sector']} in {row['year']} twice", "one row a sector and year"
+            "panel", f"sector {again['sector']} in {again['year']} twice", "one row a sector and year"
         )
     sectors, years = panel["sector"].nunique(), panel["year"].nunique()
     if sectors < 3 or years < 3:
