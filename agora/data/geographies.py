@@ -168,6 +168,7 @@ def as_geography(
     land: str | Mapping[Hashable, float] | None = "land",
     total_land: float | None = None,
     largest_component: bool = False,
+    connected: bool = True,
 ) -> nx.Graph | nx.DiGraph:
     """Return a checked geography made from any networkx graph, which is left as it is.
 
@@ -186,6 +187,8 @@ def as_geography(
         Land is scaled to this total, any unit. Unless given, land stays as it is; equal shares sum to 1.
     largest_component : bool
         Keep only the largest (strongly) connected piece.
+    connected : bool
+        Refuse a graph in several pieces; if False, it stays as it is.
 
     Returns
     -------
@@ -204,7 +207,8 @@ def as_geography(
     if not isinstance(largest_component, bool):
         raise InputError("largest_component", largest_component, "true or false")
     simple = _shortest_edges(graph, length)
-    _keep_one_piece(simple, largest_component)
+    if connected or largest_component:
+        _keep_one_piece(simple, largest_component)
     if simple.number_of_nodes() < 2:
         raise InputError("number of cells", simple.number_of_nodes(), "a whole number >= 2")
     arcs = simple.adj
@@ -278,12 +282,13 @@ class CellNetwork:
         return tuple(map(tuple, arcs))
 
 
-def cell_network(graph: nx.Graph) -> CellNetwork:
+def cell_network(graph: nx.Graph, *, connected: bool = True) -> CellNetwork:
     """Return the numbers of a geography in a fixed order, whatever the order its cells and edges came in.
 
-    The graph is checked as in `as_geography`; bad ``land`` or ``length`` or several pieces: `InputError`.
+    The graph is checked as in `as_geography`; bad ``land`` or ``length`` or (unless `connected` is False)
+    several pieces: `InputError`.
     """
-    checked = as_geography(graph)
+    checked = as_geography(graph, connected=connected)
     cells = sorted_cells(checked)
     position = {cell: number for number, cell in enumerate(cells)}
     arcs = sorted(

@@ -4,8 +4,10 @@ from agora.models.coalition import CoalitionTest
 from agora.models.commuting import CommutingMarket
 from agora.models.equilibrium import Certificate, Condition, Model, ModelCard, Solution, price, worst_case
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.invisible_hand import InvisibleHand, UnstableExternality
 from agora.models.marketplaces import Marketplaces
 from agora.models.price_formation import PriceFormation
+from agora.models.short_run_competition import ShortRunCompetition
 from agora.models.spatial import SpatialModel
 
 __all__ = [
@@ -14,12 +16,15 @@ __all__ = [
     "CommutingMarket",
     "Condition",
     "FujitaOgawa",
+    "InvisibleHand",
     "Marketplaces",
     "Model",
     "ModelCard",
     "PriceFormation",
+    "ShortRunCompetition",
     "Solution",
     "SpatialModel",
+    "UnstableExternality",
     "price",
     "worst_case",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import networkx as nx
 import numpy as np
@@ -79,6 +79,8 @@ class SectorEconomy(SpatialModel):
     are masses, which sum to N and L̄; densities are masses per unit of land.
     """
 
+    needs_one_piece: ClassVar[bool] = False
+
     firm_share: float = Field(gt=0, lt=1, json_schema_extra=_SHARE)
     substitution: float = Field(gt=0, json_schema_extra=POSITIVE)
     firms: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
@@ -94,7 +96,7 @@ class SectorEconomy(SpatialModel):
         if graph.is_directed():
             raise InputError(
                 "geography",
-                graph,
+                "a directed graph",
                 "undirected: firms move both ways at the same cost (undirected = true reads it so)",
             )
         return graph

@@ -24,18 +24,20 @@ class SpatialModel(Model):
     """A model on a geography; the graph is checked and copied, and never changed."""
 
     geography: nx.Graph
+    needs_one_piece: ClassVar[bool] = True
+    """Whether all cells must be joined."""
 
     @field_validator("geography", mode="before")
     @classmethod
     def _checked_geography(cls, graph: Any) -> nx.Graph:
         if not isinstance(graph, nx.Graph):
             raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return nx.freeze(as_geography(graph))
+        return nx.freeze(as_geography(graph, connected=cls.needs_one_piece))
 
     @cached_property
     def network(self) -> CellNetwork:
         """The geography as arrays, in the sorted order of the cells."""
-        return cell_network(self.geography)
+        return cell_network(self.geography, connected=self.needs_one_piece)
 
 
 class CommuterCity(SpatialModel):

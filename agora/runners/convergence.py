@@ -88,7 +88,7 @@ def convergence(panel: pd.DataFrame, *, level: float = 0.95) -> ConvergenceRepor
         values = checked.pivot(index="sector", columns="year", values=name).to_numpy(dtype=float)
         values = np.log(values) if name == "productivity" else values
         spread = values.std(axis=0, ddof=1)
-        if not spread.min() > 0:
+        if not spread.min() > 1e-12 * np.abs(values).max():
             raise InputError(name, "the same in all sectors", "different between sectors in every year")
         dispersion[name] = spread
         rows += [

@@ -69,7 +69,7 @@ def check_panel(table: pd.DataFrame) -> pd.DataFrame:
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             allowed = "a whole number" if column == "year" else "a finite number" + " > 0" * positive
-            raise InputError(f"{column} in row {row + 1}", table[column].iloc[row], allowed)
+            raise InputError(f"{column} in row {row + 1}", table[column].tolist()[row], allowed)
         panel[column] = numbers.astype(int) if column == "year" else numbers
     twice = panel.duplicated(["sector", "year"])
     if twice.any():

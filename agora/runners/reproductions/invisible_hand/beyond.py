@@ -81,6 +81,6 @@ def _draw_rest_points() -> Figure:
         axes.axhline(1.0, color=style.INK, linewidth=1.6, linestyle=(0, (4, 2)), label="φ = 0")
         axes.set(xlabel="sector x", ylabel="firms per variety at rest", ylim=(0, None))
         axes.legend(ncols=2)
-        figure.suptitle("Fixed reallocation cost φ = .05: where firms rest depends on where they start")
+        figure.suptitle("Where firms rest with a fixed cost φ = .05")
         style.settle(figure)
     return figure
