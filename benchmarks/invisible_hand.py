@@ -1,7 +1,7 @@
 """Minimising movements against the equation of motion: ``python -m benchmarks.invisible_hand``.
 
-Both follow the same firms over the same time on a path of sectors; the program takes 100 steps, scipy as many
-as its tolerance asks for. Writes ``invisible-hand.md`` into the folder ``--out`` and prints it. Times are of one
+Both follow the same firms over the same time on a path of sectors; the program takes 100 steps, scipy as
+many as its tolerance asks for. Writes ``invisible-hand.md`` into the folder ``--out`` and prints it. Times are of one
 run on the machine it names; only their ratios mean anything elsewhere.
 """
 
@@ -59,10 +59,8 @@ def main() -> None:
     lines = ["# Invisible hand: 100 steps as programs, and the equation of motion", ""]
     lines += [f"* {line}" for line in machine(PACKAGES)]
     lines += ["* regenerate: `python -m benchmarks.invisible_hand`", ""]
-    lines.append(
-        "| sectors | 100 programs (s) | IPOPT iterations | ODE rtol 1e-3 | ODE rtol 1e-9 | apart at the end |"
-    )
-    lines.append("|---|---|---|---|---|---|")
+    heads = ("sectors", "100 programs (s)", "IPOPT iterations", "ODE, rtol 1e-3", "ODE, rtol 1e-9", "apart")
+    lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for cells in chosen.cells:
         found = measure(cells)
         lines.append(

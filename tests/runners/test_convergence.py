@@ -19,7 +19,7 @@ from agora.runners.synthetic_panel import synthetic_panel
 
 
 def panel(beta: float, seed: int = 1, noise: float = 0.0, sectors: int = 60, years: int = 8) -> pd.DataFrame:
-    """Return profit rates that close a share −β of their distance to .1 every year; productivity that wanders."""
+    """Return profit rates that close a share −β of their distance to .1 a year; productivity that wanders."""
     random = np.random.default_rng(seed)
     rate, product = random.normal(0.1, 0.05, sectors), random.normal(0.0, 0.3, sectors)
     rows = []
