@@ -1,8 +1,8 @@
 """Minimising movements against the equation of motion: ``python -m benchmarks.invisible_hand``.
 
 Both follow the same firms over the same time on a path of sectors; the program takes 100 steps, scipy as
-many as its tolerance asks for. Writes ``invisible-hand.md`` into the folder ``--out`` and prints it. Times are
-of one run on the machine it names; only their ratios mean anything elsewhere.
+many as its tolerance asks for. Writes ``invisible-hand.md`` into the folder ``--out`` and prints it. Times
+are of one run on the machine it names; only their ratios mean anything elsewhere.
 """
 
 from __future__ import annotations
