@@ -204,14 +204,14 @@ class ExpressionCost(StateCost):
         block.state = pyo.Var(initialize=0.0)
         allowed = "a function of the state that returns a smooth Pyomo expression of it"
         try:
-            value = self.function(block.state) + 0.0 * block.state
-            slope = differentiate(value, wrt=block.state, mode=Modes.reverse_symbolic)
-            curvature = differentiate(slope + 0.0 * block.state, wrt=block.state, mode=Modes.reverse_symbolic)
+            value = self.function(block.state)
+            slope = _derivative(value, block.state)
+            curvature = _derivative(slope, block.state)
+            foreign = [v for v in visitor.identify_variables(value) if v is not block.state]
         except Exception as error:  # whatever the user's function does, the complaint is one sentence
             raise InputError(
                 "function", self.function, f"{allowed} ({type(error).__name__}: {error})"
             ) from None
-        foreign = [v for v in visitor.identify_variables(value) if v is not block.state]
         if foreign:
             raise InputError("function", self.function, f"{allowed} (it also uses {foreign[0].name})")
         self._parts, self._state = (value, slope, curvature), block.state
@@ -253,10 +253,19 @@ class ExpressionCost(StateCost):
         return self.function(state)
 
 
+def _derivative(part: Any, state: Any) -> Any:
+    """Return the derivative of a Pyomo expression by a state it may not depend on."""
+    if all(variable is not state for variable in visitor.identify_variables(part)):
+        return 0.0
+    return differentiate(part, wrt=state, mode=Modes.reverse_symbolic)
+
+
 def _least(part: Any) -> float:
     """Return a lower bound of an expression on the whole line by interval arithmetic."""
     if isinstance(part, int | float):
         return float(part)
+    if not part.is_potentially_variable():
+        return float(pyo.value(part))
     try:
         low, _ = ExpressionBoundsVisitor(use_fixed_var_values_as_bounds=False).walk_expression(part)
     except (PyomoException, ValueError, ZeroDivisionError, OverflowError):

@@ -65,8 +65,6 @@ def as_initial_law(given: Any) -> InitialLaw:
     if not isinstance(kind, str) or kind not in _LAWS:
         raise InputError("agents.kind", kind, nearest(str(kind), _LAWS))
     states, masses = _call("agents", _LAWS[kind], table)
-    if len(states) == 0:
-        raise InputError("agents", given, "at least one agent")
     return InitialLaw(
         states=tuple(tuple(float(v) for v in row) for row in states), masses=tuple(float(v) for v in masses)
     )
@@ -121,6 +119,8 @@ def _listed(*, states: Any, weights: Any = None) -> tuple[list[list[float]], lis
     ]
     if any(len(row) != len(rows[0]) or not row for row in rows):
         raise InputError("agents.states", states, "states with the same number of assets each")
+    if not rows:
+        raise InputError("agents.states", states, "at least one state")
     if weights is None:
         return rows, [1.0 / len(rows)] * len(rows)
     given = [finite(f"agents.weights[{k}]", v) for k, v in enumerate(weights)]

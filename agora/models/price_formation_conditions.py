@@ -122,7 +122,7 @@ def exploitability(
 def _exploitability(market: Parameters, tree: _Tree, found: _Market, accuracy: float) -> Exploitability:
     costs = _costs(market, tree, found, found.prices)
     number, shares = len(market.masses), found.masses
-    if (*market.state_bounds, *market.control_bounds) != (None,) * 4:
+    if _bounded(market):
         gains = _bounded_gains(market, tree, found)
         values = np.full(number, np.inf)
         np.minimum.at(values, found.agents, costs - gains)
@@ -183,8 +183,8 @@ def _costs(market: Parameters, tree: _Tree, found: _Market, prices: Vector) -> V
     return result
 
 
-def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
-    """Return an upper bound of what each reply can gain within the bounds (replies,)."""
+def _control_gradient(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+    """Return the derivative of each reply's cost by each of its controls (replies, assets, nodes)."""
     nodes = tree.nodes
     _, running = _holding(market.running, found.states[..., :nodes])
     _, terminal = _holding(market.terminal, found.states[..., nodes:])
@@ -192,9 +192,27 @@ def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
     later = np.zeros_like(pull)  # sums over all places after each
     for place in range(tree.places - 1, 0, -1):
         later[..., tree.before[place]] += later[..., place] + pull[..., place]
-    gradient = tree.step * (
-        tree.chance * (market.control_cost * found.controls + found.prices) + later[..., :nodes]
-    )
+    paid = tree.chance * (market.control_cost * found.controls + found.prices)
+    result: Vector = tree.step * (paid + later[..., :nodes])
+    return result
+
+
+def _margin(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+    """Return how far a unit bought is from being worth its price, per unit, at most, of each reply."""
+    if _bounded(market):
+        return np.zeros(len(found.masses))
+    gradient = _control_gradient(market, tree, found) / (tree.step * tree.chance)
+    result: Vector = np.where(found.masses > 1e-9, np.abs(gradient).max(axis=(1, 2)), 0.0)
+    return result
+
+
+def _bounded(market: Parameters) -> bool:
+    return (*market.state_bounds, *market.control_bounds) != (None,) * 4
+
+
+def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+    """Return an upper bound of what each reply can gain within the bounds (replies,)."""
+    gradient = _control_gradient(market, tree, found)
     return sum(
         (
             dual_gains(
@@ -220,6 +238,13 @@ def trading_conditions(
     market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate clearing, exploitability, gap, and every identity of the tables."""
+    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
+        return _conditions(market, tables, tolerance)
+
+
+def _conditions(
+    market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
+) -> tuple[Condition, ...]:
     tree = _Tree(market)
     found = _arrays(market, tables, tree)
     nodes, mass = tree.nodes, found.masses
@@ -257,6 +282,7 @@ def trading_conditions(
         each("exploitability_mean", np.array([abs(float(market.masses @ gains.gains))]), ["all agents"]),
         each("exploitability_max", np.abs(gains.largest), agents),
         each("gap", np.array([abs(dual + cost)]), ["J(ω) − its lower bound"]),
+        each("what a unit bought is worth is its price", _margin(market, tree, found), replies),
         each("agents start where the initial law says", _first(market, found), replies),
         each("states follow velocities", np.abs(followed).max(axis=(1, 2)), replies),
         each("states and velocities keep their bounds", out, replies),

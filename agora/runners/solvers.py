@@ -42,9 +42,8 @@ from agora.runners.programs import (
 )
 
 HIGHS_OPTIONS: dict[str, Any] = {
-    "primal_feasibility_tolerance": 1e-9,
-    "dual_feasibility_tolerance": 1e-9,
-    "mip_rel_gap": 1e-9,
+    **dict.fromkeys(("primal_feasibility_tolerance", "dual_feasibility_tolerance", "mip_rel_gap"), 1e-9),
+    "qp_regularization_value": 1e-12,  # as shipped, 1e-7 bends the multipliers in their fifth digit
 }
 IPOPT_OPTIONS: dict[str, Any] = {
     "tol": 1e-9,
