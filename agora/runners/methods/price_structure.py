@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
-from scipy.sparse import block_diag, diags, eye, kron
+from scipy.linalg import lapack
+from scipy.sparse import diags, eye, kron
 from scipy.sparse.linalg import splu
 
 from agora.data.checks import InputError
@@ -47,14 +48,19 @@ def mean_field(model: PriceFormation) -> Found:
     supply, step, assets = model.supply, model.step, model.assets
     nodes, before = len(supply.parents), model.befores
     chance = np.concatenate([supply.probabilities, np.array(supply.probabilities)[before[nodes:]]])
-    mean = np.empty((len(before), assets))
+    mean, given = np.empty((len(before), assets)), step * supply.values
     mean[0] = model.masses @ model.starts
-    for place in range(1, len(before)):
-        mean[place] = mean[before[place]] + step * supply.values[before[place]]
+    if supply.known:
+        mean[1:] = mean[0] + np.cumsum(given, axis=0)
+    else:
+        for place in range(1, len(before)):
+            mean[place] = mean[before[place]] + given[before[place]]
     (weight, target), (last, aim) = (_numbers(c, assets) for c in (model.running, model.terminal))
     pull = np.concatenate([step * (mean[:nodes] - target) @ weight, (mean[nodes:] - aim) @ last])
     later = np.zeros((nodes, assets))  # expected pull after each node
-    for place in range(len(before) - 1, 0, -1):
+    if supply.known:
+        later = np.cumsum(pull[:0:-1], axis=0)[::-1]
+    for place in range(len(before) - 1, 0, -1) if not supply.known else ():
         ahead = pull[place] + (later[place] if place < nodes else 0.0)
         later[before[place]] += chance[place] / chance[before[place]] * ahead
     prices = (-model.control_cost * supply.values - later).T
@@ -69,12 +75,18 @@ def _deviations(model: PriceFormation, weight: Vector, last: Vector) -> Vector:
     """Return ϕ: what is left at every step of a unit's deviation from the mean at the start."""
     number, assets = model.steps, model.assets
     stiffness = model.control_cost / model.step
-    second = diags(
-        [np.r_[np.full(number - 1, 2.0), 1.0], np.full(number - 1, -1.0), np.full(number - 1, -1.0)],
-        [0, 1, -1],
-    )
-    held = block_diag([*[model.step * weight] * (number - 1), last], format="csc")
-    system = stiffness * kron(second, eye(assets)) + held
+    inner, last_stiffness = np.full(number - 1, 2 * stiffness), stiffness
+    if assets == 1:
+        diagonal = np.append(inner + model.step * weight[0, 0], last_stiffness + last[0, 0])
+        first = np.zeros(number)
+        first[0] = stiffness
+        *_, solved, _ = lapack.dptsv(diagonal, np.full(number - 1, -stiffness), first)
+        return np.concatenate([[1.0], solved])[:, None, None]
+    beside = np.full(number - 1, -stiffness)
+    second = diags([np.append(inner, last_stiffness), beside, beside], [0, 1, -1])
+    where = np.append(np.ones(number - 1), 0.0)
+    held = kron(diags([model.step * where], [0]), weight) + kron(diags([1.0 - where], [0]), last)
+    system = kron(second, eye(assets)) + held
     right = np.zeros((number * assets, assets))
     right[:assets] = stiffness * np.eye(assets)
     solved = splu(system.tocsc()).solve(right).reshape(number, assets, assets)
