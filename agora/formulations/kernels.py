@@ -274,11 +274,16 @@ def torus_kernel(rows: int, columns: int, decay: float, spacing: float) -> Kerne
 
 @singledispatch
 def add_kernel_product(
-    kernel: Any, block: pyo.Block, sources: Sequence[Any], targets: Sequence[Any], name: str
+    kernel: Any,
+    block: pyo.Block,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
-    r"""Add rows that say X = K Y to `block`, as the constraint ``<name>``; they are linear.
+    r"""Add rows that say X = K Y + z to `block`, as the constraint ``<name>``; they are linear.
 
-    .. math:: X_x = \sum_y K(x, y)\, m_y Y_y \quad \text{for all } x
+    .. math:: X_x = \sum_y K(x, y)\, m_y Y_y + z \quad \text{for all } x
 
     Dispatches on the class of the kernel. A kernel whose algebra needs variables of its own adds them as
     ``<name>_sweep`` (torus) or ``<name>_factor`` (low rank), started at what the sources' values imply.
@@ -295,40 +300,67 @@ def add_kernel_product(
         X.
     name : str
         Name of the rows.
+    slack : variable, optional
+        z, the same in every row; none unless given. Here it stays in linear rows.
     """
     raise TypeError(f"no algebra for the kernel {type(kernel).__name__}")
 
 
 @add_kernel_product.register
 def _(
-    kernel: DenseKernel, block: pyo.Block, sources: Sequence[Any], targets: Sequence[Any], name: str
+    kernel: DenseKernel,
+    block: pyo.Block,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
-    add_kernel_product_dense(block, kernel, sources, targets, name)
+    add_kernel_product_dense(block, kernel, sources, targets, name, slack)
 
 
 @add_kernel_product.register
 def _(
-    kernel: RingKernel, block: pyo.Block, sources: Sequence[Any], targets: Sequence[Any], name: str
+    kernel: RingKernel,
+    block: pyo.Block,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
-    add_kernel_product_ring(block, kernel, sources, targets, name)
+    add_kernel_product_ring(block, kernel, sources, targets, name, slack)
 
 
 @add_kernel_product.register
 def _(
-    kernel: TorusKernel, block: pyo.Block, sources: Sequence[Any], targets: Sequence[Any], name: str
+    kernel: TorusKernel,
+    block: pyo.Block,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
-    add_kernel_product_torus(block, kernel, sources, targets, name)
+    add_kernel_product_torus(block, kernel, sources, targets, name, slack)
 
 
 @add_kernel_product.register
 def _(
-    kernel: LowRankKernel, block: pyo.Block, sources: Sequence[Any], targets: Sequence[Any], name: str
+    kernel: LowRankKernel,
+    block: pyo.Block,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
-    add_kernel_product_low_rank(block, kernel, sources, targets, name)
+    add_kernel_product_low_rank(block, kernel, sources, targets, name, slack)
 
 
 def add_kernel_product_dense(
-    block: pyo.Block, kernel: Kernel, sources: Sequence[Any], targets: Sequence[Any], name: str
+    block: pyo.Block,
+    kernel: Kernel,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
     r"""Write the product as it stands: N + 1 non-zeros a row; the oracle of the other forms.
 
@@ -338,11 +370,16 @@ def add_kernel_product_dense(
     block.add_component(name, pyo.Constraint(range(kernel.number), doc="X = K Y"))
     constraint = getattr(block, name)
     for place, target in enumerate(targets):
-        _set_row(constraint, place, [1.0, *rows[place]], [target, *sources])
+        _set_row(constraint, place, [1.0, *rows[place]], [target, *sources], slack)
 
 
 def add_kernel_product_ring(
-    block: pyo.Block, kernel: RingKernel, sources: Sequence[Any], targets: Sequence[Any], name: str
+    block: pyo.Block,
+    kernel: RingKernel,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
     r"""Write an exponential kernel on a ring as a three-point recurrence, exactly: five non-zeros a row.
 
@@ -354,11 +391,16 @@ def add_kernel_product_ring(
     of X of at most the same size.
     """
     block.add_component(name, pyo.Constraint(range(kernel.cells), doc="X = K Y, three-point recurrence"))
-    _add_ring_rows(getattr(block, name), 0, kernel, sources, targets)
+    _add_ring_rows(getattr(block, name), 0, kernel, sources, targets, slack)
 
 
 def add_kernel_product_torus(
-    block: pyo.Block, kernel: TorusKernel, sources: Sequence[Any], targets: Sequence[Any], name: str
+    block: pyo.Block,
+    kernel: TorusKernel,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
     r"""Write a Kronecker product as two sweeps of recurrences, exactly: ten non-zeros a place.
 
@@ -379,11 +421,16 @@ def add_kernel_product_torus(
     for column in range(columns):
         part = slice(column, None, columns)
         first = kernel.number + column * rows
-        _add_ring_rows(constraint, first, kernel.down, swept[part], targets[part])
+        _add_ring_rows(constraint, first, kernel.down, swept[part], targets[part], slack)
 
 
 def add_kernel_product_low_rank(
-    block: pyo.Block, kernel: LowRankKernel, sources: Sequence[Any], targets: Sequence[Any], name: str
+    block: pyo.Block,
+    kernel: LowRankKernel,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    name: str,
+    slack: Any = None,
 ) -> None:
     r"""Write a product of rank r through r factors: 2 r N non-zeros; the truncation is `kernel`'s.
 
@@ -402,7 +449,7 @@ def add_kernel_product_low_rank(
     for index, coefficients in enumerate((-inner.T).tolist()):
         _set_row(constraint, index, [1.0, *coefficients], [factors[index], *sources])
     for place, coefficients in enumerate((-kernel.left).tolist()):
-        _set_row(constraint, kernel.rank + place, [1.0, *coefficients], [targets[place], *factors])
+        _set_row(constraint, kernel.rank + place, [1.0, *coefficients], [targets[place], *factors], slack)
 
 
 def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any], name: str) -> None:
@@ -420,9 +467,17 @@ def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any
 
 
 def _add_ring_rows(
-    constraint: Any, first: int, kernel: RingKernel, sources: Sequence[Any], targets: Sequence[Any]
+    constraint: Any,
+    first: int,
+    kernel: RingKernel,
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    slack: Any = None,
 ) -> None:
-    """Add the N rows of a ring's recurrence, indexed from `first`."""
+    """Add the N rows of a ring's recurrence, indexed from `first`.
+
+    Their coefficients of X sum to one, so that X − z in place of X takes z once a row.
+    """
     cells, step = kernel.cells, kernel.step
     gap = float(-np.expm1(-step))  # 1 - e^{-sh}; everything below is free of overflow
     beside = -float(np.exp(-step)) / gap**2  # -1 / (4 sinh²(sh/2))
@@ -445,10 +500,14 @@ def _add_ring_rows(
         variables = [
             (targets if is_target else sources)[(cell + apart) % cells] for is_target, apart in shape
         ]
-        _set_row(constraint, first + cell, coefficients, variables)
+        _set_row(constraint, first + cell, coefficients, variables, slack)
 
 
-def _set_row(constraint: Any, index: int, coefficients: list[float], variables: list[Any]) -> None:
+def _set_row(
+    constraint: Any, index: int, coefficients: list[float], variables: list[Any], slack: Any = None
+) -> None:
+    if slack is not None:
+        coefficients, variables = [*coefficients, -1.0], [*variables, slack]
     body = LinearExpression(constant=0, linear_coefs=coefficients, linear_vars=variables)
     constraint[index] = (body, 0.0)
 

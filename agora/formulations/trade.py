@@ -12,8 +12,9 @@ Krugman's free entry and 0 for Armington and Eaton–Kortum:
 
 Source: Bahlali, Boucekkine & Petit (2026), slides, (1)–(2), with τ in the order of their price index (their
 (1) has it transposed); Redding & Venables (2004) for the names of the four aggregates. The numéraire is
-world income. One of the wage equations is redundant (Walras' law): a factor s on the right-hand side makes
-the program square, and is one at an equilibrium.
+world income. One of the wage equations is redundant (Walras' law): a slack z added to every place's market
+access makes the program square, and is zero at an equilibrium. It stands in linear rows, as world income does
+(over ``income``, y = w μ), so that every nonlinear row knows its own place only.
 """
 
 from __future__ import annotations
@@ -117,11 +118,11 @@ def add_trade_equilibrium(
     density: Sequence[Any],
     wages: ArrayLike | None = None,
 ) -> None:
-    """Add wages and the four aggregates of a trade equilibrium to `block`: 5N + 1 variables and rows.
+    """Add wages, incomes and the four aggregates of a trade equilibrium: 6N + 1 variables and rows.
 
-    Adds ``wage`` (w), ``supply_capacity`` (e), ``supplier_access`` (G), ``market_capacity`` (f),
-    ``market_access`` (D) and ``walras_factor`` (s), all indexed 0 … N − 1, each row sparse. They start at
-    what `wages` and the values of `density` imply.
+    Adds ``wage`` (w), ``income`` (y = w μ), ``supply_capacity`` (e), ``supplier_access`` (G),
+    ``market_capacity`` (f), ``market_access`` (D), all indexed 0 … N − 1, and ``walras_slack`` (z). They
+    start at what `wages` and the values of `density` imply.
 
     Parameters
     ----------
@@ -139,13 +140,14 @@ def add_trade_equilibrium(
     add_trade_variables(block, kernel.number)
     start_trade(block, economy, kernel, density, wages)
     add_supply_capacity(block, economy, density)
-    add_market_capacity(block, density)
+    add_income(block, density)
+    add_market_capacity(block)
     access, capacity = list(block.supplier_access.values()), list(block.supply_capacity.values())
     add_kernel_product(kernel.transposed, block, capacity, access, "supplier_access_balance")
     access, capacity = list(block.market_access.values()), list(block.market_capacity.values())
-    add_kernel_product(kernel, block, capacity, access, "market_access_balance")
+    add_kernel_product(kernel, block, capacity, access, "market_access_balance", block.walras_slack)
     add_wage_balance(block, economy, density)
-    add_income_normalisation(block, kernel.weights, density)
+    add_income_normalisation(block, kernel.weights)
 
 
 def add_trade_variables(block: pyo.Block, number: int) -> None:
@@ -153,13 +155,14 @@ def add_trade_variables(block: pyo.Block, number: int) -> None:
     block.locations = pyo.RangeSet(0, number - 1, doc="places, in the order of the kernel")
     for name, doc in (
         ("wage", "w, in units of world income"),
+        ("income", "y = w μ, income density"),
         ("supply_capacity", "e = a μ^c w^{1−σ}, what a place offers at its cost"),
         ("supplier_access", "G = P^{1−σ}, what a place can buy from"),
         ("market_capacity", "f = w μ / G, what a place spends at its competition"),
         ("market_access", "D, what a place can sell to"),
     ):
         block.add_component(name, pyo.Var(block.locations, bounds=(SMALLEST, None), doc=doc))
-    block.walras_factor = pyo.Var(initialize=1.0, doc="s, one at an equilibrium")
+    block.walras_slack = pyo.Var(initialize=0.0, doc="z, zero at an equilibrium")
 
 
 def start_trade(
@@ -181,6 +184,7 @@ def start_trade(
     market = w * mu / access
     for variable, start in (
         (block.wage, w),
+        (block.income, w * mu),
         (block.supply_capacity, supply),
         (block.supplier_access, access),
         (block.market_capacity, market),
@@ -188,7 +192,7 @@ def start_trade(
     ):
         for place, number in zip(variable.values(), start.tolist(), strict=True):
             place.set_value(number, skip_validation=True)
-    block.walras_factor.set_value(1.0)
+    block.walras_slack.set_value(0.0)
     if block.component("market_access_balance") is not None:
         start_kernel_product(
             kernel.transposed, block, list(block.supply_capacity.values()), "supplier_access_balance"
@@ -210,14 +214,26 @@ def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Sequen
     block.supply_capacity_balance = pyo.Constraint(block.locations, rule=rule)
 
 
-def add_market_capacity(block: pyo.Block, density: Sequence[Any]) -> None:
-    r"""Let a place spend its income where competition is weak.
+def add_income(block: pyo.Block, density: Sequence[Any]) -> None:
+    r"""Add what a place earns.
 
-    .. math:: f(x)\, G(x) = w(x)\, \mu(x) \quad \text{for all } x
+    .. math:: y(x) = w(x)\, \mu(x) \quad \text{for all } x
     """
 
     def rule(b: pyo.Block, x: int) -> Any:
-        return b.market_capacity[x] * b.supplier_access[x] == b.wage[x] * density[x]
+        return b.income[x] == b.wage[x] * density[x]
+
+    block.income_balance = pyo.Constraint(block.locations, rule=rule)
+
+
+def add_market_capacity(block: pyo.Block) -> None:
+    r"""Let a place spend its income where competition is weak.
+
+    .. math:: f(x)\, G(x) = y(x) \quad \text{for all } x
+    """
+
+    def rule(b: pyo.Block, x: int) -> Any:
+        return b.market_capacity[x] * b.supplier_access[x] == b.income[x]
 
     block.market_capacity_balance = pyo.Constraint(block.locations, rule=rule)
 
@@ -225,36 +241,30 @@ def add_market_capacity(block: pyo.Block, density: Sequence[Any]) -> None:
 def add_wage_balance(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:
     r"""Equate what a place earns with what it sells: the wage equation, divided by μ^c.
 
-    .. math:: w(x)^{\sigma} \mu(x)^{1-c} = s\, a(x)\, D(x) \quad \text{for all } x
+    .. math:: w(x)^{\sigma} \mu(x)^{1-c} = a(x)\, D(x), \qquad D = K f + z \quad \text{for all } x
 
-    Bahlali, Boucekkine & Petit (2026), (1), in the order of their price index. Summed with w they hold
-    identically for s = 1 (Walras' law), so that s absorbs the redundant row.
+    Bahlali, Boucekkine & Petit (2026), (1), in the order of their price index. Weighted with
+    μ^c w^{1−σ} and summed, both sides are world income plus ∫ e z dm, so that z = 0.
     """
     technology, c = economy.technology.tolist(), economy.density_exponent
 
     def rule(b: pyo.Block, x: int) -> Any:
         earned = _power(b.wage[x], economy.trade_elasticity + 1.0) * _power(density[x], 1.0 - c)
-        return earned == technology[x] * b.walras_factor * b.market_access[x]
+        return earned == technology[x] * b.market_access[x]
 
     block.wage_balance = pyo.Constraint(block.locations, rule=rule)
 
 
-def add_income_normalisation(block: pyo.Block, weights: Vector, density: Sequence[Any]) -> None:
+def add_income_normalisation(block: pyo.Block, weights: Vector) -> None:
     r"""Make world income the numéraire.
 
-    .. math:: \int w \mu\, dm = 1
+    .. math:: \int y\, dm = 1
 
     Bahlali, Boucekkine & Petit (2026), (2).
     """
-    if all(isinstance(mu, int | float) for mu in density):
-        total: Any = LinearExpression(
-            constant=0,
-            linear_coefs=[m * mu for m, mu in zip(weights.tolist(), density, strict=True)],
-            linear_vars=list(block.wage.values()),
-        )
-    else:
-        wages = block.wage.values()
-        total = pyo.quicksum(m * w * mu for m, w, mu in zip(weights.tolist(), wages, density, strict=True))
+    total = LinearExpression(
+        constant=0, linear_coefs=weights.tolist(), linear_vars=list(block.income.values())
+    )
     block.income_normalisation = pyo.Constraint(expr=(total, 1.0))
 
 

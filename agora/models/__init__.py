@@ -9,6 +9,7 @@ from agora.models.marketplaces import Marketplaces
 from agora.models.price_formation import PriceFormation
 from agora.models.short_run_competition import ShortRunCompetition
 from agora.models.spatial import SpatialModel
+from agora.models.spatial_trade import SpatialTrade
 
 __all__ = [
     "Certificate",
@@ -24,6 +25,7 @@ __all__ = [
     "ShortRunCompetition",
     "Solution",
     "SpatialModel",
+    "SpatialTrade",
     "UnstableExternality",
     "price",
     "worst_case",

@@ -64,7 +64,7 @@ def test_three_places_by_program_and_by_newton(variant: str, variable: bool) -> 
     wages, real = KNOWN[variant]
     np.testing.assert_allclose(column(block.wage), wages, rtol=0, atol=1e-9)
     np.testing.assert_allclose(column(block.real_wage), real, rtol=0, atol=1e-9)
-    assert block.walras_factor.value == pytest.approx(1.0, abs=1e-10)
+    assert block.walras_slack.value == pytest.approx(0.0, abs=1e-10)
     state = solve_wages(economy, kernel, THREE)
     np.testing.assert_allclose(state.wage, wages, rtol=0, atol=1e-10)
     np.testing.assert_allclose(state.real_wage, real, rtol=0, atol=1e-10)
@@ -104,7 +104,7 @@ def test_racetrack_of_64_cells(variant: str, wages: list[float], real: list[floa
     elasticity=st.floats(1.5, 9.0),
     spillover=st.floats(-0.05, 0.15),
 )
-def test_program_and_newton_agree_and_walras_factor_is_one(
+def test_program_and_newton_agree_and_the_walras_slack_is_zero(
     seed: int, places: int, variant: str, elasticity: float, spillover: float
 ) -> None:
     random = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def test_program_and_newton_agree_and_walras_factor_is_one(
     state = solve_wages(economy, kernel, density)
     np.testing.assert_allclose(column(block.wage), state.wage, rtol=1e-7)
     np.testing.assert_allclose(column(block.real_wage), state.real_wage, rtol=1e-7)
-    assert block.walras_factor.value == pytest.approx(1.0, abs=1e-8)
+    assert block.walras_slack.value == pytest.approx(0.0, abs=1e-8)
 
 
 def test_armington_with_spillover_one_over_sigma_minus_one_is_krugman() -> None:
@@ -186,20 +186,21 @@ def test_rows_in_words_of_two_places() -> None:
     add_real_wage(block, economy, places)
     rows = {
         "supply_capacity_balance": "supply_capacity[1]*wage[1]**2.0  ==  4.0",
-        "market_capacity_balance": "market_capacity[1]*supplier_access[1]  ==  wage[1]*mu[1]",
+        "market_capacity_balance": "market_capacity[1]*supplier_access[1]  ==  income[1]",
+        "income_balance": "income[1]  ==  wage[1]*mu[1]",
         "supplier_access_balance": "supplier_access[1] - 0.25*supply_capacity[0]"
         " - 0.5*supply_capacity[1]  ==  0.0",
         "market_access_balance": "market_access[1] - 0.125*market_capacity[0]"
-        " - 0.5*market_capacity[1]  ==  0.0",
-        "wage_balance": "wage[1]**3.0*mu[1]  ==  4.0*walras_factor*market_access[1]",
+        " - 0.5*market_capacity[1] - walras_slack  ==  0.0",
+        "wage_balance": "wage[1]**3.0*mu[1]  ==  4.0*market_access[1]",
     }
     for name, text in rows.items():
         assert str(getattr(block, name)[1].expr) == text, name
-    total = "0.5*wage[0]*mu[0] + 0.5*wage[1]*mu[1]  ==  1.0"
+    total = "0.5*income[0] + 0.5*income[1]  ==  1.0"
     assert str(block.income_normalisation.expr) == total
     assert str(block.real_wage[1].expr) == "3.0*(wage[1]*supplier_access[1]**0.5)*mu[1]**(-0.1)"
     unknowns = sum(1 for _ in block.component_data_objects(pyo.Var)) - 2
-    assert unknowns == sum(1 for _ in block.component_data_objects(pyo.Constraint)) == 11
+    assert unknowns == sum(1 for _ in block.component_data_objects(pyo.Constraint)) == 13
 
 
 @pytest.mark.parametrize("variant", ["krugman", "armington"])
