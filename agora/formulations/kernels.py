@@ -307,56 +307,9 @@ def add_kernel_product(
 
 
 @add_kernel_product.register
-def _(
+def add_kernel_product_dense(
     kernel: DenseKernel,
     block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
-) -> None:
-    add_kernel_product_dense(block, kernel, sources, targets, name, slack)
-
-
-@add_kernel_product.register
-def _(
-    kernel: RingKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
-) -> None:
-    add_kernel_product_ring(block, kernel, sources, targets, name, slack)
-
-
-@add_kernel_product.register
-def _(
-    kernel: TorusKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
-) -> None:
-    add_kernel_product_torus(block, kernel, sources, targets, name, slack)
-
-
-@add_kernel_product.register
-def _(
-    kernel: LowRankKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
-) -> None:
-    add_kernel_product_low_rank(block, kernel, sources, targets, name, slack)
-
-
-def add_kernel_product_dense(
-    block: pyo.Block,
-    kernel: Kernel,
     sources: Sequence[Any],
     targets: Sequence[Any],
     name: str,
@@ -373,9 +326,10 @@ def add_kernel_product_dense(
         _set_row(constraint, place, [1.0, *rows[place]], [target, *sources], slack)
 
 
+@add_kernel_product.register
 def add_kernel_product_ring(
-    block: pyo.Block,
     kernel: RingKernel,
+    block: pyo.Block,
     sources: Sequence[Any],
     targets: Sequence[Any],
     name: str,
@@ -394,9 +348,10 @@ def add_kernel_product_ring(
     _add_ring_rows(getattr(block, name), 0, kernel, sources, targets, slack)
 
 
+@add_kernel_product.register
 def add_kernel_product_torus(
-    block: pyo.Block,
     kernel: TorusKernel,
+    block: pyo.Block,
     sources: Sequence[Any],
     targets: Sequence[Any],
     name: str,
@@ -424,9 +379,10 @@ def add_kernel_product_torus(
         _add_ring_rows(constraint, first, kernel.down, swept[part], targets[part], slack)
 
 
+@add_kernel_product.register
 def add_kernel_product_low_rank(
-    block: pyo.Block,
     kernel: LowRankKernel,
+    block: pyo.Block,
     sources: Sequence[Any],
     targets: Sequence[Any],
     name: str,

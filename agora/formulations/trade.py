@@ -250,7 +250,7 @@ def add_wage_balance(block: pyo.Block, economy: TradeEconomy, density: Sequence[
 
     def rule(b: pyo.Block, x: int) -> Any:
         earned = _power(b.wage[x], economy.trade_elasticity + 1.0) * _power(density[x], 1.0 - c)
-        return earned == technology[x] * b.market_access[x]
+        return technology[x] * b.market_access[x] == earned
 
     block.wage_balance = pyo.Constraint(block.locations, rule=rule)
 

@@ -285,16 +285,29 @@ class SpatialTrade(Model):
         return program
 
     def read(self, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
-        """Return locations, totals and, among few places, who buys what where."""
+        """Return the solved program's answer; see `tables`."""
 
         def column(component: Any) -> Vector:
             return np.array([float(pyo.value(part)) for part in component.values()])
 
         wage, access = column(program.wage), column(program.supplier_access)
+        supply, real = column(program.supply_capacity), column(program.real_wage)
+        return self.tables(wage, access, supply, real, float(program.walras_slack.value))
+
+    def tables(
+        self, wage: Vector, access: Vector, supply: Vector, real: Vector, slack: float = 0.0
+    ) -> dict[str, pd.DataFrame]:
+        """Return locations, totals and, among few places, who buys what where.
+
+        Parameters
+        ----------
+        wage, access, supply, real : (N,) array
+            w, G, e and V.
+        slack : float
+            Walras' slack z.
+        """
         income = wage * self.density * self.base_weights
-        supply = self.base_weights * column(program.supply_capacity)
-        shares = self.freeness * supply[:, None] / access
-        real = column(program.real_wage)
+        shares = self.freeness * (self.base_weights * supply)[:, None] / access
         places = pd.DataFrame(
             {
                 "location": list(self.names),
@@ -312,7 +325,7 @@ class SpatialTrade(Model):
                 "income": [float(income.sum())],
                 "mean_real_wage": [float((self.base_weights * self.density) @ real)],
                 "own_share": [float(np.diag(shares) @ income / income.sum())],
-                "walras_slack": [float(program.walras_slack.value)],
+                "walras_slack": [slack],
             }
         )
         tables = {"locations": places, "totals": totals}

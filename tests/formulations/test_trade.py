@@ -192,7 +192,7 @@ def test_rows_in_words_of_two_places() -> None:
         " - 0.5*supply_capacity[1]  ==  0.0",
         "market_access_balance": "market_access[1] - 0.125*market_capacity[0]"
         " - 0.5*market_capacity[1] - walras_slack  ==  0.0",
-        "wage_balance": "wage[1]**3.0*mu[1]  ==  4.0*market_access[1]",
+        "wage_balance": "4.0*market_access[1]  ==  wage[1]**3.0*mu[1]",
     }
     for name, text in rows.items():
         assert str(getattr(block, name)[1].expr) == text, name

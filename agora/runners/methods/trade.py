@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agora.formulations.kernels import DenseKernel, Kernel, sparse_kernel
+from agora.formulations.trade import solve_wages
 from agora.models.spatial_trade import SpatialTrade
 from agora.runners.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
 from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
@@ -19,6 +22,9 @@ Vector = NDArray[np.float64]
 
 IPOPT_ACCURACY = {"tol": 1e-12, "max_iter": 200}
 """A square program is solved to the last digits in a step or two more."""
+
+MANY = 300
+"""Places beyond which the reduced equations are solved unless the user asks for the program."""
 
 SMALLEST_STEP = 1 / 1024
 """Of the homotopy, before it gives up."""
@@ -35,15 +41,16 @@ class TradeOptions(Options):
     Parameters
     ----------
     method : str
-        ``direct`` (the program from wages of one), ``homotopy`` (τ_s = 1 + s (τ − 1), s from 0 to 1), or
-        ``auto``: direct, and the homotopy if that fails.
+        ``direct`` (the program by IPOPT, from wages of one), ``homotopy`` (τ_s = 1 + s (τ − 1), s from 0 to
+        1), ``newton`` (the reduced wage equations with dense matrices), or ``auto``: newton for more than
+        `MANY` places, else direct, and the homotopy if that fails.
     kernel : str
         ``sparse`` (recurrences on circles and tori, else dense), ``dense``, or ``low-rank``.
     truncation : float
         Largest relative truncation error of a low-rank kernel.
     """
 
-    method: Literal["auto", "direct", "homotopy"] = "auto"
+    method: Literal["auto", "direct", "homotopy", "newton"] = "auto"
     kernel: Literal["sparse", "dense", "low-rank"] = "sparse"
     truncation: float = Field(
         default=1e-10, gt=0, lt=1, json_schema_extra={"allowed": "a number > 0 and < 1"}
@@ -120,6 +127,8 @@ def solve_trade(
     progress: Progress = silent,
 ) -> Answer:
     """Return the trade equilibrium and how it was reached; options as in `TradeOptions`."""
+    if method == "newton" or (method == "auto" and kernel == "sparse" and model.number > MANY):
+        return _by_newton(model, progress)
     form = _form(model, kernel, truncation)
     facts: dict[str, Any] = {
         "proof": UNIQUE,
@@ -137,11 +146,37 @@ def solve_trade(
             if method == "direct":
                 raise
         else:
-            facts["branch"] = "direct, from wages of one"
+            facts["branch"] = "the program by IPOPT, from wages of one"
             return Answer("equilibrium", 0.0, True, model.read(program), facts, (record,))
     path = trade_cost_homotopy(model, form, progress=progress)
     facts["branch"] = f"homotopy in trade costs, {len(path.steps) - 1} steps, {path.halved} halved"
     return Answer("equilibrium", 0.0, True, model.read(path.program), facts, path.records)
+
+
+def _by_newton(model: SpatialTrade, progress: Progress) -> Answer:
+    """Solve the N wage equations alone; the program's other variables follow."""
+    progress("Newton's method on the wage equations")
+    start = time.perf_counter()
+    economy, density = model.economy, model.density
+    record = SolverRecord(
+        "Newton", version("numpy"), "LAPACK", "numpy", "square nonlinear", {"tolerance": 1e-13}, "", None, 0.0
+    )
+    try:
+        state = solve_wages(economy, model.dense_kernel, density)
+    except ArithmeticError as error:
+        raise SolveFailed(f"{error}; method = 'homotopy' may help.", record) from None
+    record = replace(
+        record, status="solved", iterations=state.iterations, seconds=time.perf_counter() - start
+    )
+    supply = economy.technology * density**economy.density_exponent * state.wage**-economy.trade_elasticity
+    facts = {
+        "proof": UNIQUE,
+        "kernel": "DenseKernel",
+        "truncation_error": 0.0,
+        "branch": "Newton's method on the reduced wage equations, from wages of one",
+    }
+    tables = model.tables(state.wage, state.supplier_access, supply, state.real_wage)
+    return Answer("equilibrium", 0.0, True, tables, facts, (record,))
 
 
 def _form(model: SpatialTrade, kernel: str, truncation: float) -> Kernel:
