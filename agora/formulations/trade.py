@@ -135,7 +135,7 @@ def add_trade_equilibrium(
     density : sequence of N variables or numbers
         μ, > 0; variables have values.
     wages : (N,) array, optional
-        Where wages start; 1 unless given. They are scaled to ∫ w μ dm = 1.
+        Where wages start; `first_wages` unless given. They are scaled to ∫ w μ dm = 1.
     """
     add_trade_variables(block, kernel.number)
     start_trade(block, economy, kernel, density, wages)
@@ -172,12 +172,12 @@ def start_trade(
     density: Sequence[Any],
     wages: ArrayLike | None = None,
 ) -> None:
-    """Start the variables of a trade equilibrium at what wages (1 unless given) and the density imply.
+    """Start the variables of a trade equilibrium at what wages and the density imply.
 
     Also those that the products with the kernel have of their own, where they stand already.
     """
     mu = np.array([float(pyo.value(place)) for place in density])
-    w = np.ones(kernel.number) if wages is None else np.asarray(wages, dtype=float)
+    w = first_wages(economy, kernel, mu) if wages is None else np.asarray(wages, dtype=float)
     w = w / float((kernel.weights * mu) @ w)
     supply = economy.technology * mu**economy.density_exponent * w**-economy.trade_elasticity
     access = kernel.transposed.apply(supply)
@@ -198,6 +198,25 @@ def start_trade(
             kernel.transposed, block, list(block.supply_capacity.values()), "supplier_access_balance"
         )
         start_kernel_product(kernel, block, list(block.market_capacity.values()), "market_access_balance")
+
+
+def first_wages(economy: TradeEconomy, kernel: Kernel, density: Vector, steps: int = 10) -> Vector:
+    r"""Return wages to start from: a few steps of the map whose fixed point is the equilibrium.
+
+    .. math:: w \leftarrow \Lambda[w] = \frac{I[w]}{\int I[w] \mu\, dm}, \qquad
+              I[w] = \bigl(a \mu^{c-1} D[w]\bigr)^{1/\sigma}
+
+    Bahlali, Boucekkine & Petit (2026), the map of the existence proof. From wages of one IPOPT loses its
+    way where the trade elasticity is high and places differ much.
+    """
+    c, theta, backward = economy.density_exponent, economy.trade_elasticity, kernel.transposed
+    w = np.ones(kernel.number)
+    for _ in range(steps):
+        access = backward.apply(economy.technology * density**c * w**-theta)
+        w = economy.technology * density ** (c - 1.0) * kernel.apply(w * density / access)
+        w = w ** (1.0 / (theta + 1.0))
+        w = w / float((kernel.weights * density) @ w)
+    return w
 
 
 def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:

@@ -275,7 +275,7 @@ class SpatialTrade(Model):
         kernel : Kernel, optional
             Another form of the kernel, or that of other trade costs; `kernel` unless given.
         wages : (N,) array, optional
-            Where wages start; 1 unless given.
+            Where wages start; a few steps of the wage map unless given.
         """
         program = pyo.ConcreteModel(name="spatial-trade")
         density = self.density.tolist()

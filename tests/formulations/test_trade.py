@@ -96,7 +96,7 @@ def test_racetrack_of_64_cells(variant: str, wages: list[float], real: list[floa
     np.testing.assert_allclose(column(block.real_wage)[ends], real, rtol=0, atol=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     places=st.integers(2, 8),

@@ -41,7 +41,7 @@ class TradeOptions(Options):
     Parameters
     ----------
     method : str
-        ``direct`` (the program by IPOPT, from wages of one), ``homotopy`` (τ_s = 1 + s (τ − 1), s from 0 to
+        ``direct`` (the program by IPOPT), ``homotopy`` (τ_s = 1 + s (τ − 1), s from 0 to
         1), ``newton`` (the reduced wage equations with dense matrices), or ``auto``: newton for more than
         `MANY` places, else direct, and the homotopy if that fails.
     kernel : str
@@ -146,7 +146,7 @@ def solve_trade(
             if method == "direct":
                 raise
         else:
-            facts["branch"] = "the program by IPOPT, from wages of one"
+            facts["branch"] = "the program by IPOPT, from a few steps of the wage map"
             return Answer("equilibrium", 0.0, True, model.read(program), facts, (record,))
     path = trade_cost_homotopy(model, form, progress=progress)
     facts["branch"] = f"homotopy in trade costs, {len(path.steps) - 1} steps, {path.halved} halved"
