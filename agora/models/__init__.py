@@ -6,6 +6,7 @@ from agora.models.equilibrium import Certificate, Condition, Model, ModelCard, S
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.invisible_hand import InvisibleHand, UnstableExternality
 from agora.models.marketplaces import Marketplaces
+from agora.models.myopic_migration import MyopicMigration
 from agora.models.price_formation import PriceFormation
 from agora.models.short_run_competition import ShortRunCompetition
 from agora.models.spatial import SpatialModel
@@ -21,6 +22,7 @@ __all__ = [
     "Marketplaces",
     "Model",
     "ModelCard",
+    "MyopicMigration",
     "PriceFormation",
     "ShortRunCompetition",
     "Solution",
