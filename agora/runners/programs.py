@@ -25,12 +25,11 @@ def classify(program: pyo.ConcreteModel) -> ProgramClass:
     """Return the class of a program from its active parts."""
     variables = list(program.component_data_objects(pyo.Var, descend_into=True))
     integer = any(not v.is_continuous() for v in variables if not v.fixed)
-    degrees = [
-        c.body.polynomial_degree() for c in program.component_data_objects(pyo.Constraint, active=True)
-    ]
+    rows = program.component_data_objects(pyo.Constraint, active=True)
+    nonlinear = any(row.body.polynomial_degree() not in (0, 1) for row in rows)
     objective = objective_of(program)
     degree = objective.expr.polynomial_degree()
-    if any(d not in (0, 1) for d in degrees) or degree not in (0, 1, 2):
+    if nonlinear or degree not in (0, 1, 2):
         return ProgramClass.NLP
     if degree == 2:
         return ProgramClass.QP if not integer and _is_convex(objective) else ProgramClass.NLP

@@ -1,8 +1,7 @@
 """The only file that knows HiGHS and IPOPT: which is used, with which options, and what it answered.
 
-HiGHS solves linear, mixed-integer and convex quadratic programs; IPOPT everything else. IPOPT is
-found by a chain: the user's idaes binaries, an executable on the PATH, the CasADi wheel. Options
-are named here, in one place, and recorded with every solve.
+HiGHS solves linear, mixed-integer and convex quadratic programs; IPOPT, found by a chain (idaes binaries, an
+executable on the PATH, the CasADi wheel), everything else. Options are named here and recorded with a solve.
 """
 
 from __future__ import annotations
@@ -32,14 +31,9 @@ from pyomo.repn.plugins.nl_writer import NLWriter
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from agora.runners.ipopt_places import IpoptRoute, idaes_folder, library_path
-from agora.runners.programs import (
-    ProgramClass,
-    classify,
-    explain,
-    linear_rows,
-    objective_of,
-    sign_test_program,
-)
+from agora.runners.programs import ProgramClass, classify, explain, linear_rows, objective_of
+from agora.runners.programs import sign_test_program as test_program
+from agora.runners.square_systems import with_derivatives
 
 HIGHS_OPTIONS: dict[str, Any] = {
     **dict.fromkeys(("primal_feasibility_tolerance", "dual_feasibility_tolerance", "mip_rel_gap"), 1e-9),
@@ -190,7 +184,7 @@ def ipopt_route() -> IpoptRoute:
             continue
         for linear_solver in ("ma57", "ma27", "mumps"):
             route = IpoptRoute(source, executable, linear_solver, "", libraries)
-            program = sign_test_program()
+            program = test_program()
             try:
                 record = _solve_with_executable(program, route, dict(IPOPT_OPTIONS))
             except Exception:  # whatever a foreign binary does, the chain goes on
@@ -287,7 +281,8 @@ class NonlinearProgram:
         self._rows, self._last = [*info.constraints, *linear], None
         self._lower = [*builder.g_lb, *(row.lb if row.has_lb() else -np.inf for row in linear)]
         self._upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
-        self._parts = {"x": x, "f": builder.f, "g": g}
+        parts = {"x": x, "f": builder.f, "g": g}
+        self._parts, self._derivatives = with_derivatives(casadi, parts, self._rows)
         self._sign = -1.0 if objective_of(program).sense == pyo.minimize else 1.0
         self._solvers: dict[bool, Any] = {}
         self.seconds += time.perf_counter() - start
@@ -297,10 +292,9 @@ class NonlinearProgram:
 
         if warm not in self._solvers:
             ipopt = {**self._options(), **(WARM_START if warm else {})}
-            self._solvers[warm] = casadi.nlpsol(
-                "program", "ipopt", self._parts,
-                {"ipopt": ipopt, "print_time": False, "show_eval_warnings": False, "expand": self.expand},
-            )  # fmt: skip
+            settings: Any = {"ipopt": ipopt, "print_time": False, "show_eval_warnings": False}
+            settings |= {"expand": self.expand, **self._derivatives}
+            self._solvers[warm] = casadi.nlpsol("program", "ipopt", self._parts, settings)
         return self._solvers[warm]
 
     def solve(self, *, warm: bool = False) -> SolverRecord:
