@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 
+class Caution(UserWarning):
+    """What a user should know of a valid input before trusting an answer, in one sentence."""
+
+
 class _Missing:
     """The value of a field that was not given."""
 

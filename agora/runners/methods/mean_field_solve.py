@@ -1,0 +1,421 @@
+"""A mean-field game solved: one square program, and the story of how its branch was reached."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from agora.data.checks import Caution, InputError
+from agora.data.fields import Fields
+from agora.formulations.mean_field_numbers import backward_values, forward_density
+from agora.formulations.monotonicity import largest_quotient
+from agora.formulations.trade import real_wage_jacobian, solve_wages
+from agora.models.mean_field_game import MeanFieldGame
+from agora.models.spatial import POSITIVE
+from agora.runners.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
+from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
+
+Vector = NDArray[np.float64]
+Tables = dict[str, pd.DataFrame]
+
+NEWTON = {"mu_init": 1e-6, "max_iter": 300}
+"""A system of equations has nothing to gain from the barrier."""
+
+MOST_DOUBLINGS = 6
+"""Times that an infinite horizon is doubled, at most."""
+
+PEAKS = (6.0, 4.0, 3.0, 2.0, 1.5, 1.0, 0.5)
+"""Steepness of the crowds from which a stationary equilibrium is sought."""
+
+CROWD = 1.02
+"""Concentration from which a density is a crowd."""
+
+SAME = 1e-4
+"""Equilibria whose densities differ by less, somewhere, some time, count as one."""
+
+
+class Continuation(Fields):
+    """From where, and in how many steps, a parameter is moved to the value that the model has.
+
+    Parameters
+    ----------
+    parameter : str
+        A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …
+    start : float
+        Its first value.
+    steps : int
+        Steps to the model's own value, ≥ 1.
+    """
+
+    parameter: str
+    start: float
+    steps: int = Field(default=10, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+
+
+class GameOptions(Options):
+    """How to solve a mean-field game.
+
+    Parameters
+    ----------
+    start : str
+        ``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell
+        (best replies from there, `replies` of them, before the program).
+    replies : int
+        Best replies to the start before the program is solved.
+    continuation : Continuation, optional
+        Start at another value of a parameter and follow the branch.
+    starts : int
+        Further starts in search of other equilibria; what they find is the table ``branches``.
+    seed : int
+        Of the further starts.
+    turnpike : float
+        An infinite horizon is doubled until no density or value moves by more.
+    """
+
+    start: Literal["initial", "agglomerated"] = "initial"
+    replies: int = Field(default=20, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
+    continuation: Continuation | None = None
+    starts: int = Field(default=0, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
+    seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
+    turnpike: float = Field(default=1e-4, gt=0, json_schema_extra=POSITIVE)
+
+
+@dataclass(frozen=True)
+class Course:
+    """Density, value and wages (times, cells) of a path, or of its one time at rest."""
+
+    density: Vector
+    value: Vector
+    wages: Vector
+
+    @classmethod
+    def of(cls, model: MeanFieldGame, table: pd.DataFrame) -> Course:
+        """Return the course that a table ``path`` or ``rest`` holds."""
+        count = model.arcs.number
+        return cls(*(table[c].to_numpy(dtype=float).reshape(-1, count) for c in ("density", "value", "wage")))
+
+    def towards(self, later: Course, ahead: float) -> Course:
+        """Return the course that continues from this one through `later` by the share `ahead` of the gap."""
+        mu = later.density * (later.density / self.density) ** ahead
+        value, wages = later.value + ahead * (later.value - self.value), later.wages
+        return Course(mu, value, wages)
+
+
+# --- starts --------------------------------------------------------------------------------------
+
+
+def crowded(model: MeanFieldGame, centre: int, strength: float, times: int) -> Vector:
+    """Return densities (times, cells) that flow into the cell `centre` at a steady pace."""
+    m = model.arcs.weights
+    peak = np.zeros(model.arcs.number)
+    peak[centre] = 1.0 / m[centre]
+    share = strength * np.linspace(0.0, 1.0, times)[:, None] if times > 1 else np.array([[strength]])
+    mu: Vector = (1 - share) * model.initial_density + share * peak
+    return mu
+
+
+def replied(model: MeanFieldGame, density: Vector, replies: int, steps: Vector) -> Course:
+    """Return the course after best replies to a path of densities, each to the last."""
+    trapezoid = model.time_scheme == "trapezoid"
+    mu = density
+    for reply in range(replies + 1):
+        states = [solve_wages(model.economy, model.trade_kernel, np.maximum(now, 1e-9)) for now in mu]
+        real = np.array([state.real_wage for state in states])
+        value = backward_values(
+            model.arcs,
+            model.technology,
+            steps,
+            model.discount,
+            real,
+            np.zeros_like(mu[0]),
+            trapezoid=trapezoid,
+        )
+        if reply < replies:
+            mu = forward_density(
+                model.arcs, model.technology, steps, value, model.initial_density, trapezoid=trapezoid
+            )
+    return Course(mu, value, np.array([state.wage for state in states]))
+
+
+def rest_course(model: MeanFieldGame, density: Vector) -> Course:
+    """Return a density (N,) as a start at rest: wages clear, values balance shocks and moves."""
+    state = solve_wages(model.economy, model.trade_kernel, density)
+    value = model.noise * model.moving_cost * np.log(density)
+    m = model.arcs.weights * density
+    value = value + float(m @ state.real_wage) / model.discount - float(m @ value)
+    return Course(density[None, :], value[None, :], state.wage[None, :])
+
+
+# --- one program ---------------------------------------------------------------------------------
+
+
+def solve_once(
+    model: MeanFieldGame, start: Course | None = None, doublings: int = 1, rest: Course | None = None
+) -> tuple[Tables, SolverRecord]:
+    """Solve a model's program from a start and return its tables and the solver's record."""
+    with collector_paused():
+        if model.horizon == "stationary":
+            program = model.rest_program()
+            if start is not None:
+                model.start_rest(program, start.density[0], start.value[0], start.wages[0])
+        else:
+            program = model.path_program(model.period_lengths(doublings))
+            if rest is not None:
+                model.start_rest(program.rest, rest.density[0], rest.value[0], rest.wages[0])
+            if start is not None:
+                model.start(program, start.density, start.value, start.wages)
+        record = solve_program(program, NEWTON)
+        return model.read(program), record
+
+
+def at_value(model: MeanFieldGame, parameter: str, value: float | str) -> MeanFieldGame:
+    """Return the model with another value of a parameter, dotted for tables (``initial.amplitude``)."""
+    name, _, inner = parameter.partition(".")
+    fields = {field: getattr(model, field) for field in type(model).model_fields}
+    if not inner:
+        return type(model).model_validate({**fields, name: value})
+    given = fields[name]
+    table = {field: getattr(given, field) for field in type(given).model_fields}
+    return type(model).model_validate({**fields, name: {**table, inner: value}})
+
+
+def follow(
+    model: MeanFieldGame, plan: Continuation, first: Course | None, progress: Progress = silent
+) -> tuple[Tables, list[dict[str, Any]], list[SolverRecord]]:
+    """Follow a branch from another value of a parameter to the model's own, from solution to solution.
+
+    Returns the tables at the end, one row a step of the table ``branch``, and the solvers' records.
+
+    Raises
+    ------
+    InputError
+        If the model has no such number.
+    SolveFailed
+        If a step fails; the branch may turn back before the model's own value.
+    """
+    end = model.branch_value(plan.parameter)
+    values = np.linspace(plan.start, end, plan.steps + 1).tolist()
+    rows: list[dict[str, Any]] = []
+    records: list[SolverRecord] = []
+    courses: list[Course] = []
+    tables: Tables = {}
+    for step, value in enumerate(values):
+        progress(f"{plan.parameter} = {value:.6g}")
+        here = model if step == plan.steps else at_value(model, plan.parameter, value)
+        start = first if not courses else courses[-1]
+        if len(courses) > 1:
+            start = courses[-2].towards(courses[-1], 1.0)
+        tables, record = solve_once(here, start)
+        courses.append(Course.of(here, tables["path"]))
+        records.append(record)
+        rows.append(branch_row(step, plan.parameter, value, tables, record))
+    return tables, rows, records
+
+
+def branch_row(
+    step: int, parameter: str, value: float, tables: Mapping[str, pd.DataFrame], record: SolverRecord
+) -> dict[str, Any]:
+    """Return a row of the table ``branch``."""
+    return {
+        "step": step,
+        "parameter": parameter,
+        "value": value,
+        "hhi": float(tables["concentration"]["hhi"].iloc[-1]),
+        "iterations": record.iterations,
+    }
+
+
+# --- a game ----------------------------------------------------------------------------------------
+
+
+def first_start(model: MeanFieldGame, chosen: GameOptions) -> tuple[Course | None, str]:
+    """Return where the first solve starts, and what that is called."""
+    if chosen.start == "initial":
+        if model.horizon == "stationary":
+            return rest_course(model, model.initial_density), "the initial density"
+        return None, "the initial density for ever"
+    if model.horizon == "stationary":
+        return crowd_at_rest(model), "a crowd around the first cell"
+    if model.horizon == "infinite":
+        raise InputError("start", "agglomerated", "initial for an infinite horizon")
+    steps = model.period_lengths()
+    crowd = crowded(model, 0, 0.3, len(steps) + 1)
+    return replied(
+        model, crowd, chosen.replies, steps
+    ), f"{chosen.replies} best replies to a rush to one cell"
+
+
+def crowd_at_rest(model: MeanFieldGame) -> Course:
+    """Return the first stationary equilibrium that is a crowd, from crowds of falling steepness."""
+    found: list[tuple[float, Course]] = []
+    for peak in PEAKS:
+        try:
+            tables, _ = solve_once(model, rest_course(model, bell(model, 0, peak)))
+        except SolveFailed:
+            continue
+        hhi = float(tables["concentration"]["hhi"].iloc[0])
+        found.append((hhi, Course.of(model, tables["path"])))
+        if hhi > CROWD:
+            break
+    if not found:
+        return rest_course(model, bell(model, 0, PEAKS[-1]))
+    return max(found, key=lambda each: each[0])[1]
+
+
+def bell(model: MeanFieldGame, centre: int, peak: float) -> Vector:
+    """Return a density with one peak at a cell, falling with the distance to it; `peak` is its steepness."""
+    distance = model.space.distances[centre]
+    shape = np.exp(peak * np.cos(np.pi * distance / distance.max()))
+    density: Vector = shape / float(model.arcs.weights @ shape)
+    return density
+
+
+def solve_game(model: MeanFieldGame, chosen: GameOptions, progress: Progress = silent) -> Answer:
+    """Return an equilibrium of the game, with how its branch was reached and what else was found."""
+    for sentence in model.cautions():
+        warnings.warn(sentence, Caution, stacklevel=2)
+    progress("solving")
+    if model.horizon == "infinite":
+        tables, rows, records, facts = _infinite(model, chosen, progress)
+    else:
+        plan = chosen.continuation
+        begin = model if plan is None else at_value(model, plan.parameter, plan.start)
+        start, name = first_start(begin, chosen)
+        facts = {"reached": f"Newton's method from {name}"}
+        if plan is not None:
+            tables, rows, records = follow(model, plan, start, progress)
+            facts["reached"] = (
+                f"continuation in {plan.parameter} from {plan.start:g} in {plan.steps} steps, the first from "
+                f"{name}"
+            )
+        else:
+            tables, record = solve_once(model, start)
+            records = [record]
+            rows = [branch_row(0, "moving_cost", model.moving_cost, tables, record)]
+    tables["branch"] = pd.DataFrame(rows)
+    if chosen.starts:
+        tables["branches"], more = search(model, tables, chosen, progress)
+        records += more
+        facts["equilibria_found"] = int(tables["branches"]["new"].sum()) + 1
+    facts |= uniqueness(model, tables["path"])
+    return Answer("equilibrium", 0.0, False, tables, facts, tuple(records))
+
+
+def uniqueness(model: MeanFieldGame, path: pd.DataFrame) -> dict[str, Any]:
+    """Return the Lasry–Lions quotient along the path, at its worst time, and what follows from it."""
+    densities = path["density"].to_numpy(dtype=float).reshape(-1, model.arcs.number)
+    some = densities[np.unique(np.linspace(0, len(densities) - 1, 9).astype(int))]
+    m = model.arcs.weights
+    quotients = [
+        largest_quotient(real_wage_jacobian(model.economy, model.trade_kernel, density), m)[0]
+        for density in some
+    ]
+    worst = max(quotients)
+    return {
+        "lasry_lions_quotient": worst,
+        "proof": "none: the equilibrium is one of possibly many"
+        if worst > 0
+        else "none: monotone near this path (Lasry–Lions quotient ≤ 0): no other equilibrium is near",
+    }
+
+
+def search(
+    model: MeanFieldGame, tables: Tables, chosen: GameOptions, progress: Progress = silent
+) -> tuple[pd.DataFrame, list[SolverRecord]]:
+    """Solve from further starts and say which equilibria differ from all found before.
+
+    Starts are rushes to a random cell, of random strength, after some best replies; a table row each.
+    """
+    random = np.random.default_rng(chosen.seed)
+    known = [tables["path"]["density"].to_numpy(dtype=float)]
+    rows, records = [], []
+    for number in range(1, chosen.starts + 1):
+        progress(f"start {number} of {chosen.starts}")
+        centre, strength = int(random.integers(model.arcs.number)), float(random.uniform(0.05, 0.7))
+        row: dict[str, Any] = {"start": number, "centre": centre, "strength": strength}
+        if model.horizon == "stationary":
+            start = rest_course(model, bell(model, centre, 10 * strength))
+        else:
+            steps = model.period_lengths()
+            crowd = crowded(model, centre, strength, len(steps) + 1)
+            start = replied(model, crowd, int(random.integers(0, chosen.replies + 1)), steps)
+        try:
+            found, record = solve_once(model, start)
+        except (SolveFailed, ArithmeticError):
+            rows.append({**row, "solved": False, "new": False, "hhi": np.nan, "mean_value": np.nan})
+            continue
+        records.append(record)
+        density = found["path"]["density"].to_numpy(dtype=float)
+        new = all(float(np.abs(density - other).max()) > SAME for other in known)
+        if new:
+            known.append(density)
+        hhi = float(found["concentration"]["hhi"].iloc[-1])
+        began = found["path"]["value"].to_numpy(dtype=float)[: model.arcs.number]
+        worth = float((model.arcs.weights * density[: model.arcs.number]) @ began)
+        rows.append({**row, "solved": True, "new": new, "hhi": hhi, "mean_value": worth})
+    return pd.DataFrame(rows), records
+
+
+def _infinite(
+    model: MeanFieldGame, chosen: GameOptions, progress: Progress
+) -> tuple[Tables, list[dict[str, Any]], list[SolverRecord], dict[str, Any]]:
+    """Double the horizon until the path does not move; it ends at the stationary equilibrium."""
+    if chosen.continuation is not None:
+        raise InputError("continuation", chosen.continuation.parameter, "left out for an infinite horizon")
+    rest = rest_course(model, model.initial_density)
+    still = at_value(model, "horizon", "stationary")
+    rest_tables, record = solve_once(still, rest)
+    rest = Course.of(model, rest_tables["path"])
+    records, rows, moved = [record], [], np.inf
+    before: Course | None = None
+    count = 0
+    for doublings in range(MOST_DOUBLINGS + 1):
+        lengths = model.period_lengths(doublings)
+        progress(f"horizon {lengths.sum():.6g}")
+        times = len(lengths) + 1
+        start = Course(*(np.tile(part, (times, 1)) for part in (rest.density, rest.value, rest.wages)))
+        if before is not None:
+            count = len(before.density)
+            start = Course(
+                *(
+                    np.concatenate([known, more[count:]])
+                    for known, more in zip(
+                        (before.density, before.value, before.wages),
+                        (start.density, start.value, start.wages),
+                        strict=True,
+                    )
+                )
+            )
+        tables, record = solve_once(model, start, doublings, rest)
+        records.append(record)
+        now = Course.of(model, tables["path"])
+        if before is not None:
+            gaps = [np.abs(now.density[:count] - before.density), np.abs(now.value[:count] - before.value)]
+            half = len(gaps[0]) - model.steps // 2
+            moved = float(max(gap[:half].max() for gap in gaps))
+        rows.append({**branch_row(doublings, "time", float(lengths.sum()), tables, record), "moved": moved})
+        before = now
+        if moved <= chosen.turnpike:
+            break
+    away = float(np.abs(now.density[-1] - rest.density[0]).max())
+    facts = {
+        "reached": "the horizon doubled, from the stationary equilibrium for ever; that one from the initial "
+        "density",
+        "horizon": float(lengths.sum()),
+        "turnpike_residual": moved,
+        "distance_to_rest": away,
+    }
+    return tables, rows, records, facts
+
+
+@answer.register
+def _(model: MeanFieldGame, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = GameOptions.model_validate(options)
+    return solve_game(model, chosen, progress), chosen
