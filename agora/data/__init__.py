@@ -4,7 +4,7 @@ Constructors and readers return plain `networkx` graphs with checked attributes:
 node ``land``, optional ``x`` and ``y``; edge ``length``.
 """
 
-from agora.data.checks import InputError
+from agora.data.checks import Caution, InputError
 from agora.data.externalities import (
     ExponentialDecay,
     InteractionMatrix,
@@ -26,6 +26,7 @@ from agora.data.readers import read_edge_table, read_geography, read_graphml, re
 from agora.data.scenarios import Scenario, read_scenario, shipped_scenarios
 
 __all__ = [
+    "Caution",
     "ExponentialDecay",
     "InputError",
     "InteractionMatrix",

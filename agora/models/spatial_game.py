@@ -17,7 +17,14 @@ from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 from agora.data.fields import Fields
-from agora.formulations.kernels import Kernel, ring_kernel, torus_kernel
+from agora.formulations.kernels import (
+    SMALLEST_STEP,
+    Kernel,
+    RingKernel,
+    TorusKernel,
+    low_rank_kernel,
+    ring_kernel,
+)
 from agora.formulations.mean_field import Arcs, Technology, central, exponential, upwind
 from agora.formulations.racetrack import LinearGame, squared_wavenumber, wave_eigenvalue
 from agora.models.equilibrium import ModelCard
@@ -203,9 +210,12 @@ class SpatialGame(MeanFieldGame):
     def trade_kernel(self) -> Kernel:
         """Three-point recurrences round each circle; low rank where trade costs are next to nothing."""
         decay = self.trade_elasticity * self.trade_cost_rate
+        around = 2 * np.pi * self.radius
         if isinstance(self.cells, int):
-            return ring_kernel(self.cells, decay, 2 * np.pi * self.radius)
-        return torus_kernel(*self.cells, decay, 2 * np.pi * self.radius)
+            return ring_kernel(self.cells, decay, around)
+        torus = TorusKernel(*(RingKernel(count, decay, around) for count in self.cells))
+        smooth = min(torus.down.step, torus.across.step) < SMALLEST_STEP
+        return low_rank_kernel(torus.dense(), torus.weights, 1e-14) if smooth else torus
 
     @cached_property
     def space(self) -> Space:

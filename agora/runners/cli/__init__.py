@@ -11,14 +11,26 @@ import sys
 import warnings
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from agora.runners.cli.application import app
 
 
 def main() -> None:
     """Run the command line; turn bad input into one sentence and an exit code."""
-    from agora.data.checks import InputError
+    from agora.data.checks import Caution, InputError
 
+    other = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        """Print a caution as one line on stderr, any other warning as usual."""
+        if issubclass(category, Caution):
+            print(f"agora: {message}", file=sys.stderr)
+        else:
+            other(message, category, *rest, **named)
+
+    warnings.showwarning = tell
+    warnings.simplefilter("always", Caution)
     for module in iter_modules(__path__):
         if module.name != "__main__":
             import_module(f"{__name__}.{module.name}")

@@ -286,6 +286,8 @@ def solve_game(model: MeanFieldGame, chosen: GameOptions, progress: Progress = s
         tables, rows, records, facts = _infinite(model, chosen, progress)
     else:
         plan = chosen.continuation
+        if plan is not None:
+            model.branch_value(plan.parameter)
         begin = model if plan is None else at_value(model, plan.parameter, plan.start)
         start, name = first_start(begin, chosen)
         facts = {"reached": f"Newton's method from {name}"}

@@ -1,0 +1,255 @@
+"""The dynamic game as one square program against the damped fixed-point iteration of the literature.
+
+``python -m benchmarks.spatial_game [--cells 32 64 128] [--limit 120] [--out FOLDER]`` writes
+``spatial-game.md`` and ``spatial-game.csv``. The rival iterates density → wages → values → density with
+relaxation ω, wages warm from the last round and solved for all times at once by fast Fourier transforms,
+values by policy iteration with sparse factorisations; or with Anderson acceleration on top. It stops when no
+density moves by more than 1e-8; every ω of the list is tried and the quickest counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import in_child
+
+CASES: dict[str, dict[str, Any]] = {
+    "A1": {"variant": "armington", "moving_cost": 1.0, "horizon": 20.0},
+    "K1": {"variant": "krugman", "moving_cost": 120.0, "horizon": 100.0},
+    "K2": {"variant": "krugman", "moving_cost": 400.0, "horizon": 20.0},
+}
+RELAXATIONS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+ROUTES = ("program", "program-dense", *(f"fixed-point-{w:g}" for w in RELAXATIONS), "anderson")
+ACCURACY, ROUNDS, DEPTH = 1e-8, 2000, 8
+
+
+def model_of(case: str, cells: int, kernel: str = "sparse") -> Any:
+    from agora.models.spatial_game import SpatialGame
+
+    return SpatialGame(
+        elasticity=5.0, trade_cost_rate=0.5, noise=0.01, discount=0.05, cells=cells, steps=cells,
+        initial={"kind": "cosine", "amplitude": 0.5}, kernel=kernel, **CASES[case],
+    )  # fmt: skip
+
+
+def run_program(case: str, cells: int, kernel: str) -> dict[str, Any]:
+    import numpy as np
+
+    from agora.runners.methods.mean_field_solve import solve_once
+    from agora.runners.solvers import ipopt_route
+
+    model = model_of(case, cells, kernel)
+    ipopt_route()
+    start = time.perf_counter()
+    tables, record = solve_once(model)
+    seconds = time.perf_counter() - start
+    conditions = model.conditions(tables, ACCURACY)
+    worst = max(condition.worst for condition in conditions)
+    density = tables["path"]["density"].to_numpy().reshape(-1, cells)
+    return {
+        "seconds": seconds, "solver_seconds": record.seconds, "rounds": record.iterations, "residual": worst,
+        "hhi": float(np.square(density[-1]).mean()), "nonzeros": kernel_nonzeros(model),
+    }  # fmt: skip
+
+
+def kernel_nonzeros(model: Any) -> int:
+    """Return the non-zeros of the kernel's rows in one time step."""
+    from pyomo.core.expr.visitor import identify_variables
+
+    block = model.path_program(model.period_lengths()[:1]).instant[1]
+    rows = (block.supplier_access_balance, block.market_access_balance)
+    return sum(sum(1 for _ in identify_variables(row.body)) for part in rows for row in part.values())
+
+
+class Rival:
+    """The map density path → best reply's density path, as quick as it was made to be."""
+
+    def __init__(self, model: Any) -> None:
+        import numpy as np
+
+        self.model, self.steps = model, model.period_lengths()
+        self.arcs, self.technology = model.arcs, model.technology
+        kernel = model.trade_kernel
+        self.share = np.fft.rfft(kernel.dense()[0]) / len(kernel.weights)
+        self.wages = np.ones((len(self.steps) + 1, self.arcs.number))
+
+    def through(self, sources: Any) -> Any:
+        """Return the kernel's product at every time."""
+        import numpy as np
+
+        return np.fft.irfft(self.share * np.fft.rfft(sources, axis=1), self.arcs.number, axis=1)
+
+    def real_wages(self, mu: Any) -> Any:
+        """Return V of all times at once: the wage map iterated from the last wages to 1e-12."""
+        import numpy as np
+
+        economy, w = self.model.economy, self.wages
+        theta, c = economy.trade_elasticity, economy.density_exponent
+        for _ in range(500):
+            access = self.through(mu**c * w**-theta)
+            new = (mu ** (c - 1) * self.through(w * mu / access)) ** (1 / (theta + 1))
+            new /= (new * mu).mean(axis=1, keepdims=True)
+            moved, w = float(np.abs(new - w).max()), new
+            if moved < 1e-12:
+                break
+        self.wages = w
+        return w * self.through(mu**c * w**-theta) ** (1 / theta)
+
+    def generator(self, value: Any) -> tuple[Any, Any]:
+        """Return what moving is worth and the generator of the moves."""
+        import numpy as np
+        from scipy.sparse import csc_array
+
+        tails, heads = self.arcs.tails, self.arcs.heads
+        worth, rate = self.technology(value[heads] - value[tails], self.arcs.noise, self.arcs.ease)
+        count = self.arcs.number
+        rows, columns = np.concatenate([tails, tails]), np.concatenate([heads, tails])
+        matrix = csc_array((np.concatenate([rate, -rate]), (rows, columns)), shape=(count, count))
+        return np.bincount(tails, worth, count), matrix
+
+    def __call__(self, mu: Any) -> Any:
+        """Return the densities of the best replies to a path of densities."""
+        import numpy as np
+        from scipy.sparse import eye_array
+        from scipy.sparse.linalg import splu
+
+        real, rho = self.real_wages(mu), self.model.discount
+        eye = eye_array(self.arcs.number, format="csc")
+        value, plans = np.zeros(self.arcs.number), []
+        for n in range(len(self.steps) - 1, -1, -1):
+            rate = 1 / self.steps[n] + rho
+            right = value / self.steps[n] + real[n + 1]
+            for _ in range(50):
+                worth, matrix = self.generator(value)
+                change = splu((rate * eye - matrix).tocsc()).solve(rate * value - worth - right)
+                value = value - change
+                if np.abs(change).max() < 1e-12 * max(1.0, float(np.abs(value).max())):
+                    break
+            plans.append(self.generator(value)[1])
+        density = np.empty_like(mu)
+        density[0] = mu[0]
+        for n, matrix in enumerate(reversed(plans)):
+            density[n + 1] = splu((eye - self.steps[n] * matrix.T).tocsc()).solve(density[n])
+        return density
+
+
+def run_fixed_point(case: str, cells: int, relaxation: float | None, limit: float) -> dict[str, Any]:
+    """Iterate to 1e-8 with a relaxation, or with Anderson acceleration (None)."""
+    import numpy as np
+
+    model = model_of(case, cells)
+    start = time.perf_counter()
+    reply = Rival(model)
+    mu = np.tile(model.initial_density, (cells + 1, 1))
+    gaps: list[Any] = []
+    points: list[Any] = []
+    why = f"no equilibrium in {ROUNDS} rounds"
+    for rounds in range(1, ROUNDS + 1):
+        with np.errstate(all="ignore"):
+            gap = reply(mu) - mu
+        residual = float(np.abs(gap).max())
+        if not np.isfinite(residual) or residual > 1e6:
+            why = "diverged"
+            break
+        if residual <= ACCURACY:
+            hhi = float(np.square(mu[-1]).mean())
+            return {
+                "seconds": time.perf_counter() - start, "rounds": rounds, "residual": residual, "hhi": hhi
+            }  # fmt: skip
+        if time.perf_counter() - start > limit:
+            why = f"stopped after {limit:g} s at {residual:.1e}"
+            break
+        if relaxation is not None:
+            mu = mu + relaxation * gap
+        else:
+            points, gaps = [*points, mu.ravel()][-DEPTH:], [*gaps, gap.ravel()][-DEPTH:]
+            mixed = points[-1] + 0.3 * gaps[-1]
+            if len(gaps) > 1:
+                slopes = np.diff(np.array(gaps), axis=0).T
+                moves = np.diff(np.array(points), axis=0).T
+                weights = np.linalg.lstsq(slopes, gaps[-1], rcond=1e-10)[0]
+                mixed = mixed - (moves + 0.3 * slopes) @ weights
+            mu = np.maximum(mixed.reshape(mu.shape), 1e-8)
+    return {"failed": why, "rounds": rounds}
+
+
+def child(route: str, case: str, cells: int, limit: float) -> dict[str, Any]:
+    if route.startswith("program"):
+        return run_program(case, cells, "dense" if route.endswith("dense") else "sparse")
+    relaxation = None if route == "anderson" else float(route.rsplit("-", 1)[1])
+    return run_fixed_point(case, cells, relaxation, limit)
+
+
+def written(rows: list[dict[str, Any]], cells: list[int]) -> str:
+    """Return the tables: seconds of every route, and how the best fixed point compares."""
+    lines = [
+        "# The dynamic game: one program against fixed points", "",
+        f"Python {platform.python_version()}, {platform.machine()}. Seconds from the model to residual 1e-8 "
+        "(program: build, translation, solve and reading), with rounds or iterations.", "",
+    ]  # fmt: skip
+    for case in CASES:
+        lines += [f"## {case}", "", "| route | " + " | ".join(f"{n}×{n}" for n in cells) + " |"]
+        lines += ["|---|" + "---|" * len(cells)]
+        for route in ROUTES:
+            texts = []
+            for n in cells:
+                row = next((r for r in rows if (r["case"], r["cells"], r["route"]) == (case, n, route)), {})
+                if "seconds" in row:
+                    texts.append(f"{row['seconds']:.2f} s ({row['rounds']}), H(T) {row['hhi']:.6f}")
+                else:
+                    texts.append(row.get("failed") or row.get("skipped") or "not run")
+            lines.append(f"| {route} | " + " | ".join(texts) + " |")
+        best = []
+        for n in cells:
+            here = {r["route"]: r["seconds"] for r in rows
+                    if r["case"] == case and r["cells"] == n and "seconds" in r}  # fmt: skip
+            rivals = [s for route, s in here.items() if not route.startswith("program")]
+            ratio = min(rivals) / here["program"] if rivals and "program" in here else None
+            best.append(f"{ratio:.2f}" if ratio else "no rival arrived")
+        lines += ["| best fixed point / program | " + " | ".join(best) + " |", ""]
+    lines += ["Non-zeros of the kernel's rows in one time step:", ""]
+    for n in cells:
+        counts = {r["route"]: r["nonzeros"] for r in rows if r["cells"] == n and "nonzeros" in r}
+        lines.append(f"* {n} cells: sparse {counts.get('program')}, dense {counts.get('program-dense')}")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[32, 64, 128])
+    parser.add_argument("--cases", nargs="+", default=list(CASES))
+    parser.add_argument("--routes", nargs="+", default=list(ROUTES))
+    parser.add_argument("--limit", type=float, default=120.0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--child", nargs=3)
+    given = parser.parse_args()
+    if given.child:
+        route, case, cells = given.child
+        print(json.dumps(child(route, case, int(cells), given.limit)))
+        return
+    rows = []
+    for case in given.cases:
+        for cells in given.cells:
+            for route in given.routes:
+                call = ["--limit", given.limit, "--child", route, case, cells]
+                report = in_child("benchmarks.spatial_game", call, given.limit + 60)
+                rows.append({"case": case, "cells": cells, "route": route, **report})
+                print(rows[-1], file=sys.stderr)
+    given.out.mkdir(parents=True, exist_ok=True)
+    columns = sorted({key for row in rows for key in row})
+    with (given.out / "spatial-game.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    (given.out / "spatial-game.md").write_text(written(rows, given.cells), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
