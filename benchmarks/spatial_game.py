@@ -152,8 +152,12 @@ def run_fixed_point(case: str, cells: int, relaxation: float | None, limit: floa
     points: list[Any] = []
     why = f"no equilibrium in {ROUNDS} rounds"
     for rounds in range(1, ROUNDS + 1):
-        with np.errstate(all="ignore"):
-            gap = reply(mu) - mu
+        try:
+            with np.errstate(all="ignore"):
+                gap = reply(mu) - mu
+        except (RuntimeError, ValueError) as crash:
+            why = f"crashed ({str(crash).lower()})"
+            break
         residual = float(np.abs(gap).max())
         if not np.isfinite(residual) or residual > 1e6:
             why = "diverged"
