@@ -10,19 +10,14 @@ import pandas as pd
 from agora.runners.figures import style
 from agora.runners.reproductions import Beyond, goes_beyond
 from agora.runners.reproductions.spatial_dynamics.cases import CASES, PAPER, linear_game
+from agora.runners.reproductions.spatial_dynamics.game import LOOKS, draw_evolution, draw_forces
+from agora.runners.reproductions.spatial_dynamics.multiplicity import stationary_branch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GAME: dict[str, Any] = {"color": style.CATEGORIES[1], "linewidth": 2.4}
 _MYOPIC: dict[str, Any] = {"color": style.CATEGORIES[6], "linewidth": 2.4, "linestyle": (0, (4, 1.6))}
-_FORCES: dict[str, dict[str, Any]] = {
-    "shocks": {"color": style.CATEGORIES[7], "linewidth": 1.8, "linestyle": (0, (1.2, 1.2))},
-    "myopic": {"color": style.CATEGORIES[6], "linewidth": 2.0, "linestyle": (0, (4, 1.6))},
-    "uncertainty": {"color": style.CATEGORIES[2], "linewidth": 1.8, "linestyle": (0, (6, 1.4, 1.2, 1.4))},
-    "expectations": {"color": style.CATEGORIES[1], "linewidth": 2.4},
-}
-"""One look a force."""
 
 
 def thresholds() -> pd.DataFrame:
@@ -88,7 +83,7 @@ def draw_linear_forces() -> Figure:
             top.set_title(f"{title}, c₀ = {game.moving_cost:g}", fontsize=style.TEXT)
             top.plot(t, game.concentration(t) - 1, color=style.INK, linewidth=2.0)
             for name, force in game.forces(t).items():
-                bottom.plot(t, force, **_FORCES[name])
+                bottom.plot(t, force, **LOOKS[name])
             bottom.plot(t, game.concentration_growth(t), color=style.CATEGORIES[0], linewidth=3.4, zorder=1)
             bottom.axhline(0, color=style.GUIDES, linewidth=1.0, zorder=0)
             if np.isfinite(game.expectations_turn) and game.expectations_turn > 0:
@@ -109,11 +104,41 @@ def draw_linear_forces() -> Figure:
         figure.align_ylabels(panels[:, 0])
         names = {"shocks": "shocks F₁", "myopic": "myopic F₂", "uncertainty": "uncertainty F₃"}
         names |= {"expectations": "expectations F₄"}
-        entries = [style.line(names[name], **look) for name, look in _FORCES.items()]
+        entries = [style.line(names[name], **look) for name, look in LOOKS.items()]
         entries.append(style.line("sum, H′/2", color=style.CATEGORIES[0], linewidth=3.4))
         figure.legend(
             handles=entries, loc="outside lower center", ncols=3, columnspacing=1.0, handlelength=2.2
         )
+        style.settle(figure)
+    return figure
+
+
+def draw_bifurcation() -> Figure:
+    """Draw concentration of the stationary Krugman states against the moving cost, on 64 cells."""
+    branch = stationary_branch()
+    threshold = linear_game("K1", horizon=np.inf).game_threshold
+    with style.settings():
+        figure = style.figure(4.2)
+        axes = figure.subplots()
+        axes.plot([threshold, 300], [1, 1], color=style.CATEGORIES[1], linewidth=2.4)
+        axes.plot([40, threshold], [1, 1], color=style.CATEGORIES[1], linewidth=1.8, linestyle=(0, (2, 1.6)))
+        axes.plot(*np.array([*branch, (threshold, 1.0)]).T, color=style.CATEGORIES[6], linewidth=2.4)
+        axes.annotate(
+            f"c₀ = {threshold:.2f}",
+            (threshold, 1.0),
+            (0, 14),
+            textcoords="offset points",
+            fontsize=style.SMALL,
+        )
+        axes.set(xlabel="moving cost c₀", ylabel="concentration H", xlim=(40, 300), ylim=(0.7, None))
+        entries = [
+            style.line("agglomerated", color=style.CATEGORIES[6], linewidth=2.4),
+            style.line("uniform", color=style.CATEGORIES[1], linewidth=2.4),
+            style.line(
+                "uniform, waves grow", color=style.CATEGORIES[1], linewidth=1.8, linestyle=(0, (2, 1.6))
+            ),
+        ]
+        style.add_legend(axes, entries, above=True)
         style.settle(figure)
     return figure
 
@@ -138,5 +163,11 @@ def phases_and_forces() -> Beyond:
     """Return the thresholds, the forces, the phase diagram and the forces over time."""
     return Beyond(
         tables={"moving-cost-thresholds": thresholds(), "linear-forces": force_table()},
-        figures={"phases": draw_phases(), "linear-forces": draw_linear_forces()},
+        figures={
+            "phases": draw_phases(),
+            "linear-forces": draw_linear_forces(),
+            "bifurcation": draw_bifurcation(),
+            "evolution": draw_evolution(),
+            "forces": draw_forces(),
+        },
     )

@@ -75,6 +75,20 @@ def agglomerated(moving_cost: float) -> Vector:
     return density
 
 
+def stationary_branch() -> list[tuple[float, float]]:
+    """Return (c0, H) along the branch of agglomerations, from c0 = 50 up to the bifurcation."""
+    x = 2 * np.pi * np.arange(CELLS) / CELLS
+    density, found = 1 + 0.6 * np.cos(x), []
+    for cost in np.arange(220.0, 45.0, -10.0):
+        density = stationary_density(density, float(cost))
+        found.append((float(cost), float((density**2).mean())))
+    near = stationary_density(1 + 0.6 * np.cos(x), 220.0)
+    for cost in (225.0, 228.0, 230.0, 231.0):
+        near = stationary_density(near, cost)
+        found.append((cost, float((near**2).mean())))
+    return sorted(found)
+
+
 @computes("stationary-states")
 def stationary_states(moving_cost: float) -> Finding:
     """Find the uniform and the agglomerated stationary state, and turn the latter by a quarter."""
