@@ -97,7 +97,7 @@ def _number(model: Model, parts: list[str], name: str) -> float:
         value = _inside(value, part, name, so_far)
     if isinstance(value, bool) or not isinstance(value, float):
         many = isinstance(value, tuple | Fields)
-        allowed = f"a number in it, such as {name}.{next(_names(value), '0')}" if many else "a number"
+        allowed = f"a number in it, such as {name}.{next(_names(value), '0')}," if many else "a number"
         raise InputError("parameter", name, f"{allowed} that varies continuously")
     return value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -237,6 +237,7 @@ def thresholds(
         if b - a <= width or not a < (a + b) / 2 < b:
             found.append((a, b))
             continue
+        _check_discrete(features.known.values(), where)
         inner = _probe(features, a, b, width) if guess else (a + b) / 2
         parts = [pair for pair in ((a, inner), (inner, b)) if at(pair[0]) != at(pair[1])]
         open_ += [(c, d, d - c < 0.5 * (b - a) or not guess) for c, d in parts]
@@ -266,10 +267,10 @@ def _probe(features: Features, low: float, high: float, width: float) -> float:
     return beside if low < beside < high else (low + high) / 2
 
 
-def _check_discrete(values: list[Feature], where: str) -> None:
-    """Raise `InputError` if the feature differs everywhere, as a continuous one does."""
+def _check_discrete(values: Iterable[Feature], where: str) -> None:
+    """Raise `InputError` if the feature takes ever more values, as a continuous one does."""
     numbers = [v for v in values if isinstance(v, float) and not v.is_integer()]
-    if len(numbers) > 5 and len(set(numbers)) > 0.8 * len(numbers):
+    if len(numbers) > 5 and len(set(numbers)) > max(5, 0.5 * len(numbers)):
         raise InputError(
             "--where", where, "a feature that takes few values, such as a count, a comparison or sign(…)"
         )

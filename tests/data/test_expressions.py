@@ -1,0 +1,168 @@
+"""The expression language: what it says, where it faults, and that nothing else can be said in it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agora.data import InputError
+from agora.data.expressions import DEEPEST, LONGEST, Scope, read_expression
+from tests.makers import complaint
+
+CELLS = pd.DataFrame(
+    {
+        "cell": [0, 1, 2, 3],
+        "firms": [0.5, 0.0, 1e-17, 0.25],
+        "use": ["business", "vacant", "vacant", "business"],
+    }
+)
+TOTALS = pd.DataFrame({"profit": [-0.25], "marketplaces": [2], "open": [True]})
+SCOPE = Scope(
+    {"cells": CELLS, "totals": TOTALS, "others": pd.DataFrame({"firms": [1.0, 2.0]})},
+    {"objective": 3.0, "status": "local maximiser"},
+    {"cells": ([0, 1, 2, 3], [1, 2, 3, 0])},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 + 2 * 3", 7.0),
+        ("-2 ^ 2", -4.0),
+        ("2 ** 3 ^ 2", 512.0),
+        ("(1 + 2) * 3 / 4", 2.25),
+        ("1e-3 * 1000 == 1", True),
+        ("count(cells.firms > 0)", 2.0),
+        ("count(cells.firms)", 4.0),
+        ('count(cells.use == "vacant")', 2.0),
+        ("blocks(cells.use == 'business')", 1.0),
+        ("blocks(not cells.use == 'business')", 1.0),
+        ("blocks(others.firms > 0)", 1.0),
+        ("distinct(cells.use)", 2.0),
+        ("distinct(cells.firms)", 3.0),
+        ("sum(cells.firms) + max(cells.firms) - min(cells.firms)", 1.25),
+        ("mean(others.firms)", 1.5),
+        ("sign(totals.profit)", -1.0),
+        ("sign(cells.firms[2])", 0.0),
+        ("profit < 0 and not (marketplaces != 2 or false)", True),
+        ("any(cells.firms >= 0.5) and all(cells.firms < 1)", True),
+        ("abs(profit) * 4 == sqrt(1)", True),
+        ("round(log(exp(1.2)))", 1.0),
+        ('status == "local maximiser"', True),
+        ("cells.use[3] != 'vacant'", True),
+        ("objective", 3.0),
+        ("open", True),
+        ("1 / 0 > 5", True),
+        ("9 ^ 9 ^ 9 > 1", True),
+    ],
+)
+def test_what_expressions_say(text: str, value: float | bool) -> None:
+    found = read_expression(text).evaluate(SCOPE)
+    assert found == value
+    assert isinstance(found, type(value))
+
+
+def test_without_links_rows_lie_on_a_line() -> None:
+    line = Scope({"cells": CELLS})
+    assert read_expression("blocks(cells.use == 'business')").evaluate(line) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "must be text"),
+        ("1 +", "at character 4, is 'its end'"),
+        ("1 + $", "at character 5, is '$', but must be free of this character"),
+        ("count(cells.firms > 0", "at character 22, is 'its end', but must be ')'"),
+        ("counts(cells.firms)", "did you mean count?"),
+        ("cells.frims > 0", "did you mean firms?"),
+        ("cell.firms > 0", "did you mean cells?"),
+        ("profits > 0", "totals.profit"),
+        ("firms > 0", "one of cells.firms, others.firms"),
+        ("cells.firms > 0", "put count, sum"),
+        ("cells.firms[9]", "a row of cells from 0 to 3"),
+        ("cells.firms[-1]", "the number of a row"),
+        ("cells.use > 1", "== or !="),
+        ("cells.use + 1 == 2", "a number where it is calculated with"),
+        ("count(cells.firms + others.firms > 0)", "of one length"),
+        ("not 3", "a comparison where true or false is needed"),
+        ("1 2", "an operator, or the end"),
+        ("1 < 2 < 3", "an operator, or the end"),
+        ("cells.__class__", "a column of it"),
+        ("().__class__", "must be a number, a column"),
+        ("__import__('os')", "a function"),
+        ("cells.firms.real", "an operator, or the end"),
+        ("[x for x in cells]", "must be a number, a column"),
+        ("lambda: 1", "free of this character"),
+        ("'a' * 999999999", "a number where it is calculated with"),
+        ("and", "must be a number, a column"),
+        ("1" * (LONGEST + 1), "characters long"),
+        ("(" * (DEEPEST + 1) + "1", f"at most {DEEPEST}"),
+        ("-" * (DEEPEST + 9) + "1", f"at most {DEEPEST}"),
+        ("not " * (DEEPEST + 9) + "open", f"at most {DEEPEST}"),
+        ("2^" * (DEEPEST + 9) + "2", f"at most {DEEPEST}"),
+    ],
+)
+def test_faults_are_one_sentence(text: str, sentence: str) -> None:
+    said = complaint(lambda: read_expression(text).evaluate(SCOPE))
+    assert sentence in said
+    assert "\n" not in said
+
+
+_PIECES = st.sampled_from(
+    [
+        *"()[].+-*/^<>=!,'\"_@{};:\\ \n\t\x00é٣²",
+        *("==", "**", "and", "or", "not", "count", "sum", "blocks", "cells", "firms", "use", "totals"),
+        *("__import__", "os", "lambda", "9" * 40, "1e999", "exec", "profit", "'business'", "7"),
+    ]
+)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(_PIECES, max_size=40).map("".join)))
+def test_whatever_is_written_is_a_plain_value_or_one_sentence(text: str) -> None:
+    start = time.perf_counter()
+    try:
+        value = read_expression(text).evaluate(SCOPE)
+    except InputError:
+        value = 0.0
+    assert type(value) in (float, bool, str)
+    assert time.perf_counter() - start < 1.0
+
+
+_ATOMS = st.sampled_from(["cells.firms", "others.firms[1]", "profit", "2.0", "0.5", "1e300", "objective"])
+
+
+def _wrapped(parts: tuple[str, str]) -> str:
+    return f"{parts[0]}({parts[1]})"
+
+
+_EXPRESSIONS = st.recursive(
+    _ATOMS,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(st.sampled_from(["abs", "sqrt", "exp", "-"]), inner).map(_wrapped),
+    ),
+    max_leaves=12,
+)
+
+
+@given(_EXPRESSIONS)
+def test_arithmetic_is_that_of_floats(text: str) -> None:
+    found = read_expression(f"sum({text})").evaluate(SCOPE)
+    numbers = {"profit": -0.25, "objective": 3.0, "others.firms[1]": 2.0, "1e300": 1e300}
+    plain = text.replace("cells.firms", "firms")
+    for name, number in {**numbers, "0.5": 0.5}.items():
+        plain = plain.replace(name, f"np.float64({number!r})")
+    plain = plain.replace(" 2.0", " np.float64(2.0)").replace("(2.0 ", "(np.float64(2.0) ")
+    names = {"np": np, "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "firms": CELLS["firms"].to_numpy()}
+    with np.errstate(all="ignore"):
+        try:
+            expected = float(np.sum(eval(plain, names)))
+        except ZeroDivisionError:
+            return
+    assert found == pytest.approx(expected, nan_ok=True)
