@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,16 @@ def test_bad_input_is_one_sentence(named: dict[str, Any], sentence: str, town: F
     given: dict[str, Any] = {"path": "t", "where": "count(cells.firms > 0)", "between": (0.1, 0.2), **named}
     said = complaint(thresholds, town, options=GLOBAL, **given)
     assert sentence in said
+
+
+def test_the_document_runs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 4
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "sensitivity.md", "exec"), names)
+    assert "not unique" in set(names["rents"]["exists"])
 
 
 def test_threshold_on_the_command_line(
