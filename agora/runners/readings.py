@@ -23,8 +23,8 @@ UNIQUE = 1e-6
 def flatten(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     """Return every number of some tables, by (table, place, quantity).
 
-    The place is what the columns of names and whole numbers that lead a table say, or nothing for a
-    table of one row without such columns.
+    The place is what the columns of names and whole numbers that lead a table say (with the row's turn if
+    several rows say the same), or nothing for a table of one row without such columns.
     """
     numbers: dict[tuple[str, str, str], float] = {}
     for name, table in tables.items():
@@ -40,13 +40,17 @@ def flatten(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
         if leading:
             columns = [table[column].tolist() for column in leading[:2]]
             keys = [" ".join(map(str, row)) for row in zip(*columns, strict=True)]
+        if len(set(keys)) < len(keys):
+            turn = pd.Series(keys).groupby(keys).cumcount()
+            keys = [f"{key}, row {k}" for key, k in zip(keys, turn, strict=True)]
         for column in table.columns:
             if str(column) in leading or not is_numeric_dtype(table[column]):
                 continue
             if is_bool_dtype(table[column]) or is_integer_dtype(table[column]):
                 continue
             for key, value in zip(keys, table[column].tolist(), strict=True):
-                numbers[name, key, str(column)] = float(value)
+                if np.isfinite(value):
+                    numbers[name, key, str(column)] = float(value)
     index = pd.MultiIndex.from_tuples(list(numbers), names=["table", "place", "quantity"])
     return pd.Series(list(numbers.values()), index=index, dtype=float)
 

@@ -16,6 +16,7 @@ import pytest
 from agora.data import circle, segment, two_cell
 from agora.data.scenarios import read_scenario
 from agora.models import CoalitionTest, CommutingMarket, FujitaOgawa, Marketplaces, Model
+from agora.models.price_formation import PriceFormation
 from agora.runners import solve
 from agora.runners.optimality import NoOptimum
 from agora.runners.parameters import parameter, scenario_parameter
@@ -122,6 +123,23 @@ def test_commuting() -> None:
 def test_a_coalition() -> None:
     test = CoalitionTest.model_validate(COALITION)
     agree(test, ["setup.amount", "types.0.taste.leisure"], 1e-4)
+
+
+@pytest.mark.parametrize("terminal", ["quadratic", "double-well"])
+def test_price_formation(terminal: str) -> None:
+    cost = {"quadratic": {"target": 0.5}, "double-well": {"wells": [0.25, 0.75]}}[terminal]
+    market = PriceFormation.model_validate(
+        {
+            "horizon": 1.0,
+            "steps": 12,
+            "agents": {"kind": "linspace", "from": 0.0, "to": 1.0, "number": 4},
+            "supply": {"kind": "sine", "frequency": 10.0},
+            "terminal": {"kind": terminal, "weight": 4.0, **cost},
+        }
+    )
+    found = agree(market, ["control_cost", "terminal.weight", "horizon"], 1e-5)
+    assert set(found.table["exists"]) == {"yes"}
+    assert len(rows(found, "horizon").loc["paths"]) >= 4 * 12  # each moment of each agent
 
 
 def test_a_model_of_ones_own_gets_it_for_free(tmp_path: Path) -> None:
