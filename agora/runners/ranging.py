@@ -14,7 +14,7 @@ from scipy.sparse import block_array, csc_array, hstack, vstack
 from agora.data.checks import InputError
 from agora.runners.derivatives import ProgramFunctions
 from agora.runners.methods.differentiable import Differentiable
-from agora.runners.optimality import BOTH, LOWER, SLACK, NoOptimum, Optimum, kkt_matrix, optimum
+from agora.runners.optimality import BOTH, LOWER, SLACK, TOUCHING, NoOptimum, Optimum, kkt_matrix, optimum
 from agora.runners.parameters import Parameter
 from agora.runners.solvers import SolveFailed
 
@@ -91,6 +91,69 @@ class Range:
             {"parameter": name, "at": value, "end": end, "value": number, "what": what, "how": how}
             for end, number, what, how in ends
         ]
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """A direction to move in, in the shape of a move."""
+
+    side: str
+    at: Optimum
+    x: Vector
+    y: Vector
+    drift: Any
+
+
+def allowed_move(at: Optimum, x: Vector, y: Vector, drift: Any, side: str) -> tuple[Vector, Vector] | None:
+    """Return the move among those that solve the conditions under which no touched limit is crossed.
+
+    Where the moves are not unique, the one of least norm may lead out of a limit that is slack in the
+    regime but touched at the point. None if every move does.
+    """
+    sign = 1.0 if side == "right" else -1.0
+    limits = _limits(at, _Direction(side, at, x, y, drift))
+    touched = [k for k, (_, value, _) in enumerate(limits) if value <= TOUCHING]
+    own = np.array([sign * limits[k][2] for k in touched])
+    shift = _shift_inside(at, drift, own, touched, sign)
+    return None if shift is None else (x + shift[0], y + shift[1])
+
+
+def allowed_point(at: Optimum, drift: Any) -> Optimum | None:
+    """Return the optimum, among those of its regime, at which no limit is violated; None if there is none."""
+    zero = _Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)
+    limits = _limits(at, zero)
+    values = np.array([value for _, value, _ in limits])
+    shift = _shift_inside(at, drift, values, list(range(len(limits))), 1.0)
+    return None if shift is None else replace(at, x=at.x + shift[0], y=at.y + shift[1])
+
+
+def _shift_inside(
+    at: Optimum, drift: Any, own: Vector, which: list[int], sign: float
+) -> tuple[Vector, Vector] | None:
+    """Return the least shift within the null space of the conditions that makes `own` nowhere negative."""
+    across, along = np.zeros_like(at.x), np.zeros_like(at.y)
+    if own.min(initial=0.0) >= -TOUCHING:
+        return across, along
+    still = type(drift)(**{name: np.zeros_like(part) for name, part in vars(drift).items()})
+    shifts = []
+    for vector in at.system.null.T:
+        x, y = np.zeros_like(at.x), np.zeros_like(at.y)
+        x[at.free], y[at.binding] = vector[: len(at.free)], -vector[len(at.free) :]
+        shifts.append((x, y))
+    if not shifts:
+        return None
+    columns = []
+    for x, y in shifts:
+        changes = _limits(at, _Direction("both", at, x, y, still))
+        columns.append([sign * changes[k][2] for k in which])
+    matrix = np.array(columns).T
+    number = len(shifts)
+    found = linprog(np.ones(2 * number), np.hstack([-matrix, matrix]), own, method="highs")
+    if found.status != 0:
+        return None
+    for (x, y), weight in zip(shifts, found.x[:number] - found.x[number:], strict=True):
+        across, along = across + weight * x, along + weight * y
+    return across, along
 
 
 def first_order_range(at: Optimum, move: Moving, value: float) -> Range:

@@ -23,7 +23,14 @@ from agora.runners.methods.answers import Progress, silent
 from agora.runners.methods.differentiable import Differentiable, differentiable
 from agora.runners.optimality import SLACK, UPPER, NoOptimum, Optimum, optimum, polished
 from agora.runners.parameters import Parameter, parameter
-from agora.runners.ranging import ALLOWED, Range, first_order_range, verified_range
+from agora.runners.ranging import (
+    ALLOWED,
+    Range,
+    allowed_move,
+    allowed_point,
+    first_order_range,
+    verified_range,
+)
 from agora.runners.readings import Readings, flatten
 from agora.runners.solve import solve
 from agora.runners.solvers import SolveFailed
@@ -276,15 +283,24 @@ class Study:
             target[order] = values
         return [np.nan_to_num(v, posinf=0.0, neginf=0.0) for v in (full_slope, *rows, lower, upper)]
 
-    def move(self, each: Parameter, side: str, at: Optimum, drift: Drift) -> Move:
+    def move(
+        self, each: Parameter, side: str, at: Optimum, drift: Drift, unsure: frozenset[Any] | None = None
+    ) -> Move:
         """Return how the optimum moves while its regime lasts."""
         bound = _bound_drift(at, drift)
         answer = at.system.solve(_right(at, drift))
         x, y = bound.copy(), np.zeros(len(at.y))
         x[at.free] = answer[: len(at.free)]
         y[at.binding] = -answer[len(at.free) :]
+        if side != "both":
+            inside = allowed_move(at, x, y, drift, side)
+            if inside is None:
+                raise NoOptimum("every move to this side crosses a limit that is touched")
+            x, y = inside
         table, base = self._table(each, side, at, x, y)
-        return Move(side, at, x, y, drift, table, base, self.readings.unsure(self.model, at))
+        if unsure is None:
+            unsure = self.readings.unsure(self.model, at)
+        return Move(side, at, x, y, drift, table, base, unsure)
 
     def aside(self, each: Parameter, side: str) -> Move | None:
         """Return how the optimum moves in the regime just aside of the parameter's value, at the value."""
@@ -295,12 +311,17 @@ class Study:
             functions = ProgramFunctions(program)
             there = optimum(functions, functions.point(), functions.multipliers())
             at = _brought_back(self.at, there)
+            # aside, no limit of the regime is about to bind, so all that is not unique may move
+            unsure = self.readings.unsure(near, there)
+            drift = self.drift(each, at, side)
+            inside = allowed_point(at, drift)
+            if inside is None or not at.system.consistent(_right(at, drift)):
+                return None
+            if inside.x is not at.x:
+                at, drift = inside, self.drift(each, inside, side)
+            return self.move(each, side, at, drift, unsure)
         except (SolveFailed, NoOptimum, InputError):
             return None
-        drift = self.drift(each, at, side)
-        if not at.system.consistent(_right(at, drift)):
-            return None
-        return self.move(each, side, at, drift)
 
     def _table(
         self, each: Parameter, side: str, at: Optimum, x: Vector, y: Vector

@@ -189,9 +189,24 @@ def test_land_that_is_full_lets_firms_only_become_fewer() -> None:
     assert set(found.table["exists"]) <= {"left only", "not unique"}
     firms = rows(found, "firm_mass").xs("firms", level="quantity")["derivative"]
     assert firms[("totals", "")] == pytest.approx(1.0)
+    potential = rows(found, "firm_mass").loc[("totals", "", "potential")]
+    each, step = parameter(town, "firm_mass"), 1e-5
+    before, here = (solve(each.at(m), starts=4).objective for m in (0.5 - step, 0.5))
+    assert potential["exists"] == "left only"
+    assert potential["derivative"] == pytest.approx((here - before) / step, rel=1e-3)
     ends = found.ranges.set_index("end")
     assert ends.loc["to", "value"] == 0.5
     assert ends.loc["to", "how"] == "end of the allowed values"
+
+
+def test_a_limit_that_is_touched_is_not_crossed() -> None:
+    """With fewer firms land is left, and who lives there idle is not unique; what is, moves as it must."""
+    town = city(two_cell(land=[0.6, 0.4]), 0.0225, 2.302585092994046)
+    part = rows(sensitivity(town, ["M"], options={"method": "global"}, verify=False), "firm_mass")
+    assert part.loc[("cells", "1", "residents"), "exists"] == "not unique"
+    assert part.loc[("commuting", "1 0", "flow"), "derivative"] == pytest.approx(2.0)
+    # g = m²/2 − t (2m − 0.6) with all firms in cell 0
+    assert part.loc[("totals", "", "potential"), "derivative"] == pytest.approx(0.5 - 2 * 0.0225)
 
 
 def test_rents_that_are_intervals_are_said_to_be_not_unique() -> None:

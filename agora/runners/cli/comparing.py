@@ -71,7 +71,7 @@ def sensitivity(
         return
     number = "elasticity" if elasticities else "derivative"
     columns = ["table", "place", "quantity", "value", "parameter", number, "exists"]
-    moving = found.table[(found.table["derivative"] != 0) | (found.table["exists"] != "yes")]
+    moving = found.table[found.table["derivative"] != 0]
     print_table(moving[columns], f"{found.solution.status}: what moves", rows=60)
     print_table(found.ranges, "ranges: the same limits bind from … to", rows=len(found.ranges))
     print(f"differentiated: {found.note}")
