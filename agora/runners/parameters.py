@@ -129,12 +129,18 @@ def _changed(value: Any, parts: list[str], number: float) -> Any:
     if isinstance(value, tuple):
         k = int(parts[0])
         return (*value[:k], _changed(value[k], parts[1:], number), *value[k + 1 :])
-    given = {name: getattr(value, name) for name in type(value).model_fields}
+    given = _given(value)
     for group in value.simplexes:
         if parts[0] in group:
             given |= _rescaled(value, group, parts, number)
     given[parts[0]] = _changed(given[parts[0]], parts[1:], number)
     return type(value).model_validate(given)
+
+
+def _given(value: Fields) -> dict[str, Any]:
+    """Return the fields that say something."""
+    every = {name: getattr(value, name) for name in type(value).model_fields}
+    return {name: part for name, part in every.items() if part is not None}
 
 
 def _rescaled(owner: Fields, group: tuple[str, ...], parts: list[str], number: float) -> dict[str, Any]:
@@ -153,7 +159,9 @@ def _rescaled(owner: Fields, group: tuple[str, ...], parts: list[str], number: f
 
 
 def _of_geography(model: Model, name: str, parts: list[str]) -> Parameter:
-    graph: nx.Graph = model.geography  # type: ignore[attr-defined]
+    graph: nx.Graph | None = model.geography  # type: ignore[attr-defined]
+    if graph is None:
+        raise InputError("parameter", name, "a parameter of the model: it has no geography")
     cells = {str(cell): cell for cell in graph}
     kind = parts[0] if parts else ""
     if kind == "land" and len(parts) == 2 and parts[1] in cells:
@@ -171,7 +179,7 @@ def _of_geography(model: Model, name: str, parts: list[str]) -> Parameter:
             copy.nodes[cells[parts[1]]][kind] = number
         else:
             copy.edges[cells[parts[1]], cells[parts[2]]][kind] = number
-        given = {name: getattr(model, name) for name in type(model).model_fields}
+        given = _given(model)
         return type(model).model_validate({**given, "geography": copy})
 
     return Parameter(name, float(data[kind]), {"land": "land", "length": "length"}[kind], at)

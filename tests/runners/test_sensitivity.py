@@ -311,6 +311,9 @@ def test_bad_paths_of_a_geography() -> None:
     for path in ("geography", "geography.land", "geography.land.9", "geography.length.0.2"):
         assert "geography.land.CELL" in complaint(parameter, town, path)
 
+    line = Marketplaces(**FOUR_SITES)
+    assert "it has no geography" in complaint(parameter, line, "geography.land.0")
+
 
 def test_a_number_of_the_geographys_table(tmp_path: Path) -> None:
     file = tmp_path / "town.toml"

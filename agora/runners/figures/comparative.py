@@ -74,7 +74,9 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
             axes.axvline(0.0, color=style.INK, linewidth=0.8)
             axes.set_yticks(range(len(order)), order)
             axes.set_ylim(-0.6, len(order) - 0.4)
-            axes.set_xlim(-1.35 * widest, 1.35 * widest)
+            sides = part["exists"][part["elasticity"].notna()]
+            room = 1.35 if (sides == "yes").all() else 2.1  # for what stands beside the bars
+            axes.set_xlim(-room * widest, room * widest)
             axes.set_title(quantity.replace("_", " "), loc="left", fontsize=style.TEXT)
         panels[-1].set_xlabel("elasticity (percent for one percent more)")
         style.settle(figure)
