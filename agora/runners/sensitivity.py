@@ -143,7 +143,8 @@ def sensitivity(
         span = study.range(each, moves, verify)
         parts.append(study.rows(each, moves, span, solution))
         ranges += span.rows(each.name, each.value)
-    return Sensitivity(solution, pd.concat(parts, ignore_index=True), pd.DataFrame(ranges), study.what.note)
+    note = study.what.note + study.left_out(solution)
+    return Sensitivity(solution, pd.concat(parts, ignore_index=True), pd.DataFrame(ranges), note)
 
 
 # --- how the conditions depend on a parameter -----------------------------------------------------
@@ -209,12 +210,21 @@ class Study:
         unsure = self.readings.unsure(self.model, self.at)
         told: dict[Any, float] = flatten(solution.tables).to_dict()
         read: dict[Any, float] = self.base.to_dict()
+        if not set(read) & set(told):
+            raise NoOptimum("the program's tables have no number in common with the answer's")
         for key in set(read) & set(told) - unsure:
             if abs(told[key] - read[key]) > SAME_ANSWER * max(1e-2, abs(read[key])):
                 raise NoOptimum(
                     f"the answer is not the optimum of one program: {' '.join(key)} is {told[key]:.6g} in "
                     f"the answer and {read[key]:.6g} in the program ({self.what.note})"
                 )
+
+    def left_out(self, solution: Solution) -> str:
+        """Return how many numbers of the answer's tables the program does not hold, in words; or nothing."""
+        told = flatten(solution.tables).index
+        same = told[told.get_level_values("table").isin(self.base.index.get_level_values("table"))]
+        missing = len(same.difference(self.base.index))
+        return f"; {missing} of {len(same)} numbers of its tables are not in this program" if missing else ""
 
     # --- derivatives ---------------------------------------------------------------------------
 
