@@ -33,6 +33,7 @@ from agora.formulations.land_labor import (
     add_resident_stock,
     cell_values,
 )
+from agora.formulations.lattice import add_lattice_firms, add_lattice_production
 from agora.formulations.supporting_prices import add_supporting_prices
 from agora.models.city_tables import CityAllocation, city_tables, read_city
 from agora.models.equilibrium import Condition, ModelCard, Tables
@@ -197,6 +198,24 @@ class FujitaOgawa(CommuterCity):
         output = pyo.quicksum(program.production_level[cell] * program.firms[cell] for cell in program.cells)
         program.welfare = pyo.Objective(
             expr=output - program.commuting_cost, sense=pyo.maximize, doc="Σ A_i m_i − h(n)"
+        )
+        return program
+
+    def lattice_program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
+        r"""Return (P0) on the lattice of Lemma 1, m_i ∈ {0, a/2, a}: a mixed-integer linear program.
+
+        It holds every maximiser where cells are equal, φ = 1, there is no excess land and f is
+        strictly convex along the distributions of firms; `agora.runners.methods.lattice_city` checks.
+        The objective is the potential in units of a²/8 numéraire.
+        """
+        program = self._land_labor(commuting)
+        add_lattice_firms(program)
+        add_lattice_production(program, self.interaction.jacobian(np.zeros(self.network.number)))
+        unit = float(self.network.land[0]) ** 2 / 8
+        program.potential = pyo.Objective(
+            expr=program.production_potential - program.commuting_cost / unit,
+            sense=pyo.maximize,
+            doc="(f(m) − h(n)) / (a²/8)",
         )
         return program
 

@@ -31,12 +31,23 @@ from pyomo.repn.plugins.nl_writer import NLWriter
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from agora.runners.ipopt_places import IpoptRoute, idaes_folder, library_path
-from agora.runners.programs import ProgramClass, classify, explain, linear_rows, objective_of
-from agora.runners.programs import sign_test_program as test_program
+from agora.runners.programs import (
+    ProgramClass,
+    classify,
+    explain,
+    linear_rows,
+    objective_of,
+    sign_test_program,
+)
+from agora.runners.solver_records import SolveFailed as SolveFailed
+from agora.runners.solver_records import SolverRecord as SolverRecord
 from agora.runners.square_systems import with_derivatives
 
 HIGHS_OPTIONS: dict[str, Any] = {
-    **dict.fromkeys(("primal_feasibility_tolerance", "dual_feasibility_tolerance", "mip_rel_gap"), 1e-9),
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+    "mip_rel_gap": 1e-9,
+    "mip_abs_gap": 1e-12,  # of its own, HiGHS stops at 1e-6, whatever the size of the objective
     "qp_regularization_value": 1e-12,  # as shipped, 1e-7 bends the multipliers in their fifth digit
 }
 IPOPT_OPTIONS: dict[str, Any] = {
@@ -55,33 +66,6 @@ WARM_START: dict[str, Any] = {
 """Options of a solve that starts from the values and multipliers of the last one."""
 
 Vector = NDArray[np.float64]
-
-
-class SolveFailed(RuntimeError):
-    """A solver stopped without an optimum; carries the record of the attempt."""
-
-    def __init__(self, message: str, record: SolverRecord) -> None:
-        super().__init__(message)
-        self.record = record
-
-
-@dataclass(frozen=True)
-class SolverRecord:
-    """Which solver did what, for the manifest."""
-
-    solver: str
-    version: str
-    linear_solver: str
-    path: str
-    program_class: str
-    options: Mapping[str, Any]
-    status: str
-    iterations: int | None
-    seconds: float
-
-    def record(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {**self.__dict__, "options": dict(self.options)}
 
 
 # --- solving a program -------------------------------------------------------------------------
@@ -137,8 +121,16 @@ def _solve_linear(program: pyo.ConcreteModel, options: dict[str, Any]) -> Solver
 def _solve_with_highs(
     program: pyo.ConcreteModel, kind: ProgramClass, options: dict[str, Any]
 ) -> SolverRecord:
-    solver, start = Highs(), time.perf_counter()
-    result = solver.solve(
+    result, record = _run_highs(program, kind, options)
+    _load(program, result, record, with_duals=kind is not ProgramClass.MIP)
+    return record
+
+
+def _run_highs(
+    program: pyo.ConcreteModel, kind: ProgramClass, options: dict[str, Any]
+) -> tuple[Any, SolverRecord]:
+    start = time.perf_counter()
+    result = Highs().solve(
         program, solver_options=options, load_solutions=False, raise_exception_on_nonoptimal_result=False
     )
     record = SolverRecord(
@@ -146,8 +138,31 @@ def _solve_with_highs(
         str(result.termination_condition.name), _iterations(result),
         time.perf_counter() - start,
     )  # fmt: skip
-    _load(program, result, record, with_duals=kind is not ProgramClass.MIP)
-    return record
+    return result, record
+
+
+def solve_within(program: pyo.ConcreteModel, seconds: float) -> tuple[SolverRecord, float]:
+    """Solve a mixed-integer program as well as time allows; the best point found lands in its variables.
+
+    Returns the record, whose status says whether the gap was closed, and the bound on the objective.
+
+    Parameters
+    ----------
+    program : ConcreteModel
+        A mixed-integer linear program with one active objective.
+    seconds : float
+        Time for the solver.
+
+    Raises
+    ------
+    SolveFailed
+        If no feasible point was found.
+    """
+    result, record = _run_highs(program, ProgramClass.MIP, {**HIGHS_OPTIONS, "time_limit": seconds})
+    if result.solution_status not in (SolutionStatus.optimal, SolutionStatus.feasible):
+        raise SolveFailed(explain(program, record), record)
+    result.solution_loader.load_vars()
+    return record, float(result.objective_bound)
 
 
 def _load(program: pyo.ConcreteModel, result: Any, record: SolverRecord, with_duals: bool) -> None:
@@ -184,7 +199,7 @@ def ipopt_route() -> IpoptRoute:
             continue
         for linear_solver in ("ma57", "ma27", "mumps"):
             route = IpoptRoute(source, executable, linear_solver, "", libraries)
-            program = test_program()
+            program = sign_test_program()
             try:
                 record = _solve_with_executable(program, route, dict(IPOPT_OPTIONS))
             except Exception:  # whatever a foreign binary does, the chain goes on

@@ -19,6 +19,7 @@ from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.lattice_chain import Chain, PathProgram, search
 from agora.runners.methods.lattice_city import LatticeCity, lattice_city
 from agora.runners.methods.vertex_enumeration import potentials, vertices
+from agora.runners.solvers import solve_within
 
 
 def lattice_of(graph: nx.Graph, tau: float) -> LatticeCity:
@@ -274,3 +275,61 @@ def test_other_geographies_are_no_chains() -> None:
     assert lattice_of(grid(3, 4), 2.0).shape == "graph"
     with pytest.raises(ValueError, match="no chain"):
         ChainBounds(lattice_of(grid(3, 4), 2.0))
+
+
+# --- the mixed-integer program -------------------------------------------------------------------------
+
+
+def test_golden_text_of_the_lattice_program() -> None:
+    program = city(segment(2), 0.3, 2.0).lattice_program()
+    assert str(program.lattice_balance[0].expr) == "firms[0] - 0.25*(1 + full[0] - empty[0])  ==  0"
+    assert str(program.use_limit[0].expr) == "full[0] + empty[0]  <=  1"
+    difference = "(full[0] - empty[0] - full[1] + empty[1])"
+    assert str(program.difference_limit[0, 3, 1].expr) == f"-2.0  <=  squared_difference[0] - 3*{difference}"
+    assert len(program.difference_limit) == 4
+
+
+@pytest.mark.parametrize("number", [6, 8])
+def test_the_program_on_the_lattice_is_the_potential(number: int) -> None:
+    at = city(segment(number), 0.1, 6.0)
+    lattice = lattice_city(at)
+    random = np.random.default_rng(number)
+    for steps in random.choice(all_configurations(number), 3):
+        program = at.lattice_program()
+        for variable, mass in zip(program.firms.values(), lattice.firms(steps).tolist(), strict=True):
+            variable.fix(mass)
+        _, bound = solve_within(program, 10.0)
+        game = FirmsGame(at)
+        assert bound * lattice.land**2 / 8 == pytest.approx(
+            game.potential(game.settle(lattice.firms(steps))), abs=1e-11
+        )
+
+
+@pytest.mark.parametrize(
+    ("graph", "tau", "t"),
+    [
+        (circle(8), 8.0, 0.16),
+        (circle(8), 12.0, 0.05),
+        (segment(9), 9.0, 0.08),
+        pytest.param(circle(12), 10.0, 0.12, marks=pytest.mark.heavy),
+        pytest.param(circle(12), 25.0, 0.1, marks=pytest.mark.heavy),
+        pytest.param(segment(12), 25.0, 0.07, marks=pytest.mark.heavy),
+    ],
+)
+def test_the_mixed_integer_program_has_the_same_value(graph: nx.Graph, tau: float, t: float) -> None:
+    lattice = lattice_of(graph, tau)
+    _, bound = solve_within(city(graph, t, tau).lattice_program(), 600.0)
+    assert bound == pytest.approx(lattice.value(lattice.uniform) + ChainBounds(lattice).maximum(t).value)
+
+
+def test_global_on_a_general_graph_reports_its_gap() -> None:
+    plane = city(grid(3, 4), 0.1, 6.0)
+    solved = solve(plane, method="global", seconds=300.0)
+    assert solved.is_global
+    assert "HiGHS" in solved.certificate.facts["proof"]
+    assert solved.tables["cells"]["use"].tolist().count("business") == 6
+    assert solved.objective >= solve(plane).objective - 1e-12
+    cut = solve(city(grid(5, 5), 0.1, 6.0), method="global", seconds=0.5)
+    assert not cut.is_global
+    assert cut.certificate.facts["gap"] > 1e-6
+    assert cut.certificate.facts["bound"] == pytest.approx(cut.objective + cut.certificate.facts["gap"])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.answers import Answer, Progress, silent
-from agora.runners.methods.best_response import Found, equilibria_table
+from agora.runners.methods.best_response import Found, equilibria_table, keep_distinct, starting_points
 from agora.runners.methods.city_bounds import Bounded, ChainBounds
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.lattice_city import LatticeCity, check_convex, lattice_city
 from agora.runners.methods.vertex_enumeration import LARGEST, global_maximiser
+from agora.runners.solvers import SolveFailed, solve_within
 
 MOST_LISTED = 50
 """Configurations within the asked distance that are shown in the table of equilibria."""
+STARTS = 20
+"""Starts of best responses beside the mixed-integer program."""
+CLOSED = 1e-9
+"""Gap of the mixed-integer program, relative, that counts as closed: HiGHS works to such a tolerance."""
 
 
 def certified_maximiser(
@@ -20,7 +27,8 @@ def certified_maximiser(
     """Return the global maximiser with the bound that proves it, or the best state with its gap.
 
     Up to `LARGEST` cells every vertex is evaluated. More cells, on a circle or a line, are searched by
-    dynamic programming (`agora.runners.methods.city_bounds`).
+    dynamic programming (`agora.runners.methods.city_bounds`); on any other geography HiGHS solves the
+    mixed-integer program `FujitaOgawa.lattice_program`, as far as time allows.
 
     Parameters
     ----------
@@ -39,6 +47,8 @@ def certified_maximiser(
     if city.network.number <= LARGEST:
         return global_maximiser(city, progress)
     lattice = lattice_city(city)
+    if lattice.shape not in ("circle", "line"):
+        return _by_program(city, lattice, seconds, progress)
     progress("bounding lattice configurations")
     bounds = ChainBounds(lattice)
     found = bounds.maximum(city.commuting_cost, within=lattice.value(within), seconds=seconds)
@@ -83,3 +93,46 @@ def _proof(lattice: LatticeCity, found: Bounded, eigenvalue: float) -> str:
         f"empty, half full or full; dynamic programming on the {lattice.shape} bounds them all, and all "
         f"whose bound reaches the best were listed and evaluated"
     )
+
+
+def _by_program(city: FujitaOgawa, lattice: LatticeCity, seconds: float, progress: Progress) -> Answer:
+    """Return the answer of the mixed-integer program, or of best responses where they do better."""
+    progress("best responses from many starts")
+    game = FirmsGame(city)
+    starts = starting_points(city, STARTS, np.random.default_rng(1))
+    states = [game.climb(start) for start in starts]
+    progress("the mixed-integer program")
+    program = city.lattice_program()
+    unit = lattice.land**2 / 8
+    records, bound = [], np.inf
+    try:
+        record, scaled = solve_within(program, seconds)
+    except SolveFailed as failure:
+        records.append(failure.record)
+    else:
+        records.append(record)
+        bound = scaled * unit
+        firms = np.array([float(v.value) for v in program.firms.values()])
+        states.append(game.settle(game.feasible(np.round(firms * 2 / lattice.land) * lattice.land / 2)))
+    top = max(states, key=game.potential)
+    value, kind = game.potential(top), game.kind(top)
+    gap_closed = bound - value <= CLOSED * max(unit, abs(value))
+    allocation, prices = game.allocation(top)
+    eigenvalue = check_convex(lattice.kernel)
+    facts = {
+        "kind": kind,
+        "proof": f"f is convex (least tangent eigenvalue {eigenvalue:.6g}), so maximisers are vertices, with "
+        "cells empty, half full or full; HiGHS closed the gap of the mixed-integer program over these"
+        if gap_closed
+        else "none: HiGHS did not close the gap in time; no configuration exceeds the bound",
+        "bound": value if gap_closed else float(bound),
+        "gap": 0.0 if gap_closed else float(bound - value),
+        "tangent_eigenvalue": eigenvalue,
+    }
+    found: list[Found] = []
+    for state in states:
+        keep_distinct(game, found, state)
+    found.sort(key=lambda f: -f.potential)
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(found)}
+    status = "global maximiser" if gap_closed else kind
+    return Answer(status, value, gap_closed, tables, facts, (game.linear.record(), prices, *records))

@@ -1,0 +1,34 @@
+"""What a solve leaves behind: the record for the manifest, and the failure that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class SolveFailed(RuntimeError):
+    """A solver stopped without an optimum; carries the record of the attempt."""
+
+    def __init__(self, message: str, record: SolverRecord) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+@dataclass(frozen=True)
+class SolverRecord:
+    """Which solver did what, for the manifest."""
+
+    solver: str
+    version: str
+    linear_solver: str
+    path: str
+    program_class: str
+    options: Mapping[str, Any]
+    status: str
+    iterations: int | None
+    seconds: float
+
+    def record(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**self.__dict__, "options": dict(self.options)}
