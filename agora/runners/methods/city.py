@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.runners.methods.all_equilibria import all_equilibria
 from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer
 from agora.runners.methods.best_response import best_response
 from agora.runners.methods.global_search import certified_maximiser
@@ -23,6 +24,7 @@ class CityOptions(SearchOptions):
     method : str
         ``best-response`` (local maximisers, linear programs), ``global`` (the global maximiser with
         proof: all vertices up to 10 cells; more, of equal land with φ = 1, by bounds and a search),
+        ``all-equilibria`` (every equilibrium of up to 6 cells, classified),
         ``ipopt`` (the overall program (P0) by IPOPT), ``complementarity`` (Definition 1, for
         externalities without a potential).
     starts : int
@@ -34,12 +36,15 @@ class CityOptions(SearchOptions):
     within : float
         Numéraire: method ``global`` counts and lists configurations whose potential is at most so
         much below the best, beyond 10 cells.
+    samples : int
+        Distributions of firms from which method ``all-equilibria`` estimates basins.
     """
 
-    method: Literal["best-response", "global", "ipopt", "complementarity"] = "best-response"
+    method: Literal["best-response", "global", "all-equilibria", "ipopt", "complementarity"] = "best-response"
     starts: int = Field(default=20, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
     seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
     commuting: Literal["edges", "pairs"] = "edges"
+    samples: int = Field(default=200, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
     within: float = Field(default=0.0, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
 
 
@@ -49,6 +54,7 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
     methods: dict[str, Callable[[], Answer]] = {
         "best-response": lambda: best_response(model, chosen.starts, chosen.seed, progress),
         "global": lambda: certified_maximiser(model, chosen.within, chosen.seconds, progress),
+        "all-equilibria": lambda: all_equilibria(model, chosen.samples, chosen.seed, progress),
         "ipopt": lambda: potential_program(
             model,
             {"edges": add_commuting_edges, "pairs": add_commuting_pairs}[chosen.commuting],
