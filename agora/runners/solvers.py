@@ -144,19 +144,8 @@ def _run_highs(
 def solve_within(program: pyo.ConcreteModel, seconds: float) -> tuple[SolverRecord, float]:
     """Solve a mixed-integer program as well as time allows; the best point found lands in its variables.
 
-    Returns the record, whose status says whether the gap was closed, and the bound on the objective.
-
-    Parameters
-    ----------
-    program : ConcreteModel
-        A mixed-integer linear program with one active objective.
-    seconds : float
-        Time for the solver.
-
-    Raises
-    ------
-    SolveFailed
-        If no feasible point was found.
+    Returns the record, whose status says whether the gap was closed, and the bound on the objective;
+    raises `SolveFailed` if no feasible point was found in so many seconds.
     """
     result, record = _run_highs(program, ProgramClass.MIP, {**HIGHS_OPTIONS, "time_limit": seconds})
     if result.solution_status not in (SolutionStatus.optimal, SolutionStatus.feasible):

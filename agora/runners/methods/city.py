@@ -9,10 +9,12 @@ from pydantic import Field
 
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.spatial import POSITIVE
 from agora.runners.methods.all_equilibria import all_equilibria
 from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer
 from agora.runners.methods.best_response import best_response
 from agora.runners.methods.global_search import certified_maximiser
+from agora.runners.methods.histories import Dynamic, where_it_leads
 from agora.runners.methods.nonlinear import complementarity, potential_program
 
 
@@ -24,9 +26,9 @@ class CityOptions(SearchOptions):
     method : str
         ``best-response`` (local maximisers, linear programs), ``global`` (the global maximiser with
         proof: all vertices up to 10 cells; more, of equal land with φ = 1, by bounds and a search),
-        ``all-equilibria`` (every equilibrium of up to 6 cells, classified),
-        ``ipopt`` (the overall program (P0) by IPOPT), ``complementarity`` (Definition 1, for
-        externalities without a potential).
+        ``all-equilibria`` (every equilibrium of up to 6 cells, classified), ``history`` (the
+        equilibrium to which a dynamic leads), ``ipopt`` (the overall program (P0) by IPOPT),
+        ``complementarity`` (Definition 1, for externalities without a potential).
     starts : int
         Number of starting points.
     seed : int
@@ -38,13 +40,27 @@ class CityOptions(SearchOptions):
         much below the best, beyond 10 cells.
     samples : int
         Distributions of firms from which method ``all-equilibria`` estimates basins.
+    dynamic : str
+        Of method ``history``: ``best-response``, ``projection``, ``smith``, ``bnn``, ``replicator``.
+    start : sequence of float, optional
+        Firms of each cell when the history begins; unless given, the even distribution, disturbed.
+    horizon : float, optional
+        Length of the history.
+    steps : int
+        Times of the history that are recorded.
     """
 
-    method: Literal["best-response", "global", "all-equilibria", "ipopt", "complementarity"] = "best-response"
+    method: Literal["best-response", "global", "all-equilibria", "history", "ipopt", "complementarity"] = (
+        "best-response"
+    )
     starts: int = Field(default=20, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
     seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
     commuting: Literal["edges", "pairs"] = "edges"
     samples: int = Field(default=200, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+    dynamic: Dynamic = "best-response"
+    start: tuple[float, ...] | None = None
+    horizon: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
+    steps: int = Field(default=100, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
     within: float = Field(default=0.0, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
 
 
@@ -55,6 +71,9 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
         "best-response": lambda: best_response(model, chosen.starts, chosen.seed, progress),
         "global": lambda: certified_maximiser(model, chosen.within, chosen.seconds, progress),
         "all-equilibria": lambda: all_equilibria(model, chosen.samples, chosen.seed, progress),
+        "history": lambda: where_it_leads(
+            model, chosen.dynamic, chosen.start, chosen.horizon, chosen.steps, chosen.seed, progress
+        ),
         "ipopt": lambda: potential_program(
             model,
             {"edges": add_commuting_edges, "pairs": add_commuting_pairs}[chosen.commuting],
