@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.answers import Progress, silent
 from agora.runners.methods.city_bounds import ChainBounds, Pool
-from agora.runners.methods.lattice_city import Steps, lattice_city
+from agora.runners.methods.lattice_city import LatticeCity, Steps, lattice_city
 
 Vector = NDArray[np.float64]
 
@@ -187,13 +187,29 @@ _POOLS: dict[int, Pool] = {}
 """Configurations met in this process, by number of cells: they serve every decay."""
 
 
-def _one_decay(job: tuple[nx.Graph, float, list[float], float]) -> list[dict[str, object]]:
-    geography, decay, costs, seconds = job
-    land = sum(land for _, land in geography.nodes(data="land"))
-    city = FujitaOgawa(
+def filled_city(geography: nx.Graph, decay: float) -> FujitaOgawa:
+    """Return the city that fills a geography, φ = 1, with exponential spillovers; t = 1."""
+    land = float(sum(land for _, land in geography.nodes(data="land")))
+    return FujitaOgawa(
         geography=geography, commuting_cost=1.0, decay=decay, firm_mass=land / 2, labor_per_firm=1.0
     )
+
+
+def certified_envelope(
+    city: FujitaOgawa, low: float, high: float, seconds: float = 60.0
+) -> tuple[LatticeCity, Envelope]:
+    """Return the lattice of a city and its envelope over a range of commuting costs.
+
+    Configurations found for other decays in the same process are tried first.
+    """
     lattice = lattice_city(city)
+    pool = _POOLS.setdefault(lattice.number if lattice.shape == "circle" else -lattice.number, Pool())
+    return lattice, envelope(ChainBounds(lattice, pool), low, high, seconds)
+
+
+def _one_decay(job: tuple[nx.Graph, float, list[float], float]) -> list[dict[str, object]]:
+    geography, decay, costs, seconds = job
+    lattice = lattice_city(filled_city(geography, decay))
     pool = _POOLS.setdefault(lattice.number if lattice.shape == "circle" else -lattice.number, Pool())
     bounds = ChainBounds(lattice, pool)
     found = envelope(bounds, costs[0], costs[-1], seconds)
