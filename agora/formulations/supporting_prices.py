@@ -8,6 +8,7 @@ share the symmetries of the allocation; min r = 0 follows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,29 +67,72 @@ def add_supporting_prices(
     add_wages_and_rents(block)
     block.profit = pyo.Var(initialize=0.0, doc="π*, equilibrium profit per firm")
     add_commuting_prices_edges(block, network, commuting_cost)
-    negligible = 1e-9 * float(network.land.mean())
-    levels = cell_values(network, production_level)
-    firms = cell_values(network, allocation.firms)
-    residents = cell_values(network, allocation.residents)
-    spare_land = cell_values(network, network.land - allocation.firms - allocation.residents)
-    spare_labor = cell_values(network, allocation.employment - labor_per_firm * allocation.firms)
+    limits = price_limits(network, allocation, commuting_cost, labor_per_firm, production_level)
+    levels, highest, home, rent, wage = (
+        cell_values(network, numbers)
+        for numbers in (production_level, limits.bid, limits.home, limits.rent, limits.wage)
+    )
 
     def profit_rule(b: pyo.Block, *cell: Any) -> Any:
         key = cell[0] if len(cell) == 1 else cell
-        upper = levels[key] if firms[key] > negligible else None
+        upper = highest[key] if np.isfinite(highest[key]) else None
         return (levels[key], b.rent[cell] + labor_per_firm * b.wage[cell] + b.profit, upper)
 
     block.profit_limit = pyo.Constraint(block.cells, rule=profit_rule)
     for cell in network.cells:
-        if residents[cell] > negligible:
+        if np.isfinite(home[cell]):
             row = block.wage_limit[cell]
-            row.set_value((row.body, 0.0))
-        if spare_land[cell] > negligible:
-            block.rent[cell].setub(0.0)
-        if spare_labor[cell] > negligible:
-            block.wage[cell].setub(0.0)
+            row.set_value((row.body, home[cell]))
+        if np.isfinite(rent[cell]):
+            block.rent[cell].setub(rent[cell])
+        if np.isfinite(wage[cell]):
+            block.wage[cell].setub(wage[cell])
     links = list(block.links)
-    for k in np.flatnonzero(allocation.commuters.flow > negligible).tolist():
+    for k in np.flatnonzero(np.isfinite(limits.trip)).tolist():
         row = block.wage_gap_limit[links[k]]
-        row.set_value((row.body, float(commuting_cost * network.lengths[k])))
+        row.set_value((row.body, float(limits.trip[k])))
     block.highest_profit = pyo.Objective(expr=block.profit, sense=pyo.maximize)
+
+
+@dataclass(frozen=True)
+class PriceLimits:
+    """Which inequalities of `add_supporting_prices` are equations, as limits; infinite where they are not.
+
+    Attributes
+    ----------
+    bid : array (I,)
+        Upper limit of r + φ w + π*: A_i where firms stand.
+    home : array (I,)
+        Lower limit of w − r: 0 where households live.
+    trip : array (E,)
+        Lower limit of w_j − w_i: t ℓ_e where they travel.
+    rent, wage : array (I,)
+        Upper limits: 0 where land, or labour, is left.
+    """
+
+    bid: Vector
+    home: Vector
+    trip: Vector
+    rent: Vector
+    wage: Vector
+
+
+def price_limits(
+    network: CellNetwork,
+    allocation: Allocation,
+    commuting_cost: float,
+    labor_per_firm: float,
+    production_level: Vector,
+) -> PriceLimits:
+    """Return which inequalities of `add_supporting_prices` an allocation makes equations."""
+    negligible = 1e-9 * float(network.land.mean())
+    spare_land = network.land - allocation.firms - allocation.residents
+    spare_labor = allocation.employment - labor_per_firm * allocation.firms
+    travelled = allocation.commuters.flow > negligible
+    return PriceLimits(
+        bid=np.where(allocation.firms > negligible, production_level, np.inf),
+        home=np.where(allocation.residents > negligible, 0.0, -np.inf),
+        trip=np.where(travelled, commuting_cost * network.lengths, -np.inf),
+        rent=np.where(spare_land > negligible, 0.0, np.inf),
+        wage=np.where(spare_labor > negligible, 0.0, np.inf),
+    )

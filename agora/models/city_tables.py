@@ -10,7 +10,7 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from agora.data.geographies import CellNetwork
 from agora.formulations.commuting_numbers import commuters_by_pair
@@ -203,6 +203,19 @@ def land_use(land: Vector, firms: Vector, residents: Vector, travelling: Vector)
         else:
             uses.append("business" if has_firms else "residential" if has_residents else "vacant")
     return uses
+
+
+def number_of_centres(network: CellNetwork, residents: Vector, employment: Vector) -> int:
+    """Return the number of business centres: connected groups of cells where more work than live.
+
+    A city in which nobody commutes has none. Differences below 1e-6 of a cell's land do not count.
+    """
+    inside = employment - residents > 1e-6 * network.land
+    links = inside[network.tails] & inside[network.heads]
+    ends = (network.tails[links], network.heads[links])
+    graph = csr_array((np.ones(int(links.sum())), ends), shape=(network.number, network.number))
+    _, names = connected_components(graph, directed=False)
+    return len(set(names[inside].tolist()))
 
 
 def cell_names(network: CellNetwork) -> list[Any]:

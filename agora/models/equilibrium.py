@@ -157,26 +157,24 @@ class Model(Fields):
 
     def describe(self) -> dict[str, Any]:
         """Return the parameters as plain data, for the record."""
-        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        return {name: plain(getattr(self, name)) for name in type(self).model_fields}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a parameter as numbers, text, lists and dictionaries."""
     if isinstance(value, Fields):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, tuple | list):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if hasattr(value, "nodes") and hasattr(value, "edges"):
         return {
             "kind": value.graph.get("kind", "graph"),
             "cells": [
-                [_plain(node), {k: _plain(v) for k, v in data.items()}]
-                for node, data in value.nodes(data=True)
+                [plain(node), {k: plain(v) for k, v in data.items()}] for node, data in value.nodes(data=True)
             ],
-            "links": [
-                [_plain(u), _plain(v), _plain(data["length"])] for u, v, data in value.edges(data=True)
-            ],
+            "links": [[plain(u), plain(v), plain(data["length"])] for u, v, data in value.edges(data=True)],
         }
     if isinstance(value, np.generic):
         return value.item()

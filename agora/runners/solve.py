@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from pkgutil import iter_modules
 from typing import Any
 
@@ -21,6 +20,7 @@ from agora.runners import figures, methods
 from agora.runners.certify import NotCertified, certify
 from agora.runners.figures.pictures import pictures
 from agora.runners.methods.answers import Answer, Options, Progress, answer, silent
+from agora.runners.solvers import version
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
 

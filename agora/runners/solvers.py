@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import version as _version
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ from agora.runners.solver_records import SolverRecord as SolverRecord
 from agora.runners.square_systems import with_derivatives
 
 Vector = NDArray[np.float64]
+version = lru_cache(_version)
+"""The release of an installed package; looked up once."""
 
 
 # --- solving a program -------------------------------------------------------------------------
@@ -393,6 +395,29 @@ class LinearProgram:
         for name, value in self.options.items():
             self._highs.setOptionValue(name, value)
         self._highs.passModel(lp)
+
+    def place(self) -> Any:
+        """Return the basis of the last solve."""
+        return self._highs.getBasis()
+
+    def rewind(self, place: Any | None) -> None:
+        """Start the next solve from a basis, or from nothing; counters start at zero."""
+        self._highs.clearSolver()
+        if place is not None:
+            self._highs.setBasis(place)
+        self.solves, self.iterations, self.seconds = 0, 0, 0.0
+
+    def rows_of(self, constraints: Iterable[Any]) -> NDArray[np.int32]:
+        """Return the rows of some constraints, each of which is one row."""
+        place = {id(row): k for k, row in enumerate(self.rows)}
+        return np.array([place[id(constraint)] for constraint in constraints], dtype=np.int32)
+
+    def set_rows(self, rows: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
+        """Change the limits of rows."""
+        self._row_lower[rows], self._row_upper[rows] = lower, upper
+        self._highs.changeRowsBounds(
+            len(rows), rows, np.ascontiguousarray(lower, float), np.ascontiguousarray(upper, float)
+        )
 
     def columns(self, variables: Iterable[Any]) -> NDArray[np.int32]:
         """Return the columns of some variables."""

@@ -106,3 +106,9 @@ def answer(model: Any, options: dict[str, Any], progress: Progress) -> tuple[Ans
     )
     status = "global optimum" if convex else "local optimum"
     return Answer(status, objective, convex, tables, {"proof": proof}, (record,)), chosen
+
+
+@singledispatch
+def options_class(model: Any) -> type[Options] | None:
+    """Return the class that checks a model's [solve] table, or None where its method has not said."""
+    return Options if answer.dispatch(type(model)) is answer.dispatch(object) else None

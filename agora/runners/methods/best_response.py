@@ -13,9 +13,12 @@ from agora.data.geographies import CellNetwork
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.firms_game import FirmsGame, State
+from agora.runners.methods.symmetries import symmetries
 
 Vector = NDArray[np.float64]
 
+FEW_CELLS = 10
+"""Cells up to which the table of equilibria shows the firms in each."""
 LARGEST_FOR_SYMMETRY = 300
 """Cells up to which states are compared up to the geography's symmetries; above, as they stand."""
 
@@ -52,25 +55,25 @@ def best_response(city: FujitaOgawa, starts: int = 20, seed: int = 1, progress: 
         "tangent_eigenvalue": game.tangent_eigenvalue,
         "proof": "none: the best of the states found; others may be higher",
     }
-    tables = {**city.tables(allocation), "equilibria": equilibria_table(found)}
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(found, city.network)}
     return Answer(top.kind, top.potential, False, tables, facts, (game.linear.record(), prices))
 
 
-def keep_distinct(game: FirmsGame, found: list[Found], state: State) -> None:
+def keep_distinct(game: FirmsGame, found: list[Found], state: State, times: int = 1) -> None:
     """Add a state to those found, or count it as one of them up to symmetry."""
     potential = game.potential(state)
     for other in found:
         if abs(other.potential - potential) <= 1e-9 * max(1.0, abs(potential)) and equivalent(
             game.city.network, other.state.firms, state.firms
         ):
-            other.times += 1
+            other.times += times
             return
-    found.append(Found(state, potential, game.kind(state)))
+    found.append(Found(state, potential, game.kind(state), times))
 
 
-def equilibria_table(found: list[Found]) -> pd.DataFrame:
-    """Return one row a distinct state: potential, kind, how often reached, cells by density."""
-    return pd.DataFrame(
+def equilibria_table(found: list[Found], network: CellNetwork) -> pd.DataFrame:
+    """Return one row a distinct state: potential, kind, how often reached; few cells: firms in each."""
+    table = pd.DataFrame(
         {
             "equilibrium": range(1, len(found) + 1),
             "potential": [f.potential for f in found],
@@ -79,6 +82,10 @@ def equilibria_table(found: list[Found]) -> pd.DataFrame:
             "reached": [f.times for f in found],
         }
     )
+    if network.number <= FEW_CELLS:
+        for i, cell in enumerate(network.cells):
+            table[f"firms_{cell}"] = [float(f.state.firms[i]) for f in found]
+    return table
 
 
 def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:
@@ -88,6 +95,9 @@ def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:
         return True
     if network.number > LARGEST_FOR_SYMMETRY or np.abs(np.sort(first) - np.sort(second)).max() > 1e-6 * scale:
         return False
+    group = symmetries(network)
+    if group is not None:
+        return bool((np.abs(first[group] - second).max(axis=1) <= 1e-6 * scale).any())
     graphs = []
     for firms in (first, second):
         graph = nx.DiGraph()

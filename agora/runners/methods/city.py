@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
 from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
+from agora.models.city_tables import number_of_centres
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.spatial import POSITIVE
 from agora.runners.methods.all_equilibria import all_equilibria
-from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer
+from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, options_class
 from agora.runners.methods.best_response import best_response
 from agora.runners.methods.global_search import certified_maximiser
 from agora.runners.methods.histories import Dynamic, where_it_leads
@@ -35,6 +37,8 @@ class CityOptions(SearchOptions):
         Seed of everything random.
     commuting : str
         ``edges`` or ``pairs``: the formulation of commuting for method ``ipopt``.
+    folded : bool
+        Whether method ``global`` lists local maximisers that are mirror images of each other once.
     within : float
         Numéraire: method ``global`` counts and lists configurations whose potential is at most so
         much below the best, beyond 10 cells.
@@ -61,6 +65,7 @@ class CityOptions(SearchOptions):
     start: tuple[float, ...] | None = None
     horizon: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
     steps: int = Field(default=100, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+    folded: bool = Field(default=True, json_schema_extra={"allowed": "true or false"})
     within: float = Field(default=0.0, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
 
 
@@ -69,7 +74,9 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
     chosen = CityOptions.model_validate(options)
     methods: dict[str, Callable[[], Answer]] = {
         "best-response": lambda: best_response(model, chosen.starts, chosen.seed, progress),
-        "global": lambda: certified_maximiser(model, chosen.within, chosen.seconds, progress),
+        "global": lambda: certified_maximiser(
+            model, chosen.within, chosen.seconds, progress, folded=chosen.folded
+        ),
         "all-equilibria": lambda: all_equilibria(model, chosen.samples, chosen.seed, progress),
         "history": lambda: where_it_leads(
             model, chosen.dynamic, chosen.start, chosen.horizon, chosen.steps, chosen.seed, progress
@@ -83,4 +90,13 @@ def _(model: FujitaOgawa, options: dict[str, Any], progress: Progress) -> tuple[
         ),
         "complementarity": lambda: complementarity(model, chosen.seed, chosen.starts, progress),
     }
-    return methods[chosen.method](), chosen
+    found = methods[chosen.method]()
+    cells = found.tables["cells"]
+    residents, employment = (cells[name].to_numpy(dtype=float) for name in ("residents", "employment"))
+    centres = number_of_centres(model.network, residents, employment)
+    return replace(found, facts={**found.facts, "centres": centres}), chosen
+
+
+@options_class.register
+def _(model: FujitaOgawa) -> type[Options]:
+    return CityOptions

@@ -36,7 +36,15 @@ from agora.data.checks import InputError, positive
 from agora.models.coalition import CoalitionTest
 from agora.models.coalition_tables import least_gain, living_costs, member_income
 from agora.models.spatial import POSITIVE
-from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, silent
+from agora.runners.methods.answers import (
+    Answer,
+    Options,
+    Progress,
+    SearchOptions,
+    answer,
+    options_class,
+    silent,
+)
 from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
 
 Vector = NDArray[np.float64]
@@ -360,3 +368,8 @@ def _(model: CoalitionTest, options: dict[str, Any], progress: Progress) -> tupl
         model, tolerance=chosen.gain_tolerance, seconds=chosen.seconds, progress=progress
     )
     return found, chosen
+
+
+@options_class.register
+def _(model: CoalitionTest) -> type[Options]:
+    return CoalitionOptions

@@ -21,7 +21,8 @@ from agora.formulations.commuting_numbers import closed_form_commuting_cost, low
 from agora.formulations.externalities import smallest_tangent_eigenvalue
 from agora.models.city_tables import CityAllocation, Commuters, offered_wages
 from agora.models.fujita_ogawa import FujitaOgawa
-from agora.runners.solvers import LinearAnswer, LinearProgram, SolverRecord, solve_program
+from agora.runners.methods.shared_programs import BestResponses, SupportingPrices
+from agora.runners.solvers import LinearAnswer, SolverRecord
 
 Vector = NDArray[np.float64]
 
@@ -40,9 +41,8 @@ class FirmsGame:
 
     def __init__(self, city: FujitaOgawa) -> None:
         self.city = city
-        self.program = city.best_response_program(np.zeros(city.network.number))
-        self.linear = LinearProgram(self.program)
-        self.columns = self.linear.columns(self.program.firms.values())
+        shared = BestResponses.of(city)
+        self.program, self.linear, self.columns = shared.program, shared.linear, shared.firms
         self.land = city.network.land
         self.scale = float(self.land.mean())
 
@@ -227,10 +227,7 @@ class FirmsGame:
             0.0,
             city.commuting_cost,
         )
-        prices = city.supporting_price_program(quantities)
-        record = solve_program(prices)
-        profit = float(prices.profit.value)
-        supporting = np.array([float(w.value) for w in prices.wage.values()])
+        profit, supporting, record = SupportingPrices.of(city).solve(city, quantities)
         level, phi, negligible = city.interaction.level(state.firms), city.labor_per_firm, 1e-9 * self.scale
         bid = (level - profit) / (1 + phi)
         floor = np.where(residents > negligible, np.clip(bid, 0.0, supporting), 0.0)

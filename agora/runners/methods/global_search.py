@@ -22,7 +22,11 @@ CLOSED = 1e-9
 
 
 def certified_maximiser(
-    city: FujitaOgawa, within: float = 0.0, seconds: float = 60.0, progress: Progress = silent
+    city: FujitaOgawa,
+    within: float = 0.0,
+    seconds: float = 60.0,
+    progress: Progress = silent,
+    folded: bool = True,
 ) -> Answer:
     """Return the global maximiser with the bound that proves it, or the best state with its gap.
 
@@ -38,6 +42,8 @@ def certified_maximiser(
         Lattice configurations whose potential is at most so much lower, numéraire, are counted and listed.
     seconds : float
         Time for the search; when it runs out, bound and gap are reported and nothing is claimed.
+    folded : bool
+        Whether local maximisers that are mirror images of each other are listed once, up to `LARGEST` cells.
 
     Raises
     ------
@@ -45,7 +51,7 @@ def certified_maximiser(
         Naming the assumption that fails.
     """
     if city.network.number <= LARGEST:
-        return global_maximiser(city, progress)
+        return global_maximiser(city, progress, folded)
     lattice = lattice_city(city)
     if lattice.shape not in ("circle", "line"):
         return _by_program(city, lattice, seconds, progress)
@@ -80,7 +86,7 @@ def _answer(
         "tangent_eigenvalue": eigenvalue,
         "visited": found.visited,
     }
-    tables = {**city.tables(allocation), "equilibria": equilibria_table(shown)}
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(shown, city.network)}
     status = "global maximiser" if found.complete else top.kind
     return Answer(status, top.potential, found.complete, tables, facts, (game.linear.record(), prices))
 
@@ -133,6 +139,6 @@ def _by_program(city: FujitaOgawa, lattice: LatticeCity, seconds: float, progres
     for state in states:
         keep_distinct(game, found, state)
     found.sort(key=lambda f: -f.potential)
-    tables = {**city.tables(allocation), "equilibria": equilibria_table(found)}
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(found, city.network)}
     status = "global maximiser" if gap_closed else kind
     return Answer(status, value, gap_closed, tables, facts, (game.linear.record(), prices, *records))

@@ -19,7 +19,15 @@ from agora.formulations.market_settlement import Settlement, settle
 from agora.models.marketplace_tables import start_from
 from agora.models.marketplaces import Marketplaces
 from agora.models.spatial import POSITIVE
-from agora.runners.methods.answers import Answer, Options, Progress, SearchOptions, answer, silent
+from agora.runners.methods.answers import (
+    Answer,
+    Options,
+    Progress,
+    SearchOptions,
+    answer,
+    options_class,
+    silent,
+)
 from agora.runners.methods.structure_bound import bounded_structure
 from agora.runners.methods.structure_median import median_structure
 from agora.runners.methods.structure_search import StructureProblem, StructureResult, best_structure
@@ -262,3 +270,8 @@ class MarketplaceOptions(SearchOptions):
 def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
     chosen = MarketplaceOptions.model_validate(options)
     return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen
+
+
+@options_class.register
+def _(model: Marketplaces) -> type[Options]:
+    return MarketplaceOptions

@@ -19,6 +19,7 @@ from agora.runners.methods.answers import (
     Progress,
     answer,
     collector_paused,
+    options_class,
     silent,
 )
 from agora.runners.methods.price_newton import TradingGame, balance
@@ -169,3 +170,8 @@ def _start(model: PriceFormation, options: PriceOptions) -> Vector:
 def _(model: PriceFormation, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
     chosen = PriceOptions.model_validate(options)
     return solve_price_formation(model, chosen, progress), chosen
+
+
+@options_class.register
+def _(model: PriceFormation) -> type[Options]:
+    return PriceOptions

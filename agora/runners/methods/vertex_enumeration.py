@@ -20,6 +20,8 @@ from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.answers import Answer, Progress, silent
 from agora.runners.methods.best_response import Found, equilibria_table, keep_distinct
 from agora.runners.methods.firms_game import FirmsGame, State
+from agora.runners.methods.symmetries import orbits
+from agora.runners.reuse import known
 
 Vector = NDArray[np.float64]
 
@@ -27,7 +29,7 @@ LARGEST = 10
 """Cells up to which the enumeration is offered."""
 
 
-def global_maximiser(city: FujitaOgawa, progress: Progress = silent) -> Answer:
+def global_maximiser(city: FujitaOgawa, progress: Progress = silent, folded: bool = True) -> Answer:
     """Return the certified global maximiser, the runner-up, and all strict local maximisers.
 
     Raises
@@ -39,13 +41,21 @@ def global_maximiser(city: FujitaOgawa, progress: Progress = silent) -> Answer:
     city.check_potential()
     game = check_enumerable(city)
     progress("enumerating vertices")
-    candidates = vertices(city)
-    values = potentials(game, candidates)
-    progress(f"testing {len(candidates)} vertices")
-    order = np.argsort(-values, kind="stable")
+    structure = (city.network, city.labor_per_firm)
+    candidates = known(("vertices", *structure), lambda: vertices(city))
+    first, sizes = np.arange(len(candidates)), np.ones(len(candidates), dtype=int)
+    if folded:
+        first, sizes = known(("orbits", *structure), lambda: orbits(city.network, candidates))
+    values = potentials(game, candidates[first])
+    progress(f"testing {len(candidates)} vertices, {len(first)} up to symmetry")
+    order = first[np.argsort(-values, kind="stable")]
+    reached = dict(zip([row.tobytes() for row in candidates[first]], sizes.tolist(), strict=True))
     maximisers: list[Found] = []
-    for state in local_maximisers(game, candidates):
-        keep_distinct(game, maximisers, state)
+    for state in local_maximisers(game, candidates[first]):
+        if folded:
+            keep_distinct(game, maximisers, state, times=reached[state.firms.tobytes()])
+        else:
+            maximisers.append(Found(state, game.potential(state), game.kind(state)))
     maximisers.sort(key=lambda f: -f.potential)
     top = game.settle(candidates[order[0]])
     winner = Found(top, game.potential(top), game.kind(top))
@@ -61,7 +71,7 @@ def global_maximiser(city: FujitaOgawa, progress: Progress = silent) -> Answer:
         "runner_up": runner_up,
         "distinct_local_maximisers": len(maximisers),
     }
-    tables = {**city.tables(allocation), "equilibria": equilibria_table(maximisers)}
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(maximisers, city.network)}
     return Answer("global maximiser", winner.potential, True, tables, facts, (game.linear.record(), prices))
 
 

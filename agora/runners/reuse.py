@@ -1,0 +1,113 @@
+"""Programs kept between the rows of a sweep: built once, changed by numbers, started alike.
+
+A method asks for a program with `kept`. Outside a sweep it is simply built. Inside one a program of the
+same structure that an earlier row has left is handed out again, with its solver set back to where the
+block's first row ended (a warm start), or to nothing (cold). What a row finds therefore depends on the
+block it belongs to and not on which rows were solved before it in this process: a sweep that was
+interrupted gives the same tables, to the last bit, as one that was not.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeVar, cast
+
+MOST_KEPT = 64
+"""Programs, and numbers, that a process keeps; the least recently used goes first."""
+
+
+class Kept(Protocol):
+    """A program in its solver."""
+
+    def place(self) -> Any:
+        """Return where the solver stands: a basis, or a primal and dual point."""
+
+    def rewind(self, place: Any | None) -> None:
+        """Set the solver to a place, or to a cold start; counters start at zero."""
+
+
+KeptType = TypeVar("KeptType", bound=Kept)
+Value = TypeVar("Value")
+
+
+class Workbench:
+    """What a process keeps from row to row: programs, places to start from, numbers."""
+
+    def __init__(self) -> None:
+        self._programs: OrderedDict[Hashable, Kept] = OrderedDict()
+        self._values: OrderedDict[Hashable, object] = OrderedDict()
+        self._places: dict[Hashable, Any] = {}
+        self._lent: dict[Hashable, Kept] = {}
+        self.warm = False
+
+    def start_block(self) -> None:
+        """Forget the places to start from: the next row, the block's first, starts cold."""
+        self._places = {}
+
+    def start_row(self) -> None:
+        """Take back what was lent to the last row."""
+        self._lent = {}
+        self.warm = False
+
+    def mark(self) -> None:
+        """Remember where the programs of this row, the block's first, ended."""
+        self._places = {key: program.place() for key, program in self._lent.items()}
+
+    def take(self, key: Hashable, build: Callable[[], KeptType]) -> KeptType:
+        """Return the program of that structure, set back; a second one in the same row is built anew."""
+        if key in self._lent:
+            return build()
+        if key not in self._programs:
+            self._programs[key] = build()
+            if len(self._programs) > MOST_KEPT:
+                self._programs.popitem(last=False)
+        self._programs.move_to_end(key)
+        program = self._lent[key] = self._programs[key]
+        place = self._places.get(key)
+        self.warm = self.warm or place is not None
+        program.rewind(place)
+        return cast(KeptType, program)
+
+    def know(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """Return what depends on `key` alone, computed at most once."""
+        if key not in self._values:
+            self._values[key] = compute()
+            if len(self._values) > MOST_KEPT:
+                self._values.popitem(last=False)
+        return cast(Value, self._values[key])
+
+
+_bench: ContextVar[Workbench | None] = ContextVar("bench", default=None)
+
+
+@contextmanager
+def working_at(bench: Workbench) -> Iterator[None]:
+    """Let the methods called inside use what is kept at a workbench."""
+    token = _bench.set(bench)
+    try:
+        yield
+    finally:
+        _bench.reset(token)
+
+
+def kept(key: Hashable, build: Callable[[], KeptType]) -> KeptType:
+    """Return a program of the structure that `key` names, kept or newly built.
+
+    Parameters
+    ----------
+    key : hashable
+        All that `build` depends on; what else changes from row to row is set after this call.
+    build : callable
+        Builds the program.
+    """
+    bench = _bench.get()
+    return build() if bench is None else bench.take(key, build)
+
+
+def known(key: Hashable, compute: Callable[[], Value]) -> Value:
+    """Return what depends on `key` alone, such as an enumeration, kept or computed."""
+    bench = _bench.get()
+    return compute() if bench is None else bench.know(key, compute)
