@@ -15,7 +15,8 @@ from agora.data.checks import MISSING, InputError, nearest
 from agora.data.geographies import GEOGRAPHIES, build_geography
 from agora.data.readers import read_geography
 
-_SECTIONS = ("geography", "parameters", "solve")
+SECTIONS = ("geography", "parameters", "solve")
+"""The tables of a scenario file."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +77,29 @@ def read_scenario(name_or_file: str | Path) -> Scenario:
         If the file is missing, is no TOML, has unknown sections, or its geography is not valid.
     """
     path = find_scenario(name_or_file)
+    return scenario_from(read_toml(path), name=path.stem, folder=path.parent)
+
+
+def read_toml(path: Path, what: str = "scenario") -> dict[str, Any]:
+    """Return the content of a TOML file; one that is none raises `InputError` about `what`."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("scenario", str(path), f"a TOML file ({error})") from None
-    return scenario_from(content, name=path.stem, folder=path.parent)
+        raise InputError(what, str(path), f"a TOML file ({error})") from None
 
 
 def scenario_from(content: Mapping[str, Any], *, name: str, folder: Path) -> Scenario:
     """Build a `Scenario` from the content of its file; `folder` anchors the files it names."""
     for key in content:
-        if key != "model" and key not in _SECTIONS:
+        if key != "model" and key not in SECTIONS:
             raise InputError(
-                key, content[key], f"left out, or a known section: {nearest(key, ('model', *_SECTIONS))}"
+                key, content[key], f"left out, or a known section: {nearest(key, ('model', *SECTIONS))}"
             )
     if not isinstance(content.get("model"), str):
         raise InputError(
             "model", content.get("model", MISSING), "the name of a model, such as 'fujita-ogawa'"
         )
-    for section in _SECTIONS:
+    for section in SECTIONS:
         if not isinstance(content.get(section, {}), Mapping):
             raise InputError(section, content[section], f"a table, [{section}]")
     geography = _geography(content["geography"], folder) if "geography" in content else None

@@ -1,4 +1,4 @@
-"""The command line: ``agora doctor | solve | export | reproduce | scenarios``.
+"""The command line: ``agora doctor | solve | sweep | export | reproduce | scenarios``.
 
 Each file of this package adds its commands to the application. Exit codes: 0 solved and certified;
 2 bad input, one sentence on stderr; 3 not solved, or solved and not certified. Heavy imports happen
@@ -13,7 +13,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from agora.runners.cli.application import app
+from agora.runners.cli.application import Interrupted, app
 
 
 def main() -> None:
@@ -41,6 +41,6 @@ def main() -> None:
         print(f"agora: {error}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as stop:
-        if stop.code == 130:
+        if stop.code == 130 and not isinstance(stop, Interrupted):
             print("agora: interrupted; nothing was written.", file=sys.stderr)
         raise

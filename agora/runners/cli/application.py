@@ -28,6 +28,13 @@ ScenarioName = Annotated[
 ]
 
 
+class Interrupted(SystemExit):
+    """Ctrl-C, after the command has said itself what is left behind."""
+
+    def __init__(self) -> None:
+        super().__init__(130)
+
+
 @contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     """Show what is going on, on a terminal only, on stderr."""

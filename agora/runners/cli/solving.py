@@ -13,12 +13,16 @@ from agora.runners.cli.application import Json, ScenarioName, app, print_certifi
 
 @app.command()
 def scenarios() -> None:
-    """List the shipped scenarios; `agora solve NAME` takes a shipped name."""
+    """List what is shipped: scenarios for `agora solve NAME`, datasets for `agora sweep NAME`."""
+    from agora.data.datasets import shipped_datasets
     from agora.data.scenarios import shipped_scenarios
 
-    for name, path in shipped_scenarios().items():
-        first = path.read_text(encoding="utf-8").splitlines()[0]
-        print(f"{name:24s} {first.lstrip('# ') if first.startswith('#') else ''}")
+    for title, shipped in (("", shipped_scenarios()), ("\ndatasets, for agora sweep", shipped_datasets())):
+        if title:
+            print(title)
+        for name, path in shipped.items():
+            first = path.read_text(encoding="utf-8").splitlines()[0]
+            print(f"{name:24s} {first.lstrip('# ') if first.startswith('#') else ''}")
 
 
 @app.command()

@@ -1,0 +1,215 @@
+"""Finished rows on disk: one append-only journal a run, each line whole or worth nothing.
+
+A line is ``checksum key outcome record``: the checksum (CRC-32, hex) covers the rest of the line, the
+key says which scenario it is, the outcome is ``S`` (solved and certified), ``U`` (solved, not certified)
+or ``F`` (failed), the record is JSON. A line that a kill or a full disk cut short fails its checksum and
+is not there. Only one process writes a journal, each run has its own, and nothing written is ever
+changed; so runs on one folder cannot harm each other, and what is on disk only grows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+SOLVED, UNCERTIFIED, FAILED = b"S", b"U", b"F"
+SYNC_SECONDS = 0.5
+"""Time after which what was appended is forced from the system's memory onto the disk."""
+SUFFIX = ".journal"
+
+
+class NotWritten(OSError):
+    """A finished row could not be written; those written before it are safe."""
+
+
+def line(key: str, outcome: bytes, record: Mapping[str, Any]) -> bytes:
+    """Return a row's line; JSON here also knows NaN and the infinities, as the tables do."""
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=True)
+    body = key.encode("ascii") + b" " + outcome + b" " + text.encode("ascii") + b"\n"
+    return f"{zlib.crc32(body):08x} ".encode("ascii") + body
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a finished row stands."""
+
+    file: Path
+    offset: int
+    length: int
+    outcome: bytes
+
+    @property
+    def good(self) -> bool:
+        """Whether the row is solved and certified."""
+        return self.outcome == SOLVED
+
+
+class Journal:
+    """The journal of one run, to which finished rows are appended; a context manager.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the journals; made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        self.file = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+        self._handle: int | None = None
+        self._size = 0
+        self._synced = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            try:
+                self.sync()
+            finally:
+                os.close(self._handle)
+                self._handle = None
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines.
+
+        Raises
+        ------
+        NotWritten
+            If they cannot be written; what was written of them is taken back.
+        """
+        try:
+            if self._handle is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+                self._handle = os.open(self.file, flags, 0o666)
+                sync_folder(self.folder)
+            left = memoryview(lines)
+            while left:
+                left = left[os.write(self._handle, left) :]
+            if time.monotonic() - self._synced > SYNC_SECONDS:
+                self.sync()
+        except OSError as error:
+            if self._handle is not None:
+                os.ftruncate(self._handle, self._size)
+            raise NotWritten(error.errno, error.strerror, str(self.folder)) from error
+        self._size += len(lines)
+
+    def sync(self) -> None:
+        """Force what was appended onto the disk."""
+        if self._handle is not None:
+            os.fsync(self._handle)
+        self._synced = time.monotonic()
+
+
+class Journals:
+    """All journals of a folder: which rows are finished, and their records.
+
+    A certified record of a key stands before one that is not, and that before a failed one; of equals
+    the first read counts.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: dict[str, Entry] = {}
+        self._read: dict[Path, int] = {}
+
+    def refresh(self) -> None:
+        """Read what was appended, here or by other runs, since the last look."""
+        for file in sorted(self.folder.glob(f"*{SUFFIX}")):
+            done = self._read.get(file, 0)
+            if file.stat().st_size > done:
+                self._read[file] = self._scan(file, done)
+
+    def _scan(self, file: Path, offset: int) -> int:
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            for text in stream:
+                if not text.endswith(b"\n"):  # cut short, or being written just now
+                    return offset
+                found = parse(text)
+                if found is not None:
+                    key, outcome = found
+                    self._keep(key, Entry(file, offset, len(text), outcome))
+                offset += len(text)
+        return offset
+
+    def _keep(self, key: str, entry: Entry) -> None:
+        before = self.entries.get(key)
+        rank = [SOLVED, UNCERTIFIED, FAILED].index
+        if before is None or rank(entry.outcome) < rank(before.outcome):
+            self.entries[key] = entry
+
+    def records(self, keys: list[str]) -> Iterator[dict[str, Any] | None]:
+        """Return the records of some keys in their order; None for one that is not there."""
+        streams: dict[Path, Any] = {}
+        try:
+            for key in keys:
+                entry = self.entries.get(key)
+                if entry is None:
+                    yield None
+                    continue
+                if entry.file not in streams:
+                    streams[entry.file] = entry.file.open("rb")
+                stream = streams[entry.file]
+                stream.seek(entry.offset)
+                yield json.loads(stream.read(entry.length).split(b" ", 3)[3])
+        finally:
+            for stream in streams.values():
+                stream.close()
+
+
+def parse(text: bytes) -> tuple[str, bytes] | None:
+    """Return key and outcome of a line, or None if its checksum does not fit."""
+    try:
+        checksum, body = text.split(b" ", 1)
+        if int(checksum, 16) != zlib.crc32(body):
+            return None
+        key, outcome, _ = body.split(b" ", 2)
+    except ValueError:
+        return None
+    return (key.decode("ascii"), outcome) if outcome in (SOLVED, UNCERTIFIED, FAILED) else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the folder's list of files onto the disk, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def draft_of(file: Path) -> Iterator[Path]:
+    """Give a file to write, this run's own, that takes the place of `file` if all went well."""
+    draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        yield draft
+        with draft.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(file)
+        sync_folder(file.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and onto the disk."""
+    with draft_of(file) as draft:
+        draft.write_bytes(content)

@@ -1,0 +1,12 @@
+"""Units of a sweep's columns, from what the models say of their parameters and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agora.models.equilibrium import Model
+
+
+def units(models: Iterable[type[Model]]) -> dict[str, str]:
+    """Return parameter or column of a table → unit, of all models together."""
+    return {name: unit for model in models for name, unit in model.unit_of.items()}

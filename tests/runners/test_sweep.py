@@ -1,0 +1,378 @@
+"""Sweeps: nothing is lost, nothing is solved twice, and the tables do not tell what happened on the way."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from agora.data.checks import InputError
+from agora.data.datasets import BadRows
+from agora.runners.sweep import journal as journals
+from agora.runners.sweep import sweep
+from agora.runners.sweep.journal import FAILED, SOLVED, Journal, Journals, NotWritten, line
+from agora.runners.sweep.plan import plan
+from agora.runners.sweep.work import Piece, solve_piece
+
+TWO_CELLS = """scenario = "two-cell-low"
+[grid]
+geography.land = [[0.6, 0.4], [0.5, 0.5]]
+commuting_cost = { from = 0.01, to = 0.3, number = NUMBER }
+"""
+
+TABLES = ("scenarios.parquet", "_locations.parquet")
+
+
+def dataset(folder: Path, number: int = 5) -> Path:
+    file = folder / "cities.toml"
+    file.write_text(TWO_CELLS.replace("NUMBER", str(number)), encoding="utf-8")
+    return file
+
+
+def tables(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in TABLES]
+
+
+def agora(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "agora.runners.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+# --- what comes out --------------------------------------------------------------------------------
+
+
+def test_one_tidy_table_and_one_long(tmp_path: Path) -> None:
+    summary = sweep(dataset(tmp_path), tmp_path / "out", workers=0)
+    assert summary.complete
+    tidy = pd.read_parquet(tmp_path / "out")  # the folder itself, and nothing but the table of scenarios
+    assert list(tidy["scenario"]) == list(range(1, 11))
+    assert tidy["certified"].all()
+    assert {"commuting_cost", "objective", "totals.profit", "facts.centres"} <= set(tidy.columns)
+    long = pd.read_parquet(tmp_path / "out" / "_locations.parquet")
+    firms = long[(long["table"] == "cells") & (long["quantity"] == "firms")]
+    assert len(firms) == 20
+    assert firms.groupby("scenario")["value"].sum().to_numpy() == pytest.approx([0.5] * 10)
+    manifest = json.loads((tmp_path / "out" / "_manifest.json").read_text())
+    assert manifest["solved"] == 10
+    assert manifest["units"]["commuting_cost"] == "numéraire per household and length"
+
+
+def test_a_second_run_solves_nothing_and_a_changed_row_is_another(tmp_path: Path) -> None:
+    file, out = dataset(tmp_path), tmp_path / "out"
+    sweep(file, out, workers=0)
+    first = tables(out)
+    assert sweep(file, out, workers=0).fresh == 0
+    assert tables(out) == first
+    file.write_text(file.read_text().replace("to = 0.3", "to = 0.31"), encoding="utf-8")
+    assert sweep(file, out, workers=0).fresh == 8  # of five values a land all but the first are new
+    file.write_text(file.read_text() + "labor_per_firm = [1]\n", encoding="utf-8")
+    assert sweep(file, out, workers=0).fresh == 0  # an integer, and given: the same scenario
+
+
+def test_another_solver_is_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agora.data.datasets import read_dataset
+    from agora.runners.sweep import plan as module
+
+    read = read_dataset(dataset(tmp_path))
+    before = [ready.key for ready in plan(read).ready]
+    assert [ready.key for ready in plan(read).ready] == before
+    known = module._fingerprint()
+    other = {**known, "versions": {**known["versions"], "highspy": "0"}}
+    monkeypatch.setattr(module, "_fingerprint", lambda: other)
+    assert not set(before) & {ready.key for ready in plan(read).ready}
+
+
+def test_warm_rows_are_those_solved_from_nothing(tmp_path: Path) -> None:
+    file = dataset(tmp_path, 8)
+    warm = sweep(file, tmp_path / "warm", workers=0).table
+    cold = sweep(file, tmp_path / "cold", workers=0, warm=False).table
+    for column in warm.select_dtypes("number").columns:
+        if column not in ("worst_violation",):
+            other = pytest.approx(cold[column].to_numpy(), abs=1e-9, nan_ok=True)
+            assert warm[column].to_numpy() == other, column
+    work = pd.read_parquet(tmp_path / "warm" / "_work.parquet")
+    assert set(work["start"]) == {"cold", "warm"}
+    assert set(pd.read_parquet(tmp_path / "cold" / "_work.parquet")["start"]) == {"cold"}
+
+
+def test_the_order_of_the_work_leaves_no_trace(tmp_path: Path) -> None:
+    from agora.data.datasets import read_dataset
+
+    block = plan(read_dataset(dataset(tmp_path, 12))).blocks()[0]
+    rows = [(ready.key, ready.row.content) for ready in block.rows]
+
+    def answers(order: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+        found = {}
+        for row in order:
+            text, _ = solve_piece(Piece(name, rows[0], (row,), "."))
+            key, record = text.split(b" ", 3)[1], json.loads(text.split(b" ", 3)[3])
+            record.pop("work")
+            found[key.decode()] = record
+        return found
+
+    shuffled = rows.copy()
+    random.Random(1).shuffle(shuffled)
+    assert answers(rows, "one") == answers(shuffled, "two")
+
+
+# --- bad rows, failed rows -------------------------------------------------------------------------
+
+BAD = """scenario,commuting_cost,decay,solve.starts,geography.kind
+two-cell-low,0.02,,,
+two-cell-low,-1,,,
+two-cell-low,nan,,,
+two-cell-low,0.02,fast,,
+two-cell-low,0.02,,0,
+two-cell-low,0.02,,,trapezium
+nowhere,0.02,,,
+"""
+
+
+def test_every_bad_row_is_listed_before_anything_is_solved(tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(BAD, encoding="utf-8")
+    with pytest.raises(BadRows) as caught:
+        sweep(file, tmp_path / "out", workers=0)
+    assert not (tmp_path / "out").exists()
+    faults = [(fault.row, fault.column) for fault in caught.value.faults]
+    assert faults == [
+        (2, "commuting_cost"), (3, "commuting_cost"), (4, "decay"), (5, "solve.starts"),
+        (6, "geography.kind"), (7, "scenario"),
+    ]  # fmt: skip
+
+
+def test_bad_rows_on_the_command_line_are_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
+    run = agora("sweep", "bad.csv", "--out", "out", "--workers", 0, cwd=tmp_path)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+    assert "row 2: commuting_cost is -1, but must be a finite number > 0." in run.stderr
+    assert "row 6: geography.kind is 'trapezium'" in run.stderr
+    skipped = agora("sweep", "bad.csv", "--out", "out", "--workers", 0, "--skip-invalid", cwd=tmp_path)
+    assert skipped.returncode == 0, skipped.stderr
+    assert "1 of 7 scenarios solved and certified, 6 not valid" in skipped.stdout
+    invalid = pd.read_csv(tmp_path / "out" / "_invalid.csv")
+    assert list(invalid["row"]) == [2, 3, 4, 5, 6, 7]
+
+
+def test_a_failed_row_keeps_its_reason_and_stops_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    # the global maximum is only enumerable without excess land: a bad input that shows when solving
+    text = "scenario,firm_mass,solve.method\ntwo-cell-low,0.5,global\ntwo-cell-low,0.4,global\n"
+    file.write_text(text, encoding="utf-8")
+    summary = sweep(file, tmp_path / "out", workers=0)
+    assert (summary.solved, summary.failed) == (1, 1)
+    failed = summary.table.iloc[1]
+    assert failed["outcome"] == "failed"
+    assert "no excess land" in failed["message"]
+    assert sweep(file, tmp_path / "out", workers=0).fresh == 0
+    assert sweep(file, tmp_path / "out", workers=0, retry_failed=True).fresh == 1
+
+
+def test_a_row_that_ends_its_worker_is_found_and_the_rest_is_solved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deadly.py").write_text(DEADLY, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    import deadly
+
+    try:
+        file = tmp_path / "t.csv"
+        rows = [f"deadly,{k}" for k in range(6)]
+        file.write_text("\n".join(["model,weight", *rows]), encoding="utf-8")
+        summary = sweep(file, tmp_path / "out", workers=2)
+    finally:
+        deadly.Model.registry.pop("deadly")
+    assert (summary.solved, summary.failed) == (5, 1)
+    assert "worker process died" in summary.table["message"].iloc[3]
+
+
+DEADLY = """
+import os
+import pandas as pd
+import pyomo.environ as pyo
+from agora.models import Condition, Model, ModelCard
+
+class Deadly(Model):
+    card = ModelCard("deadly", "?", "linear", "none", (), ())
+    weight: float
+
+    def program(self):
+        if self.weight == 3:
+            os.kill(os.getpid(), 9)
+        program = pyo.ConcreteModel()
+        program.x = pyo.Var(bounds=(0, 1))
+        program.o = pyo.Objective(expr=program.x * (1 + self.weight), sense=pyo.maximize)
+        return program
+
+    def read(self, program):
+        return {"totals": pd.DataFrame({"x": [program.x.value]})}
+
+    def conditions(self, tables, tolerance=1e-6):
+        return (Condition("x is 1", abs(tables["totals"]["x"][0] - 1), "x", tolerance),)
+"""
+
+
+# --- nothing is lost -------------------------------------------------------------------------------
+
+KILLED = """
+import os, random, signal, sys, time
+from agora.runners.sweep import sweep
+import agora.runners.sweep.run as run
+run.PIECE_SECONDS = 0.02
+file, out, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+chance, kills = random.Random(seed), 0
+sweep(file, sys.argv[4], workers=0)
+while kills < 10:
+    child = os.fork()
+    if child == 0:
+        sweep(file, out, workers=0)
+        os._exit(0)
+    time.sleep(chance.uniform(0.0, 0.5))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    kills += 1
+print(sweep(file, out, workers=0).complete)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to kill a run again and again")
+def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path) -> None:
+    file = dataset(tmp_path, 150)
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    command = [sys.executable, str(script), str(file), "killed", "7", "calm"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["True"]
+    assert len(list((tmp_path / "killed" / "_rows").glob("*.journal"))) > 1
+    assert tables(tmp_path / "killed") == tables(tmp_path / "calm")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_processes_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
+    file, out = dataset(tmp_path, 2000), tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "agora.runners.cli",
+        "sweep",
+        str(file),
+        "--out",
+        str(out),
+        "--workers",
+        "2",
+    ]
+    run = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    limit = time.monotonic() + 120
+    while not list(out.glob("_rows/*.journal")) and time.monotonic() < limit:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    while time.monotonic() < limit:
+        try:
+            os.killpg(run.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        os.killpg(run.pid, signal.SIGKILL)
+        pytest.fail("workers outlived the run")
+    seen = Journals(out / "_rows")
+    seen.refresh()
+    assert seen.entries
+    assert all(entry.good for entry in seen.entries.values())
+
+
+def test_a_line_cut_short_or_changed_is_not_there(tmp_path: Path) -> None:
+    whole = line("a" * 64, SOLVED, {"x": 1.0})
+    other = line("b" * 64, SOLVED, {"x": float("nan")})
+    damaged = line("c" * 64, SOLVED, {"x": 2.0}).replace(b"2.0", b"3.0")
+    (tmp_path / "one.journal").write_bytes(whole + damaged + other + whole[:40])
+    seen = Journals(tmp_path)
+    seen.refresh()
+    assert set(seen.entries) == {"a" * 64, "b" * 64}
+    records = list(seen.records(["b" * 64, "z", "a" * 64]))
+    assert records[1:] == [None, {"x": 1.0}]
+
+
+def test_a_solved_record_stands_before_a_failed_one(tmp_path: Path) -> None:
+    with Journal(tmp_path) as one:
+        one.append(line("a", FAILED, {"error": 1}))
+        one.append(line("b", SOLVED, {"x": 1}))
+    with Journal(tmp_path) as two:
+        two.append(line("a", SOLVED, {"x": 2}))
+        two.append(line("b", FAILED, {"error": 2}))
+    seen = Journals(tmp_path)
+    seen.refresh()
+    assert list(seen.records(["a", "b"])) == [{"x": 2}, {"x": 1}]
+
+
+def test_a_full_disk_costs_only_what_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, out = dataset(tmp_path, 10), tmp_path / "out"
+    real, written = os.write, 0
+
+    def write(handle: int, data: Any) -> int:
+        nonlocal written
+        written += 1
+        if written == 3:
+            return real(handle, bytes(data)[:50])  # some of it, and then no more
+        if written > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data)
+
+    monkeypatch.setattr(journals.os, "write", write)
+    with pytest.raises(NotWritten):
+        sweep(file, out, workers=0)
+    monkeypatch.setattr(journals.os, "write", real)
+    kept = next((out / "_rows").glob("*.journal")).read_bytes()
+    assert kept.endswith(b"\n")
+    summary = sweep(file, out, workers=0)
+    assert summary.complete
+    assert summary.fresh < 20
+    sweep(file, tmp_path / "calm", workers=0)
+    assert tables(out) == tables(tmp_path / "calm")
+
+
+def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
+    file, out = dataset(tmp_path, 60), tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "agora.runners.cli",
+        "sweep",
+        str(file),
+        "--out",
+        str(out),
+        "--workers",
+        "0",
+    ]
+    runs = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    for run in runs:
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors.decode()
+    sweep(file, tmp_path / "calm", workers=0)
+    assert tables(out) == tables(tmp_path / "calm")
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="that of an earlier sweep"):
+        sweep(dataset(tmp_path), out, workers=0)
+    with pytest.raises(InputError, match="--workers"):
+        sweep(dataset(tmp_path), tmp_path / "new", workers=-1)
