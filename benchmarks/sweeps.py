@@ -1,0 +1,173 @@
+"""Rows a second of a sweep: programs shared and warm, every row from nothing, a plain Pyomo loop.
+
+``python -m benchmarks.sweeps [--rows N] [--out FOLDER]``. Each road solves the same neighbouring
+scenarios in one process on one thread; what is reported is the processor's time, so that other work on
+the machine disturbs little. The plain loop is what a user would write: a Pyomo program a row, handed
+to ``SolverFactory``; it makes no tables, no certificate and no prices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import ROOT, in_child, machine
+
+STARTS = """scenario = "{scenario}"
+[solve]
+{solve}
+[grid]
+{grid}
+"""
+
+CASES: dict[str, dict[str, str]] = {
+    "two cells, global": {
+        "scenario": "two-cell-low",
+        "solve": 'method = "global"',
+        "grid": "commuting_cost = {{ from = 0.01, to = 0.3, number = {rows} }}",
+    },
+    "two cells, best responses": {
+        "scenario": "two-cell-low",
+        "solve": 'method = "best-response"',
+        "grid": "commuting_cost = {{ from = 0.01, to = 0.3, number = {rows} }}",
+    },
+    "eight cells, global": {
+        "scenario": "circle-8",
+        "solve": 'method = "global"',
+        "grid": "commuting_cost = {{ from = 0.01, to = 0.25, number = {rows} }}",
+    },
+    "eight cells, best responses": {
+        "scenario": "circle-8",
+        "solve": 'method = "best-response"',
+        "grid": "commuting_cost = {{ from = 0.01, to = 0.25, number = {rows} }}",
+    },
+    "commuting, jobs in a corner": {
+        "scenario": "commuting-corner",
+        "solve": "",
+        "grid": "commuting_cost = {{ from = 0.01, to = 0.25, number = {rows} }}",
+    },
+    "marketplaces, free": {
+        "scenario": "marketplaces-case-1",
+        "solve": "",
+        "grid": "setup_cost = {{ from = 0.02, to = 0.4, number = {rows} }}",
+    },
+    "marketplaces, given": {
+        "scenario": "marketplaces-case-1",
+        "solve": "",
+        "grid": "marketplaces = [[0.5]]\nsetup_cost = {{ from = 0.02, to = 0.4, number = {rows} }}",
+    },
+}
+ROADS = ("shared", "anew", "plain")
+
+
+def measure(case: str, road: str, rows: int) -> dict[str, Any]:
+    """Return the processor's seconds a row of one road through the scenarios of a case."""
+    import tempfile
+
+    from agora.data.datasets import read_dataset
+    from agora.runners.sweep.plan import plan
+    from agora.runners.sweep.work import Piece, solve_piece
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "case.toml"
+        given = {**CASES[case], "grid": CASES[case]["grid"].format(rows=rows)}
+        file.write_text(STARTS.format(**given), encoding="utf-8")
+        planned = plan(read_dataset(file))
+    block = [(ready.key, ready.row.content) for part in planned.blocks() for ready in part.rows]
+    if road == "plain":
+        run = plain_loop(block)
+        run(block[:2])
+        start = time.process_time()
+        run(block)
+    else:
+        warm = road == "shared"
+        solve_piece(Piece("first", block[0], tuple(block[:2]), ".", (), warm))  # imports are not counted
+        start = time.process_time()
+        lines, _ = solve_piece(Piece("case", block[0], tuple(block), ".", (), warm))
+        bad = [line for line in lines.splitlines() if line.split(b" ", 3)[2] != b"S"]
+        assert not bad, bad[0]
+    return {"seconds": (time.process_time() - start) / len(block)}
+
+
+def plain_loop(block: list[Any]) -> Any:
+    """Return the loop that a user would write for the model of these rows."""
+    import numpy as np
+    import pyomo.environ as pyo
+
+    from agora.runners.methods.best_response import starting_points
+    from agora.runners.solvers import solve_program
+    from agora.runners.sweep.rows import Rows
+
+    rows = Rows()
+    highs = pyo.SolverFactory("appsi_highs")
+
+    def models(part: list[Any]) -> list[Any]:
+        return [rows.model(content, key, Path()) for key, content in part]
+
+    def cities(part: list[Any]) -> None:
+        for scenario, city in models(part):
+            starts = 1 if scenario.solve.get("method") == "global" else 20
+            for start in starting_points(city, starts, np.random.default_rng(1)):
+                firms = start
+                for _ in range(100):
+                    program = city.best_response_program(city.interaction.level(firms))
+                    highs.solve(program)
+                    better = np.array([pyo.value(m) for m in program.firms.values()])
+                    if np.abs(better - firms).max() < 1e-9:
+                        break
+                    firms = better
+
+    def commuting(part: list[Any]) -> None:
+        for _, market in models(part):
+            program = market.program()
+            program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
+            highs.solve(program)
+
+    def marketplaces(part: list[Any]) -> None:
+        for _, economy in models(part):
+            places = economy.marketplaces if isinstance(economy.marketplaces, tuple) else (0.5,)
+            solve_program(economy.fixed_program(places))
+
+    return {"FujitaOgawa": cities, "CommutingMarket": commuting, "Marketplaces": marketplaces}[
+        type(models(block[:1])[0][1]).__name__
+    ]
+
+
+def main() -> None:
+    """Measure every case on every road in processes of their own, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=40)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--one", nargs=2, metavar=("CASE", "ROAD"))
+    chosen = parser.parse_args()
+    if chosen.one:
+        print(json.dumps(measure(*chosen.one, chosen.rows)))
+        return
+    lines = [
+        "# Sweeps", "", f"`python -m benchmarks.sweeps --rows {chosen.rows}`", "",
+        *machine(["pyomo", "highspy", "casadi"]), "",
+        f"{chosen.rows} neighbouring rows a case; rows a second of the processor's time.", "",
+        "| case | programs shared | every row anew | plain Pyomo loop | shared / anew | shared / plain |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for case in CASES:
+        rates = {}
+        for road in ROADS:
+            report = in_child("benchmarks.sweeps", ["--rows", chosen.rows, "--one", case, road], limit=1200)
+            rates[road] = 1 / report["seconds"] if "seconds" in report else float("nan")
+            print(f"{case}, {road}: {rates[road]:.3g} rows a second", file=sys.stderr, flush=True)
+        shared, anew, plain = (rates[road] for road in ROADS)
+        lines.append(
+            f"| {case} | {shared:.3g} | {anew:.3g} | {plain:.3g} "
+            f"| {shared / anew:.2f} | {shared / plain:.2f} |"
+        )
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / "sweeps.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
