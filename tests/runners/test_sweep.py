@@ -233,13 +233,13 @@ import agora.runners.sweep.run as run
 run.PIECE_SECONDS = 0.02
 file, out, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
 chance, kills = random.Random(seed), 0
-sweep(file, sys.argv[4], workers=0)
+calm = sweep(file, sys.argv[4], workers=0).seconds
 while kills < 10:
     child = os.fork()
     if child == 0:
         sweep(file, out, workers=0)
         os._exit(0)
-    time.sleep(chance.uniform(0.0, 0.5))
+    time.sleep(chance.uniform(0.0, 0.6) * calm)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     kills += 1
