@@ -20,7 +20,7 @@ from agora.runners import figures, methods
 from agora.runners.certify import NotCertified, certify
 from agora.runners.figures.pictures import pictures
 from agora.runners.methods.answers import Answer, Options, Progress, answer, silent
-from agora.runners.solvers import version
+from agora.runners.solver_records import release
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
 
@@ -97,7 +97,7 @@ def manifest(model: Model, options: Options, found: Answer) -> dict[str, Any]:
         "versions": {
             "agora": __version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
+            **{name: release(name) for name in _PACKAGES},
         },
         "platform": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 
@@ -13,6 +15,10 @@ class SolveFailed(RuntimeError):
     def __init__(self, message: str, record: SolverRecord) -> None:
         super().__init__(message)
         self.record = record
+
+
+release = lru_cache(version)
+"""The release of an installed package; looked up once."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import version as _version
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,10 @@ from agora.runners.programs import (
 from agora.runners.solver_options import HIGHS_OPTIONS, IPOPT_OPTIONS, WARM_START
 from agora.runners.solver_records import SolveFailed as SolveFailed
 from agora.runners.solver_records import SolverRecord as SolverRecord
+from agora.runners.solver_records import release
 from agora.runners.square_systems import with_derivatives
 
 Vector = NDArray[np.float64]
-version = lru_cache(_version)
-"""The release of an installed package; looked up once."""
 
 
 # --- solving a program -------------------------------------------------------------------------
@@ -115,7 +113,7 @@ def _run_highs(
         program, solver_options=options, load_solutions=False, raise_exception_on_nonoptimal_result=False
     )
     record = SolverRecord(
-        "HiGHS", version("highspy"), "-", "highspy", kind.value, options,
+        "HiGHS", release("highspy"), "-", "highspy", kind.value, options,
         str(result.termination_condition.name), _iterations(result),
         time.perf_counter() - start,
     )  # fmt: skip
@@ -180,7 +178,7 @@ def ipopt_route() -> IpoptRoute:
 
 
 def _casadi_version() -> str:
-    return f"3.14 (CasADi {version('casadi')})"
+    return f"3.14 (CasADi {release('casadi')})"
 
 
 def _solve_with_executable(
@@ -190,7 +188,7 @@ def _solve_with_executable(
     start = time.perf_counter()
     with library_path(route.libraries):
         solver = Ipopt(executable=str(route.executable))
-        release = ".".join(map(str, solver.version() or ()))
+        number = ".".join(map(str, solver.version() or ()))
         result = solver.solve(
             program,
             solver_options=chosen,
@@ -199,7 +197,7 @@ def _solve_with_executable(
             raise_exception_on_nonoptimal_result=False,
         )
     record = SolverRecord(
-        "IPOPT", release, route.linear_solver, str(route.executable), ProgramClass.NLP.value, chosen,
+        "IPOPT", number, route.linear_solver, str(route.executable), ProgramClass.NLP.value, chosen,
         str(result.termination_condition.name), _iterations(result), time.perf_counter() - start,
     )  # fmt: skip
     _load(program, result, record, with_duals=True)
@@ -469,7 +467,7 @@ class LinearProgram:
     def record(self, status: str = "optimal") -> SolverRecord:
         """Return what this program has cost so far."""
         return SolverRecord(
-            "HiGHS", version("highspy"), "-", "highspy", ProgramClass.LP.value, dict(self.options), status,
+            "HiGHS", release("highspy"), "-", "highspy", ProgramClass.LP.value, dict(self.options), status,
             self.iterations, self.seconds,
         )  # fmt: skip
 
