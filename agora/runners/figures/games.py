@@ -50,28 +50,45 @@ def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
     """
     density = _table(model, tables["path"], "density")
     times = tables["path"]["time"].to_numpy().reshape(density.shape)[:, 0]
-    half = -(model.number // 2)
-    turns = (np.arange(model.number + 1) + half) * 2 / model.number
-    closed = np.take(density, np.arange(model.number + 1) + half, axis=1, mode="wrap")
     with style.settings():
         figure = style.figure(4.4 if len(times) > 1 else 3.4)
         axes = figure.subplots()
         if len(times) > 1:
-            mesh = axes.pcolormesh(
-                turns, times, closed, cmap=style.light_to_dark(), shading="gouraud", rasterized=True
-            )
-            figure.colorbar(mesh, ax=axes, label="density μ (mean 1)")
-            axes.set_ylabel("time")
+            show_space_and_time(axes, times, density)
             axes.set_title("Workers round the racetrack", fontsize=style.TITLE)
         else:
+            turns, closed = round_the_circle(density)
             axes.plot(turns, closed[0], color=style.RENTS, linewidth=2.4)
             axes.set_ylim(bottom=0)
             axes.set_ylabel("density μ (mean 1)")
+            mark_the_circle(axes)
             axes.set_title("Workers round the racetrack, at rest", fontsize=style.TITLE)
-        axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["−π", "−π/2", "0", "π/2", "π"])
-        axes.set_xlabel("place x/R")
         style.settle(figure)
     return figure
+
+
+def round_the_circle(values: Vector) -> tuple[Vector, Vector]:
+    """Return places x/(πR) from −1 to 1 (N + 1,), and values (…, N) there: the first is also the last."""
+    number = values.shape[-1]
+    order = np.arange(number + 1) - number // 2
+    return order * 2 / number, np.take(values, order, axis=-1, mode="wrap")
+
+
+def mark_the_circle(axes: Axes) -> None:
+    """Write −π … π along the horizontal axis."""
+    axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["−π", "−π/2", "0", "π/2", "π"])
+    axes.set_xlabel("place x/R")
+
+
+def show_space_and_time(axes: Axes, times: Vector, density: Vector) -> None:
+    """Draw densities (T, N) on a circle as a map of space and time, with its colour bar."""
+    turns, closed = round_the_circle(density)
+    mesh = axes.pcolormesh(
+        turns, times, closed, cmap=style.light_to_dark(), shading="gouraud", rasterized=True
+    )
+    axes.figure.colorbar(mesh, ax=axes, label="density μ (mean 1)")
+    axes.set_ylabel("time")
+    mark_the_circle(axes)
 
 
 def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
