@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -106,7 +106,7 @@ def _mark_places(axes: Axes, model: SpatialTrade, kind: str | None) -> None:
     if model.number <= MOST_NAMES:
         names = [str(name) for name in model.names]
         tilted = max(map(len, names)) * len(names) > 45
-        look = {"rotation": 30, "ha": "right"} if tilted else {}
+        look: dict[str, Any] = {"rotation": 30, "ha": "right"} if tilted else {}
         axes.set_xticks(range(model.number), names, **look)
     axes.set_xlabel("place, in the order of the model")
 
