@@ -4,12 +4,14 @@ from agora.models.coalition import CoalitionTest
 from agora.models.commuting import CommutingMarket
 from agora.models.equilibrium import Certificate, Condition, Model, ModelCard, Solution, price, worst_case
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.graph_game import GraphGame
 from agora.models.invisible_hand import InvisibleHand, UnstableExternality
 from agora.models.marketplaces import Marketplaces
 from agora.models.myopic_migration import MyopicMigration
 from agora.models.price_formation import PriceFormation
 from agora.models.short_run_competition import ShortRunCompetition
 from agora.models.spatial import SpatialModel
+from agora.models.spatial_game import SpatialGame
 from agora.models.spatial_trade import SpatialTrade
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "CommutingMarket",
     "Condition",
     "FujitaOgawa",
+    "GraphGame",
     "InvisibleHand",
     "Marketplaces",
     "Model",
@@ -26,6 +29,7 @@ __all__ = [
     "PriceFormation",
     "ShortRunCompetition",
     "Solution",
+    "SpatialGame",
     "SpatialModel",
     "SpatialTrade",
     "UnstableExternality",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -154,6 +154,13 @@ class Model(Fields):
         state = super().__getstate__()
         fields = type(self).model_fields
         return {**state, "__dict__": {name: v for name, v in state["__dict__"].items() if name in fields}}
+
+    def __copy__(self) -> Self:
+        """Copy the parameters only, so that ``model_copy(update=…)`` derives everything anew."""
+        copied = super().__copy__()
+        for name in set(copied.__dict__) - set(type(self).model_fields):
+            del copied.__dict__[name]
+        return copied
 
     def describe(self) -> dict[str, Any]:
         """Return the parameters as plain data, for the record."""

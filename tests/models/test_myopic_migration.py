@@ -126,3 +126,13 @@ def test_another_speed_violates_the_law_of_motion_alone() -> None:
 )
 def test_bad_input_is_one_sentence(changes: dict[str, Any], said: str) -> None:
     assert said in complaint(MyopicMigration, **{**BASE, **changes})
+
+
+def test_a_changed_copy_derives_everything_anew() -> None:
+    first = model(variant="krugman")
+    assert first.economy.density_exponent == 1
+    changed = first.model_copy(update={"variant": "armington", "cells": 8})
+    assert changed.economy.density_exponent == 0
+    assert len(changed.start) == 8
+    assert first.economy.density_exponent == 1
+    assert changed == model(variant="armington", cells=8)
