@@ -1,5 +1,12 @@
-"""Bahlali, Boucekkine & Petit (2026), slides: computations that check the static layer and the racetrack."""
+"""Bahlali, Boucekkine & Petit (2026), slides: computations that check trade, the game and the racetrack."""
 
-from agora.runners.reproductions.spatial_dynamics import beyond, forces, game, multiplicity, static_layer
+from agora.runners.reproductions.spatial_dynamics import (
+    beyond,
+    dynamics,
+    forces,
+    game,
+    multiplicity,
+    static_layer,
+)
 
-__all__ = ["beyond", "forces", "game", "multiplicity", "static_layer"]
+__all__ = ["beyond", "dynamics", "forces", "game", "multiplicity", "static_layer"]

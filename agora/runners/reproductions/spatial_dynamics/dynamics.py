@@ -1,0 +1,141 @@
+"""The dynamic layer: instances of existence, several equilibria, long horizons, and the linearised system."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from agora.data.checks import Caution
+from agora.models.equilibrium import Solution
+from agora.models.spatial_game import SpatialGame
+from agora.runners.reproductions import Finding, computes
+from agora.runners.reproductions.spatial_dynamics.cases import (
+    CASES,
+    DISCOUNT,
+    ELASTICITY,
+    NOISE,
+    RADIUS,
+    RATE,
+    linear_game,
+)
+from agora.runners.reproductions.spatial_dynamics.game import solved
+from agora.runners.reproductions.spatial_dynamics.multiplicity import agglomerated, stationary_residual
+from agora.runners.solve import solve
+
+
+def game(case: str, cells: int, amplitude: float = 0.5, **changes: Any) -> SpatialGame:
+    """Return the game of a reference case on as many periods as cells, changed."""
+    variant, moving_cost, horizon = CASES[case]
+    given = {
+        "variant": variant, "moving_cost": moving_cost, "horizon": horizon, "cells": cells, "steps": cells,
+        "initial": {"kind": "cosine", "amplitude": amplitude},
+    }  # fmt: skip
+    shared = {"elasticity": ELASTICITY, "trade_cost_rate": RATE, "radius": RADIUS, "noise": NOISE}
+    return SpatialGame(**{**shared, "discount": DISCOUNT, **given, **changes})
+
+
+def _worst(solution: Solution, words: str) -> float:
+    """Return the largest violation of the certificate's conditions whose name contains `words`."""
+    found = [each.worst for each in solution.certificate.conditions if words in each.name]
+    return max(float(worst) for worst in found)
+
+
+@computes("producer-prices")
+def producer_prices() -> Finding:
+    """Test that the best price against the printed demand is the same multiple of w τ everywhere."""
+    random, ratios = np.random.default_rng(1), []
+    for cost in random.uniform(0.3, 3.0, 30):
+        best = minimize_scalar(
+            lambda p, cost=cost: -(p - cost) * p**-ELASTICITY,
+            bounds=(cost, 4 * cost),
+            method="bounded",
+            options={"xatol": 1e-10},
+        )
+        ratios.append(best.x / cost)
+    markup = ELASTICITY / (ELASTICITY - 1)
+    return Finding(
+        float(np.abs(np.array(ratios) / markup - 1).max()) < 1e-6,
+        note=f"the best price is {np.mean(ratios):.6f} times w τ at 30 costs; σ/(σ − 1) = {markup:g}",
+    )
+
+
+@computes("equilibria-exist")
+def equilibria_exist() -> Finding:
+    """Test that A1 and K1 have a certified equilibrium from μ⁰ = 1 + .5 cos x."""
+    solutions = [solved(case) for case in ("A1", "K1")]
+    gains = [_worst(solution, "exploitability") for solution in solutions]
+    return Finding(
+        all(solution.certificate.passed for solution in solutions),
+        note=f"A1 and K1 on 64 × 64: a best reply computed afresh gains at most {max(gains):.1g}; instances, "
+        "not a proof",
+        certificate="values, densities and wages re-evaluated with a dense kernel, and best replies",
+    )
+
+
+@computes("self-fulfilling")
+def self_fulfilling(cells: int) -> Finding:
+    """Find two equilibria of K3 that start from the same, uniform, density."""
+    model = game("K3", cells, initial={"kind": "uniform"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Caution)
+        ends = [
+            float(solve(model, start=start).tables["concentration"]["hhi"].iloc[-1])
+            for start in ("initial", "agglomerated")
+        ]
+    return Finding(
+        abs(ends[0] - 1) < 1e-9 and ends[1] > 2,
+        note=f"K3 on {cells} × {cells} from μ⁰ = 1: nobody moves, or all expect a peak and make it, "
+        f"H(T) = {ends[0]:.8f} and {ends[1]:.8f}",
+        certificate="both paths certified with best replies",
+    )
+
+
+@computes("stationary-game")
+def stationary_game() -> Finding:
+    """Test that the stationary program finds the agglomeration of the one-field equation."""
+    model = game("K1", 64, horizon="stationary", scheme="exponential")
+    path = solve(model, start="agglomerated").tables["path"]
+    density = path["density"].to_numpy(dtype=float)
+    ends = [float((each**2).mean()) for each in (density, agglomerated(120.0))]
+    left = stationary_residual(density, 120.0)
+    return Finding(
+        abs(ends[0] - ends[1]) < 1e-7 and left < 1e-6,
+        note=f"K1 at rest: density {density.max():.8f} at the peak, H = {ends[0]:.8f}, and {ends[1]:.8f} by "
+        f"Newton's method on the equation in φ = √μ, which the density satisfies to {left:.1g}",
+        certificate="the program's answer certified; the other road shares only the trade equilibrium",
+    )
+
+
+@computes("infinite-horizon")
+def infinite_horizon(cells: int) -> Finding:
+    """Test that the path of A1 over an infinite horizon does not move when its length is doubled."""
+    facts = solve(game("A1", cells, horizon="infinite")).certificate.facts
+    moved, left = (float(facts[name]) for name in ("turnpike_residual", "distance_to_rest"))
+    return Finding(
+        max(moved, left) <= 1e-4,
+        note=f"A1 on {cells} cells: the path moves by {moved:.1g} when its length is doubled, and ends "
+        f"{left:.1g} from the stationary state",
+        certificate="certified up to its last horizon",
+    )
+
+
+@computes("linearised-system")
+def linearised_system(case: str, cells: list[int]) -> Finding:
+    """Test that the nonlinear game from a small wave tends to the linearised one as the grid gets finer."""
+    amplitude, linear, errors = 1e-3, linear_game(case), []
+    for number in cells:
+        model = game(case, number, amplitude, scheme="exponential", time_scheme="trapezoid")
+        density = solve(model).tables["path"]["density"].to_numpy(dtype=float).reshape(-1, number)
+        wave = 2 * density @ np.cos(2 * np.pi * np.arange(number) / number) / number / amplitude
+        exact = linear.density(np.linspace(0.0, linear.horizon, number + 1))
+        errors.append(float(np.abs(wave - exact).max()))
+    order = float(np.log(errors[0] / errors[-1]) / np.log(cells[-1] / cells[0]))
+    told = ", ".join(f"{error:.2g} on {n} × {n}" for error, n in zip(errors, cells, strict=True))
+    return Finding(
+        order > 1.5 and errors[-1] < 0.05,
+        note=f"{case}, δ = .001: largest distance of a(t)/δ to the closed form {told}, order {order:.2f}",
+        certificate="the games certified with best replies",
+    )
