@@ -36,17 +36,17 @@ def backward_values(
     trapezoid: bool = False,
     tolerance: float = 1e-12,
 ) -> Vector:
-    """Return the values (times, N) that solve the backward equation for given real wages (times, N).
+    """Return the values (T + 1, N) that solve the backward equation for given real wages (T + 1, N).
 
     Parameters
     ----------
     arcs, technology
         Where workers move and how.
-    steps : (times − 1,) array
+    steps : (T,) array
         Lengths of the periods.
     discount : float
         ρ.
-    real_wage : (times, N) array
+    real_wage : (T + 1, N) array
         V.
     terminal : (N,) array
         u at the end.
@@ -90,7 +90,7 @@ def forward_density(
     *,
     trapezoid: bool = False,
 ) -> Vector:
-    """Return the density (times, N) carried by the moves that values (times, N) call for.
+    """Return the density (T + 1, N) carried by the moves that values (T + 1, N) call for.
 
     Parameters are those of `backward_values`; `initial` is the density at the beginning (N,).
     """

@@ -427,8 +427,8 @@ def dual_gains(
 
     Parameters
     ----------
-    states, controls : array (replies, places), (replies, nodes)
-        Of one asset; with state bounds the places are the times 0 … N.
+    states, controls : (R, N + 1) array, (R, N) array
+        Of one asset and R replies; with state bounds the columns are the times 0 … N.
     control_gradient : array (replies, nodes)
         γ, the derivative of the cost by each control.
     chance : array (nodes,)

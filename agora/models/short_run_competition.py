@@ -51,7 +51,7 @@ class ShortRunCompetition(SectorEconomy):
         N and L̄ > 0, masses.
     distribution : list of float or table
         Density of firms (mass per variety) up to a factor, > 0; even unless given.
-    productivity, preferences : number, list or table
+    productivity, preferences : float, list or table
         A and b > 0 of each sector.
     externality : float
         η ≥ 0: output is raised by (n/λ)^η, which no firm takes into account.
