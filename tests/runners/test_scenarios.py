@@ -8,8 +8,17 @@ from makers import city
 from agora.data import circle, read_scenario, shipped_scenarios
 from agora.runners import solve, solve_scenario
 
+LONG = ("price-case-4a", "grid-30")
+"""Scenarios that take about ten seconds or more; smaller ones of their kind stay in the default tests."""
 
-@pytest.mark.parametrize("name", sorted(shipped_scenarios()))
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.heavy] if name in LONG else [])
+        for name in sorted(shipped_scenarios())
+    ],
+)
 def test_shipped_scenario(name: str) -> None:
     solution = solve_scenario(read_scenario(name))
     assert solution.certificate.passed
