@@ -9,7 +9,7 @@ anything with the programs and methods that find prices:
   short trajectory cannot profit from two wells. The least pinned cost F(ξ) is computed by Newton's method;
   F + κξ²/2 is convex for a known κ, so tangents bound F from below between the ξ that were tried; branch
   and bound on ξ closes the gap;
-* bounds on states or controls, convex costs: weak duality at the reply in question.
+* bounds on states or controls, convex costs: weak duality, in `agora.models.bounded_replies`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from agora.data.trading import SupplyTree
 Vector = NDArray[np.float64]
 MOST_UNKNOWNS = 2_000_000
 """Unknowns of pinned problems that are solved at once."""
+RECURSION = "quadratic value function, by backward recursion"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def quadratic_values(
     """
     parents, depths = np.array(supply.parents), np.array(supply.depths)
     chance, assets = np.array(supply.probabilities), starts.shape[1]
+    if assets == 1 and supply.known:
+        numbers = [float(v.ravel()[0]) for v in (*running, *terminal)]
+        return _scalar_values(starts[:, 0], prices[0], step, control_cost, *numbers)
     (weight, target), (last, aim) = running, terminal
     nodes = len(parents)
     curvature = last.copy()
@@ -97,7 +101,29 @@ def quadratic_values(
     values = (
         np.einsum("ni,ij,nj->n", starts, curvature, starts) / 2 + starts @ value_slope[0] + value_level[0]
     )
-    return Cheapest(values, values, "quadratic value function, by backward recursion")
+    return Cheapest(values, values, RECURSION)
+
+
+def _scalar_values(
+    starts: Vector,
+    prices: Vector,
+    step: float,
+    control_cost: float,
+    weight: float,
+    target: float,
+    last: float,
+    aim: float,
+) -> Cheapest:
+    """Return the same for one asset and known supply, in plain numbers."""
+    curvature, slope, level = last, -last * aim, last * aim**2 / 2
+    held = step * weight
+    for price in prices[::-1].tolist():
+        inverse, pressed = 1.0 / (control_cost + step * curvature), slope + price
+        level += held * target**2 / 2 - step / 2 * pressed**2 * inverse
+        slope -= step * pressed * inverse * curvature + held * target
+        curvature += held - step * curvature**2 * inverse
+    values = curvature / 2 * starts**2 + slope * starts + level
+    return Cheapest(values, values, RECURSION)
 
 
 # --- one asset, any costs ------------------------------------------------------------------------
@@ -402,87 +428,3 @@ def _programmed(agent: Agent, starts: Vector) -> Cheapest:
     states, _ = agent.settle(path, None)
     values = agent.cost(states)
     return Cheapest(values, values, "")
-
-
-# --- bounds --------------------------------------------------------------------------------------
-
-
-def dual_gains(
-    states: Vector,
-    controls: Vector,
-    control_gradient: Vector,
-    chance: Vector,
-    step: float,
-    control_cost: float,
-    state_bounds: tuple[float | None, float | None],
-    control_bounds: tuple[float | None, float | None],
-) -> Vector:
-    r"""Return an upper bound of what each reply can gain within the bounds, for convex costs.
-
-    For any multipliers ν of the state bounds with the right sign, every other reply x' within the bounds
-    costs at least
-
-    .. math:: E(x) + \sum_v \min_{a'} \Bigl[ \bigl(\gamma_v + h \sum_{j > v} \nu_j\bigr) (a'_v - a_v)
-              + \pi_v h \tfrac{c_0}{2} (a'_v - a_v)^2 \Bigr] - \sum_j |\nu_j|\, |x_j - \bar x_j|
-
-    Parameters
-    ----------
-    states, controls : (R, N + 1) array, (R, N) array
-        Of one asset and R replies; with state bounds the columns are the times 0 … N.
-    control_gradient : array (replies, nodes)
-        γ, the derivative of the cost by each control.
-    chance : array (nodes,)
-        π, probability of each node.
-    step, control_cost : float
-        h, c₀.
-    state_bounds, control_bounds : pair
-        Limits, None where there is none.
-    """
-    lowest, highest = (np.nan if v is None else v for v in state_bounds)
-    least, most = (-np.inf, np.inf) if control_bounds == (None, None) else (
-        -np.inf if control_bounds[0] is None else control_bounds[0],
-        np.inf if control_bounds[1] is None else control_bounds[1],
-    )  # fmt: skip
-    pressed, slack = control_gradient.copy(), np.zeros(len(states))
-    if state_bounds != (None, None):
-        near = 1e-5
-        at_low, at_high = states[:, 1:] <= lowest + near, states[:, 1:] >= highest - near
-        free = (controls > least + near) & (controls < most - near)
-        for k in range(len(states)):
-            nu = _state_multipliers(pressed[k] / step, free[k], at_low[k], at_high[k])
-            pressed[k] += step * np.cumsum(nu[::-1])[::-1]
-            away = np.where(nu < 0, states[k, 1:] - lowest, highest - states[k, 1:])
-            slack[k] = np.abs(np.where(nu != 0, nu * away, 0.0)).sum()
-    weight = chance * step * control_cost
-    move = np.clip(-pressed / weight, least - controls, most - controls)
-    gain: Vector = -(pressed * move + weight / 2 * move**2).sum(axis=1) + slack
-    return gain
-
-
-def _state_multipliers(
-    gradient: Vector, free: NDArray[np.bool_], at_low: NDArray[np.bool_], at_high: NDArray[np.bool_]
-) -> Vector:
-    """Return multipliers of the places 1 … N of one reply, zero but where the state is at a limit.
-
-    Σ_{j > i} ν_j should be minus the gradient where the control is free, and may change only at limits.
-    """
-    number = len(gradient)
-    touching = at_low | at_high
-    wanted, level = np.zeros(number), 0.0
-    end = number
-    while end > 0:  # controls first … end − 1 have no limit of the state between them
-        first = end - 1
-        while first > 0 and not touching[first - 1]:
-            first -= 1
-        inside = free[first:end]
-        if not (end == number and not touching[-1]) and inside.any():
-            level = -float(gradient[first:end][inside].mean())
-        wanted[first:end] = level
-        end = first
-    nu = wanted - np.append(wanted[1:], 0.0)
-    result: Vector = np.where(
-        at_low & at_high,
-        nu,
-        np.where(at_low, np.minimum(nu, 0.0), np.where(at_high, np.maximum(nu, 0.0), 0.0)),
-    )
-    return result

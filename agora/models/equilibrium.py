@@ -169,6 +169,8 @@ class Model(Fields):
 
 def plain(value: Any) -> Any:
     """Return a parameter as numbers, text, lists and dictionaries."""
+    if type(value) in (float, int, str, bool):
+        return value
     if isinstance(value, Fields):
         return {name: plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, tuple | list):

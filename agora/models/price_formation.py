@@ -395,33 +395,29 @@ class PriceFormation(Model):
             path[k] = path[k - 1] + 1 if agents[k] == agents[k - 1] else 0
         padded = np.concatenate([controls, np.full((*controls.shape[:2], places - nodes), np.nan)], axis=2)
         per_row = assets * places
-        paths = pd.DataFrame(
-            {
-                "agent": np.repeat(agents, per_row),
-                "path": np.repeat(path, per_row),
-                "asset": np.tile(np.repeat(np.arange(1, assets + 1), places), replies),
-                "node": np.tile(np.arange(places), replies * assets),
-                "time": np.tile(time, replies * assets),
-                "state": states.ravel(),
-                "control": padded.ravel(),
-                "weight": np.repeat(masses, per_row),
-            }
-        )
-        listed = pd.DataFrame(
-            {
-                "asset": np.repeat(np.arange(1, assets + 1), nodes),
-                "node": np.tile(np.arange(nodes), assets),
-                "time": np.tile(self.times, assets),
-                "probability": np.tile(self.supply.probabilities, assets),
-                "price": prices.ravel(),
-                "supply": self.supply.values.T.ravel(),
-            }
-        )
+        paths: dict[str, NDArray[Any]] = {
+            "agent": np.repeat(agents, per_row),
+            "path": np.repeat(path, per_row),
+            "asset": np.tile(np.repeat(np.arange(1, assets + 1), places), replies),
+            "node": np.tile(np.arange(places), replies * assets),
+            "time": np.tile(time, replies * assets),
+            "state": states.ravel(),
+            "control": padded.ravel(),
+            "weight": np.repeat(masses, per_row),
+        }
+        listed: dict[str, NDArray[Any]] = {
+            "asset": np.repeat(np.arange(1, assets + 1), nodes),
+            "node": np.tile(np.arange(nodes), assets),
+            "time": np.tile(self.times, assets),
+            "probability": np.tile(self.supply.probabilities, assets),
+            "price": prices.ravel(),
+            "supply": self.supply.values.T.ravel(),
+        }
         hidden = ([] if assets > 1 else ["asset"]) + (["node", "probability"] if self.supply.known else [])
         totals = self._totals(prices, states, controls, masses)
         return {
-            "price": listed.drop(columns=hidden),
-            "paths": paths.drop(columns=[name for name in hidden if name in paths]),
+            "price": pd.DataFrame({k: v for k, v in listed.items() if k not in hidden}),
+            "paths": pd.DataFrame({k: v for k, v in paths.items() if k not in hidden}),
             "totals": totals,
         }
 

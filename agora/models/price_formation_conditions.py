@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from agora.data.state_costs import QuadraticCost, StateCost
 from agora.data.trading import SupplyTree
-from agora.models.best_replies import Agent, Cheapest, cheapest_replies, dual_gains, quadratic_values
+from agora.models.best_replies import Agent, Cheapest, cheapest_replies, quadratic_values
+from agora.models.bounded_replies import dual_gains
 from agora.models.equilibrium import Condition, worst_case
 
 Vector = NDArray[np.float64]
@@ -116,7 +117,8 @@ def exploitability(
     accuracy : float
         How close the bounds are to the truth, in the numéraire.
     """
-    return _exploitability(market, _Tree(market), _arrays(market, tables, _Tree(market)), accuracy)
+    tree = _Tree(market)
+    return _exploitability(market, tree, _arrays(market, tables, tree), accuracy)
 
 
 def _exploitability(market: Parameters, tree: _Tree, found: _Market, accuracy: float) -> Exploitability:
@@ -153,8 +155,19 @@ def _cheapest(market: Parameters, prices: Vector, accuracy: float) -> Cheapest:
         return Cheapest(nothing, nothing, "")
     agent = Agent(prices[0], step, market.control_cost, *costs)
     distinct, which = np.unique(market.starts[:, 0], return_inverse=True)
-    found = cheapest_replies(agent, distinct, accuracy)
+    asked = (prices.tobytes(), distinct.tobytes(), step, market.control_cost, accuracy)
+    for before, functions, known in _LAST:
+        if before == asked and all(a is b for a, b in zip(functions, costs, strict=True)):
+            found = known
+            break
+    else:
+        found = cheapest_replies(agent, distinct, accuracy)
+        _LAST[:] = [(asked, costs, found)]
     return Cheapest(found.values[which], found.bounds[which], found.proof)
+
+
+_LAST: list[tuple[tuple[Any, ...], tuple[StateCost, ...], Cheapest]] = []
+"""The last best replies, and to what: they depend on the price alone, and are asked for twice in a solve."""
 
 
 def _matrix(cost: StateCost, assets: int) -> tuple[Vector, Vector]:
@@ -190,8 +203,11 @@ def _control_gradient(market: Parameters, tree: _Tree, found: _Market) -> Vector
     _, terminal = _holding(market.terminal, found.states[..., nodes:])
     pull = np.concatenate([tree.step * running * tree.chance, terminal * tree.end_chance], axis=2)
     later = np.zeros_like(pull)  # sums over all places after each
-    for place in range(tree.places - 1, 0, -1):
-        later[..., tree.before[place]] += later[..., place] + pull[..., place]
+    if market.supply.known:
+        later[..., :-1] = np.cumsum(pull[..., :0:-1], axis=2)[..., ::-1]
+    else:
+        for place in range(tree.places - 1, 0, -1):
+            later[..., tree.before[place]] += later[..., place] + pull[..., place]
     paid = tree.chance * (market.control_cost * found.controls + found.prices)
     result: Vector = tree.step * (paid + later[..., :nodes])
     return result
@@ -325,9 +341,8 @@ def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree)
     """Read prices and paths, in any order of rows; what is not as it must be is a fault."""
     assets, nodes, places = market.starts.shape[1], tree.nodes, tree.places
     keys = [*(["asset"] if assets > 1 else []), *([] if market.supply.known else ["node"])]
-    prices = tables["price"].sort_values([*keys, "time"] if keys != ["asset", "node"] else keys)
-    order = ["agent", "path", *keys, *(["time"] if market.supply.known else [])]
-    paths = tables["paths"].sort_values(order, kind="stable")
+    order = [*keys, *(["time"] if market.supply.known else [])]
+    prices, paths = _sorted(tables["price"], order), _sorted(tables["paths"], ["agent", "path", *order])
     block = assets * places
     number = len(paths) // block
     if len(prices) != assets * nodes or number * block != len(paths) or number == 0:
@@ -369,6 +384,19 @@ def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree)
         masses=weight[:, 0],
         faults=tuple(faults),
     )
+
+
+def _sorted(table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """Return a table with its rows in order, itself if they are."""
+    later = np.zeros(
+        max(len(table) - 1, 0), dtype=bool
+    )  # whether a row is known to come after the one before
+    for name in order:
+        column = table[name].to_numpy(dtype=float)
+        if not (later | (column[1:] >= column[:-1])).all():
+            return table.sort_values(order, kind="stable")
+        later |= column[1:] > column[:-1]
+    return table
 
 
 def _apart(found: Vector, wanted: NDArray[Any]) -> float:

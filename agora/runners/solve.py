@@ -87,6 +87,12 @@ def solve(
     return solution
 
 
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that do the work."""
+    return {name: release(name) for name in _PACKAGES}
+
+
 def manifest(model: Model, options: Options, found: Answer) -> dict[str, Any]:
     """Return what is needed to repeat a solve: versions, solvers, options, parameters, hash."""
     problem = {"model": model.card.name, "parameters": model.describe(), "options": options.model_dump()}
@@ -97,7 +103,7 @@ def manifest(model: Model, options: Options, found: Answer) -> dict[str, Any]:
         "versions": {
             "agora": __version__,
             "python": platform.python_version(),
-            **{name: release(name) for name in _PACKAGES},
+            **_versions(),
         },
         "platform": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

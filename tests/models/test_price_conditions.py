@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from agora.data.state_costs import DoubleWell, QuadraticCost, StateCost
 from agora.data.trading import random_walk_tree
-from agora.models.best_replies import Agent, cheapest_replies
+from agora.models.best_replies import Agent, cheapest_replies, quadratic_values
 from agora.models.equilibrium import Solution
 from agora.models.price_formation import PriceFormation
 from agora.models.price_formation_conditions import exploitability
@@ -169,6 +169,41 @@ def test_no_search_beats_the_proved_bound(seed: int) -> None:
         if found.proof:
             assert found.values[k] <= reached + 1e-8
             assert found.values[k] - found.bounds[k] <= 1e-7 + 1e-12
+
+
+def test_the_value_function_in_plain_numbers_is_that_of_matrices() -> None:
+    random = np.random.default_rng(5)
+    model = PriceFormation(
+        horizon=1.3, steps=40, agents=LAW, supply=[0.0] * 40, control_cost=1.7,
+        running=quadratic(3.0, 0.2), terminal=quadratic(5.0, -0.4),
+    )  # fmt: skip
+    named = model.supply.model_copy(update={"names": tuple(str(k) for k in range(40))})
+    costs = [(c.matrix(1), c.targets(1)) for c in (model.running, model.terminal)]  # type: ignore[attr-defined]
+    prices = random.normal(size=(1, 40))
+    plain, matrices = (
+        quadratic_values(model.starts, prices, supply, model.step, 1.7, *costs).values
+        for supply in (model.supply, named)
+    )
+    assert plain == pytest.approx(matrices, abs=1e-12)
+
+
+def test_best_replies_are_asked_anew_when_anything_changes() -> None:
+    sine = {"kind": "sine", "frequency": 10.0}
+    terms: dict[str, Any] = {
+        "horizon": 1.0, "steps": 15, "agents": LAW, "supply": sine, "terminal": WELLS,
+    }  # fmt: skip
+    one = PriceFormation(**terms)
+    tables = solve(one).tables
+    first = exploitability(one, tables)
+    assert exploitability(one, tables).values.tolist() == first.values.tolist()
+    changes: list[dict[str, Any]] = [
+        {"terminal": {**WELLS, "weight": 40.0}}, {"running": WELLS}, {"control_cost": 2.0}, {"horizon": 1.1},
+    ]  # fmt: skip
+    for change in changes:
+        other = exploitability(PriceFormation(**{**terms, **change}), tables)
+        assert np.abs(other.values - first.values).max() > 1e-4, change
+    moved = tables["price"].assign(price=tables["price"]["price"] + 0.01)
+    assert np.abs(exploitability(one, {**tables, "price": moved}).values - first.values).max() > 1e-4
 
 
 def test_without_proof_it_is_said() -> None:

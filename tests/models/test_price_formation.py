@@ -392,8 +392,8 @@ def test_relabelling_scaling_and_shifting(seed: int) -> None:
     assert solved(states + 1, masses, **moved) == pytest.approx(base, abs=1e-10)
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 10**6))
+# 13, 20, 28, 31 and 70706 need colder ladders or have more mixed replies than prices can make indifferent
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 13, 20, 28, 31, 70706])
 def test_random_wells_are_solved_with_proof(seed: int) -> None:
     random = np.random.default_rng(seed)
     low = float(random.uniform(0.0, 0.4))

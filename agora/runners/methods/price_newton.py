@@ -23,8 +23,16 @@ from agora.runners.methods.answers import Progress, silent
 
 Vector = NDArray[np.float64]
 
-TEMPERATURES, COLDER = (1e-3, 1e-4, 1e-5, 1e-6), (1e-7, 1e-8, 1e-9, 1e-10)
-"""Of the soft minimum, in the numéraire: mixed replies of one agent differ in cost by a few of the last."""
+LADDERS, COLDER = (
+    (
+        (1e-2, 1e-3, 1e-5),
+        (1e-3, 1e-4, 1e-5, 1e-6),
+        (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6),
+    ),
+    (1e-6, 1e-7, 1e-8, 1e-9, 1e-10),
+)
+"""Temperatures of the soft minimum, in the numéraire: mixed replies of one agent differ in cost by a few of
+the last. The next ladder is for games that the one before does not settle."""
 MOST_GENERATIONS = 12
 CLEARED = 1e-11
 """Largest mean of y − x̄ that counts as cleared."""
@@ -320,11 +328,12 @@ class _Master:
         self.multipliers = game.multipliers(prices)
         self.columns = game.generate(self.multipliers)
         self.generations, self.rounds = 1, 0
-        self.shares, _ = game.shares(self.columns, TEMPERATURES[0])
+        self.temperature = LADDERS[0][0]
+        self.shares, _ = game.shares(self.columns, self.temperature)
 
     def settle(self, temperature: float) -> None:
         """Solve the smoothed dual for the columns at hand, by Newton's method with backtracking."""
-        game = self.game
+        game, self.temperature = self.game, temperature
         for _ in range(12):
             self.shares, value = game.shares(self.columns, temperature)
             excess = game.excess(self.columns, self.shares)
@@ -340,6 +349,7 @@ class _Master:
                 after = game.follow(self.columns, trial)
                 if game.shares(after, temperature)[1] >= value + 1e-4 * length * gain - 1e-13:
                     self.multipliers, self.columns = trial, after
+                    self.shares, _ = game.shares(after, temperature)
                     break
                 length /= 2
                 if length < 1e-3:
@@ -350,6 +360,7 @@ class _Master:
         game, before = self.game, np.full(len(self.game.masses), np.inf)
         np.minimum.at(before, self.columns.agents, self.columns.costs)
         self.columns = game.generate(self.multipliers, self.columns)
+        self.shares, _ = game.shares(self.columns, self.temperature)
         self.generations += 1
         after = np.full(len(before), np.inf)
         np.minimum.at(after, self.columns.agents, self.columns.costs)
@@ -380,10 +391,10 @@ class _Master:
             hessian = game.inverses(columns, shares)
             both = _solved(hessian, np.column_stack([excess, spread]))
             # λ' = λ + H⁻¹(excess + spread δ), and costs of mixed replies meet: apart + spreadᵀ(λ' − λ) = 0
-            if len(others):
+            try:
                 shift = np.linalg.solve(spread.T @ both[:, 1:], -apart - spread.T @ both[:, 0])
-            else:
-                shift = np.zeros(0)
+            except np.linalg.LinAlgError:  # more replies at hand than prices can make indifferent
+                return False
             self.multipliers = self.multipliers + both[:, 0] + both[:, 1:] @ shift
             shares = shares.copy()
             np.add.at(shares, others, shift)
@@ -416,8 +427,19 @@ def balance(game: TradingGame, prices: Vector, progress: Progress = silent) -> B
     prices and shares are solved for exactly. What is not an equilibrium after that is for the certificate
     to say.
     """
-    master = _Master(game, prices, progress)
-    for temperature in TEMPERATURES:
+    tried = []
+    for ladder in LADDERS:
+        master = _Master(game, prices, progress)
+        settled = _descend(master, ladder)
+        tried.append(master.balance())
+        if settled:
+            break
+    return tried[-1] if settled else min(tried, key=lambda each: each.residual)
+
+
+def _descend(master: _Master, ladder: tuple[float, ...]) -> bool:
+    """Lower the temperature, then solve exactly; return whether nobody gains by a new column in the end."""
+    for temperature in ladder:
         master.settle(temperature)
         for _ in range(MOST_GENERATIONS):
             if not master.refresh():
@@ -426,11 +448,15 @@ def balance(game: TradingGame, prices: Vector, progress: Progress = silent) -> B
     for temperature in COLDER:
         before = master.columns, master.shares, master.multipliers
         if master.exact():
-            break
-        master.columns, master.shares, master.multipliers = before
-        master.refresh()
+            exact = master.columns, master.shares, master.multipliers
+            if not master.refresh():
+                master.columns, master.shares, master.multipliers = exact
+                return True
+        else:
+            master.columns, master.shares, master.multipliers = before
+            master.refresh()
         master.settle(temperature)
-    return master.balance()
+    return False
 
 
 def _solved(matrix: Vector, right: Vector) -> Vector:
