@@ -46,6 +46,8 @@ def solve(
             solution = solve_scenario(read, progress=report)
     except NotCertified as failure:
         print_certificate(failure.solution, as_json)
+        if not as_json:
+            print(f"{failure.solution.status} (not certified); nothing is written")
         print(f"agora: {failure}", file=sys.stderr)
         sys.exit(3)
     except SolveFailed as failure:
