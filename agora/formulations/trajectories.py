@@ -30,7 +30,7 @@ def add_replies(
     `starts` gives the initial states (replies, assets). `parents` and `probabilities` describe the
     nodes 0 … V − 1 in the order of time; ends are numbered V, V + 1, … after the last nodes. Bounds
     hold for every state but the first and for every control: the state and control constraints that
-    the paper leaves for later. Start: nobody moves.
+    the paper leaves for later. Start: nobody moves, but for who starts out of bounds.
     """
     childless = sorted(set(range(len(parents))) - set(parents))
     block.replies = pyo.RangeSet(0, len(starts) - 1, doc="trajectories")
@@ -43,8 +43,12 @@ def add_replies(
         **{end: probabilities[node] for end, node in zip(block.ends, childless, strict=True)},
     }
 
+    lowest, highest = state_bounds
+
     def start_rule(b: pyo.Block, reply: int, asset: int, place: int) -> float:
-        return float(starts[reply][asset - 1])
+        inside = float(starts[reply][asset - 1])
+        inside = inside if lowest is None else max(inside, lowest)
+        return inside if highest is None else min(inside, highest)
 
     places = list(block.nodes) + list(block.ends)
     block.places = pyo.Set(initialize=places, ordered=True, doc="nodes and ends")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
 
 Vector = NDArray[np.float64]
 
@@ -13,6 +14,7 @@ def dual_gains(
     controls: Vector,
     control_gradient: Vector,
     chance: Vector,
+    before: NDArray[np.int64],
     step: float,
     control_cost: float,
     state_bounds: tuple[float | None, float | None],
@@ -28,12 +30,14 @@ def dual_gains(
 
     Parameters
     ----------
-    states, controls : array (replies, places), (replies, nodes)
-        Of one asset; with state bounds the places are the times 0 … N.
-    control_gradient : array (replies, nodes)
+    states, controls : array (B, P), (B, V)
+        Of one asset: B replies, P places, V nodes.
+    control_gradient : array (B, V)
         γ, the derivative of the cost by each control.
-    chance : array (nodes,)
+    chance : array (V,)
         π, probability of each node.
+    before : array (P,)
+        The node before each place, −1 for the first; on a path without branches the place before.
     step, control_cost : float
         h, c₀.
     state_bounds, control_bounds : pair
@@ -49,15 +53,51 @@ def dual_gains(
         near = 1e-5
         at_low, at_high = states[:, 1:] <= lowest + near, states[:, 1:] >= highest - near
         free = (controls > least + near) & (controls < most - near)
+        path = bool((before[1:] == np.arange(len(before) - 1)).all())
+        below = None if path else _below(before, controls.shape[1])
         for k in range(len(states)):
-            nu = _state_multipliers(pressed[k] / step, free[k], at_low[k], at_high[k])
-            pressed[k] += step * np.cumsum(nu[::-1])[::-1]
+            if below is None:
+                nu = _state_multipliers(pressed[k] / step, free[k], at_low[k], at_high[k])
+                pressed[k] += step * np.cumsum(nu[::-1])[::-1]
+            else:
+                nu = _tree_multipliers(pressed[k] / step, free[k], at_low[k], at_high[k], below, chance)
+                pressed[k] += step * below @ nu
             away = np.where(nu < 0, states[k, 1:] - lowest, highest - states[k, 1:])
             slack[k] = np.abs(np.where(nu != 0, nu * away, 0.0)).sum()
     weight = chance * step * control_cost
     move = np.clip(-pressed / weight, least - controls, most - controls)
     gain: Vector = -(pressed * move + weight / 2 * move**2).sum(axis=1) + slack
     return gain
+
+
+def _below(before: NDArray[np.int64], nodes: int) -> Vector:
+    """Return which places 1 … come after each node (nodes, places − 1)."""
+    after = np.zeros((nodes, len(before)))
+    for place in range(1, len(before)):
+        node = before[place]
+        while node >= 0:
+            after[node, place] = 1.0
+            node = before[node]
+    return after[:, 1:]
+
+
+def _tree_multipliers(
+    gradient: Vector,
+    free: NDArray[np.bool_],
+    at_low: NDArray[np.bool_],
+    at_high: NDArray[np.bool_],
+    below: Vector,
+    chance: Vector,
+) -> Vector:
+    """Return multipliers on a tree: least squares of what is left at free controls, with the right signs."""
+    nu, touching = np.zeros(below.shape[1]), at_low | at_high
+    if not touching.any() or not free.any():
+        return nu
+    scale = 1.0 / np.sqrt(chance[free])
+    system, right = below[np.ix_(free, touching)] * scale[:, None], -gradient[free] * scale
+    limits = np.where(at_low, -np.inf, 0.0)[touching], np.where(at_high, np.inf, 0.0)[touching]
+    nu[touching] = lsq_linear(system, right, bounds=limits, method="bvls", tol=1e-14).x
+    return nu
 
 
 def _state_multipliers(

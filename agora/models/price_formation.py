@@ -149,8 +149,6 @@ class PriceFormation(Model):
                 raise InputError(f"{name}.kind", cost.kind, "none or quadratic with random supply")
         if self.bounded and not self.convex:
             raise InputError("state_bounds, control_bounds", "given", "left out unless the costs are convex")
-        if self.state_bounds != (None, None) and not self.supply.known:
-            raise InputError("state_bounds", self.state_bounds, "left out with random supply")
         self._check_clearing()
         return self
 
@@ -159,38 +157,29 @@ class PriceFormation(Model):
         if not self.bounded:
             return
         h, (low, high), (least, most) = self.step, self.control_bounds, self.state_bounds
-        masses = np.array(self.agents.masses)[:, None]
-        reach = np.stack([self.starts, self.starts])  # lowest and highest states within reach
-        wanted = masses.T @ self.starts
-        for node, supply in enumerate(self.supply.values if self.supply.known else []):
-            where = f"at time {node * h:g}"
-            for asset, amount in enumerate(supply):
-                if (low is not None and amount < low - 1e-12) or (high is not None and amount > high + 1e-12):
+        lowest, highest = -np.inf if least is None else least, np.inf if most is None else most
+        slowest, fastest = -np.inf if low is None else low, np.inf if high is None else high
+        supplies, depths, masses = self.supply.values, self.supply.depths, self.masses
+        reach = {0: (self.starts, self.starts, masses @ self.starts)}  # lowest and highest states, their mean
+        for place, node in list(enumerate(self.befores.tolist()))[1:]:
+            bottom, top, mean = reach[node]
+            for asset, amount in enumerate(supplies[node]):
+                if not slowest - 1e-12 <= amount <= fastest + 1e-12:
                     raise InputError(
                         "control_bounds", self.control_bounds,
-                        f"such that the market can clear: {where} the mean velocity must be {amount:g} "
-                        f"(asset {asset + 1})",
+                        f"such that the market can clear: at time {depths[node] * h:g} the mean velocity "
+                        f"must be {amount:g} (asset {asset + 1})",
                     )  # fmt: skip
-            wanted = wanted + h * supply
-            reach[0] = -np.inf if low is None else reach[0] + h * low
-            reach[1] = np.inf if high is None else reach[1] + h * high
-            reach[0] = np.maximum(reach[0], -np.inf if least is None else least)
-            reach[1] = np.minimum(reach[1], np.inf if most is None else most)
-            bad = (wanted < (masses.T @ reach[0]) - 1e-12) | (wanted > (masses.T @ reach[1]) + 1e-12)
-            if bad.any() or (reach[0] > reach[1] + 1e-12).any():
+            mean = mean + h * supplies[node]
+            bottom, top = np.maximum(bottom + h * slowest, lowest), np.minimum(top + h * fastest, highest)
+            reach[place] = bottom, top, mean
+            bad = (mean < masses @ bottom - 1e-12) | (mean > masses @ top + 1e-12)
+            if bad.any() or (bottom > top + 1e-12).any():
                 raise InputError(
                     "state_bounds", self.state_bounds,
-                    f"such that the market can clear: at time {(node + 1) * h:g} the mean state must be "
-                    + ", ".join(f"{value:g}" for value in wanted.ravel()),
+                    f"such that the market can clear: at time {(depths[node] + 1) * h:g} the mean state must "
+                    "be " + ", ".join(f"{value:g}" for value in mean),
                 )  # fmt: skip
-        for node, supply in enumerate([] if self.supply.known else self.supply.values):
-            for amount in supply:
-                if (low is not None and amount < low - 1e-12) or (high is not None and amount > high + 1e-12):
-                    raise InputError(
-                        "control_bounds", self.control_bounds,
-                        f"such that the market can clear: at time {self.supply.depths[node] * h:g} the mean "
-                        f"velocity must be {amount:g}",
-                    )  # fmt: skip
 
     # --- numbers -------------------------------------------------------------------------------
 

@@ -236,6 +236,7 @@ def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
                 found.controls[:, asset],
                 gradient[:, asset],
                 tree.chance,
+                tree.before,
                 tree.step,
                 market.control_cost,
                 market.state_bounds,

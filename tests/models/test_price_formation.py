@@ -16,6 +16,7 @@ from makers import complaint
 
 from agora.data.trading import random_walk_tree
 from agora.models.price_formation import PriceFormation
+from agora.models.price_formation_conditions import exploitability
 from agora.runners import NotCertified, certify, solve, solve_program
 from agora.runners.export import export_program
 from agora.runners.methods.price_newton import TradingGame
@@ -362,6 +363,59 @@ def test_bounds_bind_and_are_certified(state_bounds: Any, control_bounds: Any) -
     assert np.abs(paths["state"] - before["state"]).max() > 1e-3  # something was bound
 
 
+@pytest.mark.parametrize(
+    ("state_bounds", "control_bounds"),
+    [((0.0, None), (None, None)), ((None, 1.41), (None, None)), ((0.0, 1.42), (-1.25, 1.6))],
+)
+def test_bounds_hold_on_every_branch_of_random_supply(state_bounds: Any, control_bounds: Any) -> None:
+    tree = random_walk_tree(1.0, 12, branchings=3, deviation=0.8, level=0.2)
+    terms = {"running": quadratic(6, 0.2), "terminal": quadratic(2, 0.5), "supply": tree}
+    model = game(4, 12, state_bounds=state_bounds, control_bounds=control_bounds, **terms)
+    solution, free = solve(model), solve(game(4, 12, **terms))
+    assert solution.is_global
+    paths = solution.tables["paths"]
+    assert paths["state"].min() >= (state_bounds[0] if state_bounds[0] is not None else -9) - 1e-8
+    assert paths["state"].max() <= (state_bounds[1] if state_bounds[1] is not None else 9) + 1e-8
+    assert np.abs(paths["state"] - free.tables["paths"]["state"]).max() > 1e-3
+    program = model.program()
+    NonlinearProgram(program).solve()
+    assert prices(model.read(program)) == pytest.approx(prices(solution.tables), abs=1e-5)
+    # at another price the proved gain is at least what best replies, computed as a program, do gain
+    random = np.random.default_rng(2)
+    other = solution.tables["price"].assign(
+        price=prices(solution.tables) + random.normal(scale=0.2, size=len(model.supply.parents))
+    )
+    proved = exploitability(model, {**solution.tables, "price": other})
+    replies = model.program()
+    replies.clearing_balance.deactivate()
+    replies.population_cost.deactivate()
+    weight = model.step * np.array(model.supply.probabilities) * other["price"].to_numpy()
+    replies.reply_cost = pyo.Objective(
+        expr=replies.population_cost.expr
+        + pyo.quicksum(
+            model.masses[k] * weight[v] * replies.control[k, 1, v]
+            for k in replies.replies
+            for v in replies.nodes
+        )
+    )
+    solve_program(replies)
+    spent = paths.sort_values(["agent", "node"])["control"].dropna().to_numpy().reshape(4, -1)
+    gained = (
+        solution.tables["totals"]["population_cost"].iloc[0]
+        + float(model.masses @ spent @ weight)
+        - pyo.value(replies.reply_cost)
+    )
+    assert gained > 1e-3
+    assert float(model.masses @ proved.gains) >= gained - 1e-8
+
+
+def test_who_starts_out_of_bounds_may_come_in() -> None:
+    model = game([0.0, 0.4], 10, supply=[0.3] * 10, state_bounds=(0.02, None), running=quadratic(3, 0.2))
+    paths = solve(model).tables["paths"]
+    assert paths["state"].iloc[0] == 0.0
+    assert paths.loc[paths["time"] > 0, "state"].min() >= 0.02 - 1e-8
+
+
 def test_wide_bounds_change_nothing() -> None:
     free = game(5, 20, running=quadratic(4, 0.1))
     wide = free.model_copy(update={"state_bounds": (-50.0, 50.0), "control_bounds": (-90.0, 90.0)})
@@ -422,8 +476,6 @@ def test_objective_rises_with_the_cost_of_trading() -> None:
 def test_the_dual_of_the_price_is_concave_and_below_the_optimum() -> None:
     model = game(9, 20, terminal=WELLS)
     solution = solve(model)
-    from agora.models.price_formation_conditions import exploitability
-
     random = np.random.default_rng(4)
     for _ in range(10):
         other = prices(solution.tables) + random.normal(scale=0.3) + random.normal(scale=0.1, size=20)
@@ -497,6 +549,14 @@ def test_the_dual_of_the_price_is_concave_and_below_the_optimum() -> None:
         (
             {"state_bounds": [0.6, None]},
             "such that the market can clear: at time 0.025 the mean state must be 0.5",
+        ),
+        (
+            {"supply": random_walk_tree(1.0, 40, branchings=2, level=0.2), "state_bounds": [0.3, None]},
+            "such that the market can clear: at time",
+        ),
+        (
+            {"supply": random_walk_tree(1.0, 40, branchings=2, level=0.2), "control_bounds": [None, 0.5]},
+            "such that the market can clear: at time 0.325 the mean velocity must be 0.907",
         ),
         ({"volatility": 1.0}, "volatility is 1.0, but must be left out"),
     ],
