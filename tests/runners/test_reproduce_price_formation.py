@@ -32,6 +32,11 @@ CLAIMS = {claim.id: claim for claim in read_claims("price-formation")}
         ("case-3-level", "corrected"),
         ("case-3-one-level", "refuted"),
         ("case-3-clusters", "reproduced"),
+        ("proposition-2.3", "reproduced"),
+        ("proposition-3.1-concave", "reproduced"),
+        ("proposition-3.1-derivative", "reproduced"),
+        ("theorem-3.3", "reproduced"),
+        ("opposite-trends-3", "reproduced"),
     ],
 )
 def test_verdicts(claim: str, verdict: str) -> None:
