@@ -10,13 +10,13 @@ Arrays end in sites (…, J); `prices` in commodities (…, I); `income` is per 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 Vector = NDArray[np.float64]
 
@@ -197,6 +197,10 @@ class ConstantElasticity:
     def bid_rent(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return r_j = ((Y_j/u)^{1−σ} − A_j)^{1/(1−σ)} α_L^{−σ/(1−σ)}."""
         _, left = self._costs(prices, wages, income, utility)
+        return self._rent(left, income)
+
+    def _rent(self, left: Vector, income: Vector) -> Vector:
+        """Return r_j from land's part of (Y_j/u)^{1−σ}."""
         power = 1 / (1 - self.substitution)
         logs = power * (np.log(np.maximum(left, 1e-300)) - self.substitution * np.log(self.land))
         none = 0.0 if self.substitution < 1 else np.inf
@@ -218,8 +222,26 @@ class ConstantElasticity:
         whole, _ = self._costs(prices, wages, income, utility)
         return goods[..., None, :] / whole[..., None], leisure / whole
 
+    def _bids(
+        self, prices: Vector, wages: Vector, income: Vector, logs: Vector, plots: Vector
+    ) -> tuple[Vector, Vector, Vector]:
+        r"""Return m_j, b_j r_j and s_Lj at log u (…), all (…, J).
+
+        .. math:: \frac{\partial \log m_j}{\partial \log u} = \sigma - 1 - \frac{\sigma}{s_{Lj}}, \quad
+                  \frac{\partial \log r_j}{\partial \log u} = -\frac{1}{s_{Lj}}, \quad
+                  \frac{\partial \log m_j}{\partial \log Y_j} = \sigma \Bigl(\frac{1}{s_{Lj}} - 1\Bigr)
+        """
+        whole, left = self._costs(prices, wages, income, np.exp(logs))
+        worth = plots * self._rent(left, income)
+        share = np.clip(left / whole, 1e-300, 1.0)
+        living = (income > 0) & (worth > 0)
+        spent = np.where(living, share * np.maximum(income, 1e-300), 1.0)
+        with np.errstate(over="ignore"):
+            people: Vector = np.where(living, worth / spent, 0.0)
+        return people, worth, share
+
     def one_head(self, prices: Vector, wages: Vector, income: Vector, plots: Vector) -> tuple[Vector, Vector]:
-        """Return the root of the falling Σ m_j(u) − 1, by bisection and Newton's method, and m_j."""
+        """Return the root of the falling Σ m_j(u) − 1 by Newton's method in logs, and m_j."""
         goods, leisure = self._parts(prices, wages)
         most = np.where(
             income > 0,
@@ -229,52 +251,80 @@ class ConstantElasticity:
         ).max(axis=-1)
         some = np.isfinite(most)
         edge = np.where(some, most, 0.0)
-        below, above = edge - 60.0, edge.copy()
+        below, above = edge - 60.0, edge
         if self.substitution > 1:  # everybody could do without land: that much is reached at least
-            below, above = edge.copy(), edge + 60.0
+            below, above = edge, edge + 60.0
 
-        def heads(logs: Vector) -> Vector:
-            people = population(self, prices, wages, income, np.exp(logs), plots).sum(axis=-1)
-            logs_of_heads: Vector = np.log(np.clip(people, 1e-300, 1e300))
-            return logs_of_heads
+        def heads(logs: Vector) -> tuple[Vector, Vector]:
+            people, _, share = self._bids(prices, wages, income, logs, plots)
+            some = np.where(people > 0, share, 1.0)
+            slope = people * (self.substitution - 1 - self.substitution / some)
+            return _in_logs(people.sum(axis=-1), slope.sum(axis=-1))
 
-        for _ in range(14):
-            middle = (below + above) / 2
-            many = heads(middle) > 0
-            below, above = np.where(many, middle, below), np.where(many, above, middle)
-        middle = (below + above) / 2
-        for _ in range(8):
-            value = heads(middle)
-            below, above = np.where(value > 0, middle, below), np.where(value > 0, above, middle)
-            slope = (heads(middle + 1e-7) - value) / 1e-7
-            trial = middle - value / np.where(slope < 0, slope, -1.0)
-            middle = np.where((trial > below) & (trial < above), trial, (below + above) / 2)
-        level = np.exp(middle)
-        people = population(self, prices, wages, income, level, plots)
-        utility: Vector = np.where(some, level, 0.0)
+        logs = _falling_root(heads, below, above, edge + np.where(self.substitution < 1, -0.5, 0.5))
+        people, _, _ = self._bids(prices, wages, income, logs, plots)
+        utility: Vector = np.where(some, np.exp(logs), 0.0)
         return utility, np.where(some[..., None], people, 0.0)
 
     def utility_for_worth(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, worth: float
     ) -> float:
-        """Return the root of the falling Σ b_j r_j(u) − worth, by bracketing."""
+        """Return the root of the falling Σ b_j r_j(u) − worth by Newton's method in logs."""
 
-        def excess(log_utility: float) -> float:
-            rents = plots * self.bid_rent(prices, wages, income, np.exp(log_utility))
-            return float(np.log(np.clip(rents.sum(axis=-1), 1e-300, 1e300)) - np.log(worth))
+        def excess(logs: Vector) -> tuple[Vector, Vector]:
+            _, rents, share = self._bids(prices, wages, income, logs, plots)
+            slope = -(rents / np.where(rents > 0, share, 1.0)).sum(axis=-1)
+            return _in_logs(rents.sum(axis=-1) / worth, slope / worth)
 
-        if excess(-60.0) <= 0:
-            return float(np.exp(-60.0))
-        return float(np.exp(brentq(excess, -60.0, 60.0, xtol=1e-14)))
+        low, high = np.array(-60.0), np.array(60.0)
+        return float(np.exp(_falling_root(excess, low, high, np.zeros(()))))
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
-        """Return μ by bracketing the falling Σ m_j(μ) − 1."""
+        """Return μ, the root of the falling Σ m_j(μ) − 1, by Newton's method in logs."""
+        level = np.log(np.asarray(utility))
 
-        def excess(head: float) -> float:
-            heads = population(self, prices, wages, own - head, utility, plots).sum()
-            return float(min(heads, 1e300)) - 1
+        def excess(head: Vector) -> tuple[Vector, Vector]:
+            income = own - head
+            people, _, share = self._bids(prices, wages, income, level, plots)
+            some = people > 0
+            ease = self.substitution * (1 / np.where(some, share, 1.0) - 1)
+            slope = -(people * ease / np.where(some, income, 1.0)).sum(axis=-1)
+            return _in_logs(people.sum(axis=-1), slope)
 
         high, step = float(own.max()), 1.0
-        while excess(high - step) < 0 and step < 1e12:
+        while excess(np.array(high - step))[0] < 0 and step < 1e12:
             step *= 4
-        return float(brentq(excess, high - step, high, xtol=1e-13))
+        return float(_falling_root(excess, np.array(high - step), np.array(high), np.array(high - step)))
+
+
+def _in_logs(value: Vector, slope: Vector) -> tuple[Vector, Vector]:
+    """Return log(value) and its slope; nothing counts as 1e-300."""
+    some = np.clip(value, 1e-300, 1e300)
+    with np.errstate(over="ignore", invalid="ignore"):
+        logs_slope = np.where(value == some, slope / some, -1.0)
+    return np.log(some), logs_slope
+
+
+def _falling_root(
+    function: Callable[[Vector], tuple[Vector, Vector]], below: Vector, above: Vector, start: Vector
+) -> Vector:
+    """Return the roots of falling functions (value, slope) between brackets, all at once.
+
+    Newton's method; where it leaves the bracket, or does not halve it in three steps, the bracket is halved.
+    """
+    here, width = start, above - below
+    for step in range(200):
+        value, slope = function(here)
+        below, above = np.where(value > 0, here, below), np.where(value > 0, above, here)
+        with np.errstate(over="ignore", invalid="ignore"):
+            move = -value / np.where(slope < 0, slope, -1.0)
+        trial = here + move
+        small = np.abs(move) <= 4e-16 * np.maximum(1.0, np.abs(here))
+        if (small | (above - below <= 4e-16 * np.maximum(1.0, np.abs(here)))).all():
+            break
+        inside = (trial > below) & (trial < above)
+        if step % 3 == 2:
+            inside &= (above - below <= width / 2) | (np.abs(move) < 1e-6)
+            width = above - below
+        here = np.where(small, here, np.where(inside, trial, (below + above) / 2))
+    return here

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from makers import FOUR_SITES
+from scipy.optimize import brentq
 
 from agora.data import InputError
 from agora.formulations.market_settlement import Economy, largest_need, settle, slack
+from agora.formulations.preferences import ConstantElasticity, population
 from agora.models.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
 from agora.runners.methods.marketplace_search import structure_problem
 from agora.runners.methods.structure_bound import allowed_utility, bounded_structure
-from agora.runners.methods.structure_search import FLOOR, _Search, best_structure
+from agora.runners.methods.structure_search import FLOOR, _Search, best_structure, least_bound
 
 PAPER = FOUR_SITES
 CASES: dict[int, dict[str, Any]] = {
@@ -182,19 +184,44 @@ def test_ces_is_certified_for_given_places(substitution: float) -> None:
     assert float(program.utility.value) == pytest.approx(solution.objective, rel=1e-8)
 
 
-@pytest.mark.parametrize(("substitution", "number"), [(0.8, 1), (2.0, "free")])
-def test_ces_chooses_marketplaces_with_proof(substitution: float, number: Any) -> None:
-    model = economy(2, substitution=substitution, marketplaces=number)
-    solution = solve(model, gap=1e-4)
+@pytest.mark.parametrize("substitution", [0.5, 2.0, pytest.param(0.8, marks=pytest.mark.heavy)])
+def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
+    model = economy(2, substitution=substitution)
+    solution = solve(model, seconds=600)
     assert solution.certificate.passed
     assert solution.is_global
-    assert solution.certificate.facts["gap"] <= 1e-3
-    random = np.random.default_rng(7)
+    assert solution.certificate.facts["gap"] <= 1e-8
+    random, on = np.random.default_rng(7), structure_problem(model)
     for _ in range(15):
-        several = 1 if number == 1 else int(random.integers(1, 4))
-        places = np.sort(random.uniform(0, 1, several)).tolist()
-        given = economy(2, substitution=substitution, marketplaces=places)
-        assert solve(given).objective <= solution.certificate.facts["bound"]
+        places = np.sort(random.uniform(0, 1, int(random.integers(1, 4))))
+        assert on.settle(places).utility <= solution.certificate.facts["bound"]
+
+
+@pytest.mark.parametrize("substitution", [0.3, 0.8, 1.3, 4.0])
+def test_ces_roots_are_roots(substitution: float) -> None:
+    """One head lives at u, all land bids the worth, one head lives at μ; plain bracketing agrees."""
+    tastes = ConstantElasticity(np.array([0.2, 0.3]), 0.25, 0.25, substitution)
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        prices = np.exp(random.normal(0, 0.5, 2))
+        wages, plots = prices[[0, 1, 0, 1]], random.uniform(0.5, 2, 4)
+        income = random.uniform(-0.3, 2, 4)
+        income[0] = random.uniform(0.05, 2)
+        utility, people = tastes.one_head(prices, wages, income, plots)
+        assert float(people.sum()) == pytest.approx(1, abs=1e-12)
+        log_u = brentq(
+            lambda x: population(tastes, prices, wages, income, np.exp(x), plots).sum().clip(0, 9) - 1,  # noqa: B023
+            -60,
+            60,
+            xtol=1e-14,
+        )
+        assert float(utility) == pytest.approx(np.exp(log_u), rel=1e-11)
+        worth = float(plots @ tastes.bid_rent(prices, wages, income, utility))
+        assert tastes.utility_for_worth(prices, wages, income, plots, worth) == pytest.approx(
+            float(utility), rel=1e-12
+        )
+        head = tastes.head_price(prices, wages, income + 0.7, float(utility), plots)
+        assert head == pytest.approx(0.7, abs=1e-11)
 
 
 def test_utility_falls_in_the_setup_cost() -> None:
@@ -377,7 +404,7 @@ def test_forty_sites_on_a_line_are_proved() -> None:
     sites = np.sort(random.uniform(0, 3, 40))
     makes = [1 + int(x > 1.5) if random.random() < 0.8 else int(random.integers(1, 3)) for x in sites]
     many = economy(1, sites=sites.tolist(), makes=makes, time=3.0, setup_cost=0.02)
-    solution = solve(many, seconds=60)
+    solution = solve(many, seconds=600)
     assert solution.certificate.passed
     assert solution.is_global
     assert solution.certificate.facts["gap"] <= 1e-8
@@ -393,14 +420,33 @@ def test_twenty_sites_with_given_marketplaces(seed: int) -> None:
     assert solution.certificate.passed
 
 
-def test_a_limit_reports_the_bound_reached() -> None:
+@pytest.mark.parametrize("scale", ["per-marketplace", "once"])
+def test_a_limit_reports_a_bound_over_all_numbers(scale: str) -> None:
     random = np.random.default_rng(2)
-    sites = np.sort(random.uniform(0, 3, 30)).tolist()
-    many = economy(1, sites=sites, makes=[1 + k % 2 for k in range(30)], time=3.0, setup_cost=0.02)
-    solution = solve(many, seconds=1e-3)
+    sites = np.sort(random.uniform(0, 3, 12)).tolist()
+    changes = {"sites": sites, "makes": [1 + k % 2 for k in range(12)], "time": 3.0, "setup_cost": 0.02}
+    many = economy(1, **changes, railway={"scale": scale, "cost_per_length": 1.0})
+    solution = solve(many, seconds=1e-6)
+    facts = solution.certificate.facts
     assert solution.certificate.passed
     assert not solution.is_global
-    assert "limit" in solution.certificate.facts["proof"]
+    assert "limit" in facts["proof"]
+    assert facts["bounded_at_once"] == "2 or more"
+    assert len(solution.tables["structures"]) == 1
+    best = 0.0
+    for number in range(1, 13):  # the numbers that were not touched, too
+        given = [random.uniform(sites[0], sites[-1], number) for _ in range(8)]
+        on = structure_problem(many)
+        best = max(best, *(on.settle(np.sort(places)).utility for places in given))
+    assert solution.objective < best <= facts["bound"] < 2 * best
+
+
+@pytest.mark.parametrize(("case", "cost"), [(1, 0.05), (2, 0.1), (5, 0.2)])
+def test_less_travel_and_less_need_bound_all_larger_numbers(case: int, cost: float) -> None:
+    line = structure_problem(economy(case, setup_cost=cost, region=(0.2, 0.9) if case < 4 else (0.0, 1.0)))
+    for fewest in (1, 2, 3):
+        bound = least_bound(line, fewest)
+        assert all(best_structure(line, number).utility <= bound for number in range(fewest, 5))
 
 
 def test_the_program_builds_its_railway_over_uneven_land() -> None:

@@ -30,7 +30,12 @@ from agora.runners.methods.answers import (
 )
 from agora.runners.methods.structure_bound import bounded_structure
 from agora.runners.methods.structure_median import median_structure
-from agora.runners.methods.structure_search import StructureProblem, StructureResult, best_structure
+from agora.runners.methods.structure_search import (
+    StructureProblem,
+    StructureResult,
+    best_structure,
+    least_bound,
+)
 from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
 
 Vector = NDArray[np.float64]
@@ -80,15 +85,19 @@ def solve_marketplaces(
     places = distinct(economy.ground, top.locations)
     program, record = _solved(economy, places, top.settlement)
     utility = float(program.utility.value)
-    bound = max(result.bound for result in found)
-    every = len(found) == len(numbers) or any(result.beyond for result in found)
-    proved = every and bound <= top.utility * (1 + 10 * gap)
+    bounds = [min(result.bound, least_bound(problem, result.number)) for result in found]
+    untouched = numbers[len(found) :] if not found[-1].beyond else []
+    if untouched:
+        bounds.append(least_bound(problem, untouched[0]))
+    bound = max(*bounds, top.utility)
+    proved = bound <= top.utility * (1 + 10 * gap)
+    at_once = untouched[0] if untouched else next((r.number for r in found if r.beyond), None)
     runner_up = ranked[1] if len(ranked) > 1 else None
     facts = {
         "marketplaces": len(economy.ground.names(places)),
         "bound": bound,
         "gap": bound / top.utility - 1,
-        "bounded_at_once": next((f"{r.number} or more" for r in found if r.beyond), None),
+        "bounded_at_once": f"{at_once} or more" if at_once else None,
         "runner_up": runner_up.utility if runner_up else None,
         "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
         "boxes": sum(result.boxes for result in found),
@@ -96,7 +105,7 @@ def solve_marketplaces(
         "proof": f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
         "gaps closed by branch and bound"
         if proved
-        else "none: a limit stopped the search; the bound holds for the numbers that were bounded",
+        else "none: a limit stopped the search; the bound holds for every number and all places",
     }
     tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
     status = "global optimum" if proved else "best structure found"

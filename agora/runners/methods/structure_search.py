@@ -115,6 +115,18 @@ def best_structure(
     return StructureResult(number, places, search.utility, bound, search.boxes, search.settlement)
 
 
+def least_bound(problem: StructureProblem, number: int) -> float:
+    """Return a utility that no structure with `number` or more marketplaces exceeds.
+
+    What is reached if every site is as near to a marketplace as D allows, at the set-up cost of the fewest,
+    all in one place: less travel and less need never harm.
+    """
+    places = problem.ground.candidates
+    ways = problem.travel(problem.ordered(places.ravel()))
+    need = float(problem.need(np.tile(places[0], number)))
+    return max(settle(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
+
+
 class _Search:
     """Boxes still open, and the best structure so far."""
 
