@@ -50,6 +50,10 @@ class Parameters(Protocol):
     @property
     def trade_cost_rate(self) -> float: ...  # noqa: D102
     @property
+    def trade_cost_share(self) -> float: ...  # noqa: D102
+    @property
+    def turnpike(self) -> float: ...  # noqa: D102
+    @property
     def noise(self) -> float: ...  # noqa: D102
     @property
     def discount(self) -> float: ...  # noqa: D102
@@ -144,7 +148,8 @@ def _static(
     productivity, amenity = game.levels
     technology = productivity if game.variant == "eaton-kortum" else productivity**theta
     free_entry = 1.0 if game.variant == "krugman" else 0.0
-    freeness = np.exp(-theta * game.trade_cost_rate * game.space.distances)
+    costs = np.exp(game.trade_cost_rate * game.space.distances)
+    freeness = (game.trade_cost_share * costs + (1 - game.trade_cost_share)) ** -theta
     with np.errstate(all="ignore"):
         supply = technology * mu ** (free_entry + game.spillover * theta)
         access = (m * supply * wage**-theta) @ freeness
@@ -292,6 +297,8 @@ def _along(
         )  # fmt: skip
     if game.horizon == "infinite":
         found += _rest_of(game, tables["rest"], times[-1], cells, tolerance)
+        found.append(_come_to_rest(game, mu[-1], tables["rest"], cells))
+        found.append(_long_enough(game, tables.get("branch")))
     return found
 
 
@@ -329,6 +336,19 @@ def _rest_of(
         *_static(game, table["density"], table["wage"], table["real_wage"], everywhere),
         *_at_rest(game, table, everywhere),
     ]
+
+
+def _come_to_rest(game: Parameters, density: Vector, rest: pd.DataFrame, cells: list[str]) -> Condition:
+    """Compare the density at the end of the path with the one at rest, from which nothing moves."""
+    gap = np.abs(density - rest["density"].to_numpy(dtype=float))
+    return worst_case("the path ends at rest (turnpike)", gap, cells, game.turnpike)
+
+
+def _long_enough(game: Parameters, branch: pd.DataFrame | None) -> Condition:
+    """Say how far the path moved when its horizon was last doubled; unknown counts as violated."""
+    moved = np.nan if branch is None or "moved" not in branch else float(branch["moved"].iloc[-1])
+    name = "the path stands still when its horizon is doubled (turnpike)"
+    return worst_case(name, [moved], ["the last doubling"], game.turnpike)
 
 
 # --- concentration and branch ------------------------------------------------------------------------

@@ -129,8 +129,7 @@ class GraphGame(MeanFieldGame, SpatialModel):
     @cached_property
     def trade_kernel(self) -> Kernel:
         """The kernel of shortest paths, truncated where that is sparser (its error is in the facts)."""
-        decay = self.trade_elasticity * self.trade_cost_rate
-        return sparse_kernel(np.exp(-decay * self.network.distances), self.land)
+        return sparse_kernel(self.freeness(self.network.distances), self.land)
 
     @cached_property
     def space(self) -> Space:

@@ -53,6 +53,7 @@ from agora.models.spatial import POSITIVE
 
 Vector = NDArray[np.float64]
 NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
+SHARE: dict[str, JsonValue] = {"allowed": "a number from 0 to 1"}
 HORIZON = "a finite number > 0, 'stationary' or 'infinite'"
 
 
@@ -67,6 +68,8 @@ class MeanFieldGame(Model):
         σ > 1, or θ > 0 for ``eaton-kortum``.
     trade_cost_rate : float
         τ ≥ 0: goods shipped over a distance d cost e^{τd}; per unit of length.
+    trade_cost_share : float
+        s in [0, 1]: of what trade costs add, the share that is charged, 1 + s(e^{τd} − 1); 1 unless given.
     noise : float
         ν ≥ 0, of shocks that move workers; length² per time.
     discount : float
@@ -87,11 +90,14 @@ class MeanFieldGame(Model):
         ``sparse`` or ``dense``: how the trade kernel enters the program; the numbers are the same.
     smoothing : float
         ε > 0 of the monotone scheme, in units of value.
+    turnpike : float
+        How far an infinite horizon's path may end from rest, and move when its horizon is doubled.
     """
 
     variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
     elasticity: float = Field(gt=0, json_schema_extra=POSITIVE)
     trade_cost_rate: float = Field(ge=0, json_schema_extra=NOT_NEGATIVE)
+    trade_cost_share: float = Field(default=1.0, ge=0, le=1, json_schema_extra=SHARE)
     noise: float = Field(ge=0, json_schema_extra=NOT_NEGATIVE)
     discount: float = Field(gt=0, json_schema_extra=POSITIVE)
     moving_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
@@ -103,6 +109,7 @@ class MeanFieldGame(Model):
     congestion: float = 0.0
     kernel: Literal["sparse", "dense"] = "sparse"
     smoothing: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
+    turnpike: float = Field(default=1e-4, gt=0, json_schema_extra=POSITIVE)
 
     @field_validator("horizon", mode="before")
     @classmethod
@@ -133,7 +140,7 @@ class MeanFieldGame(Model):
     @property
     @abstractmethod
     def trade_kernel(self) -> Kernel:
-        """The kernel K(o, d) = e^{−(σ−1)τd} in its sparse form."""
+        """The kernel K(o, d) = (1 + s(e^{τd} − 1))^{1−σ} in its sparse form."""
 
     @property
     @abstractmethod
@@ -190,6 +197,12 @@ class MeanFieldGame(Model):
     def trade_elasticity(self) -> float:
         """σ − 1, or θ."""
         return self.elasticity if self.variant == "eaton-kortum" else self.elasticity - 1.0
+
+    def freeness(self, distances: Vector) -> Vector:
+        """Return K(o, d) of distances: (1 + s(e^{τd} − 1))^{1−σ}."""
+        costs = 1.0 + self.trade_cost_share * np.expm1(self.trade_cost_rate * distances)
+        kernel: Vector = costs**-self.trade_elasticity
+        return kernel
 
     @cached_property
     def kernel_form(self) -> Kernel:

@@ -24,6 +24,7 @@ from agora.formulations.kernels import (
     TorusKernel,
     low_rank_kernel,
     ring_kernel,
+    sparse_kernel,
 )
 from agora.formulations.mean_field import Arcs, Technology, central, exponential, upwind
 from agora.formulations.racetrack import LinearGame, squared_wavenumber, wave_eigenvalue
@@ -208,7 +209,12 @@ class SpatialGame(MeanFieldGame):
 
     @cached_property
     def trade_kernel(self) -> Kernel:
-        """Three-point recurrences round each circle; low rank where trade costs are next to nothing."""
+        """Three-point recurrences round each circle; low rank where trade costs are next to nothing.
+
+        Costs of which only a share is charged have no recurrence: their kernel is truncated to 1e-10.
+        """
+        if self.trade_cost_share < 1:
+            return sparse_kernel(self.freeness(self.space.distances), self.space.weights)
         decay = self.trade_elasticity * self.trade_cost_rate
         around = 2 * np.pi * self.radius
         if isinstance(self.cells, int):
@@ -284,7 +290,9 @@ class SpatialGame(MeanFieldGame):
     @property
     def is_even(self) -> bool:
         """Whether all cells are alike but for the density, so that waves are in closed form."""
-        return all(float(np.ptp(level)) == 0.0 for level in self.levels) and self.trade_cost_rate > 0
+        return all(float(np.ptp(level)) == 0.0 for level in self.levels) and (
+            self.trade_cost_rate > 0 and self.trade_cost_share == 1
+        )
 
     @cached_property
     def critical_horizon(self) -> tuple[float, int]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -13,22 +11,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agora.data.checks import Caution, InputError
-from agora.data.fields import Fields
 from agora.formulations.mean_field_numbers import backward_values, forward_density
 from agora.formulations.monotonicity import largest_quotient
 from agora.formulations.trade import real_wage_jacobian, solve_wages
 from agora.models.mean_field_game import MeanFieldGame
-from agora.models.spatial import POSITIVE
-from agora.runners.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
-from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
+from agora.runners.methods.answers import Answer, Options, Progress, answer, silent
+from agora.runners.methods.continuation import (
+    Continuation,
+    Tables,
+    at_value,
+    branch_row,
+    course_of,
+    follow,
+    solve_once,
+)
+from agora.runners.methods.path_newton import Course, newton_path
+from agora.runners.solvers import SolveFailed, SolverRecord
 
 Vector = NDArray[np.float64]
-Tables = dict[str, pd.DataFrame]
 
-NEWTON = {"mu_init": 1e-6, "max_iter": 300}
-"""A system of equations has nothing to gain from the barrier."""
-
-MOST_DOUBLINGS = 6
+MOST_DOUBLINGS = 12
 """Times that an infinite horizon is doubled, at most."""
 
 PEAKS = (6.0, 4.0, 3.0, 2.0, 1.5, 1.0, 0.5)
@@ -39,24 +41,6 @@ CROWD = 1.02
 
 SAME = 1e-4
 """Equilibria whose densities differ by less, somewhere, some time, count as one."""
-
-
-class Continuation(Fields):
-    """From where, and in how many steps, a parameter is moved to the value that the model has.
-
-    Parameters
-    ----------
-    parameter : str
-        A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …
-    start : float
-        Its first value.
-    steps : int
-        Steps to the model's own value, ≥ 1.
-    """
-
-    parameter: str
-    start: float
-    steps: int = Field(default=10, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
 
 
 class GameOptions(Options):
@@ -75,8 +59,6 @@ class GameOptions(Options):
         Further starts in search of other equilibria; what they find is the table ``branches``.
     seed : int
         Of the further starts.
-    turnpike : float
-        An infinite horizon is doubled until no density or value moves by more.
     """
 
     start: Literal["initial", "agglomerated"] = "initial"
@@ -84,28 +66,6 @@ class GameOptions(Options):
     continuation: Continuation | None = None
     starts: int = Field(default=0, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
     seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
-    turnpike: float = Field(default=1e-4, gt=0, json_schema_extra=POSITIVE)
-
-
-@dataclass(frozen=True)
-class Course:
-    """Density, value and wages (times, cells) of a path, or of its one time at rest."""
-
-    density: Vector
-    value: Vector
-    wages: Vector
-
-    @classmethod
-    def of(cls, model: MeanFieldGame, table: pd.DataFrame) -> Course:
-        """Return the course that a table ``path`` or ``rest`` holds."""
-        count = model.arcs.number
-        return cls(*(table[c].to_numpy(dtype=float).reshape(-1, count) for c in ("density", "value", "wage")))
-
-    def towards(self, later: Course, ahead: float) -> Course:
-        """Return the course that continues from this one through `later` by the share `ahead` of the gap."""
-        mu = later.density * (later.density / self.density) ** ahead
-        value, wages = later.value + ahead * (later.value - self.value), later.wages
-        return Course(mu, value, wages)
 
 
 # --- starts --------------------------------------------------------------------------------------
@@ -153,85 +113,6 @@ def rest_course(model: MeanFieldGame, density: Vector) -> Course:
     return Course(density[None, :], value[None, :], state.wage[None, :])
 
 
-# --- one program ---------------------------------------------------------------------------------
-
-
-def solve_once(
-    model: MeanFieldGame, start: Course | None = None, doublings: int = 1, rest: Course | None = None
-) -> tuple[Tables, SolverRecord]:
-    """Solve a model's program from a start and return its tables and the solver's record."""
-    with collector_paused():
-        if model.horizon == "stationary":
-            program = model.rest_program()
-            if start is not None:
-                model.start_rest(program, start.density[0], start.value[0], start.wages[0])
-        else:
-            program = model.path_program(model.period_lengths(doublings))
-            if rest is not None:
-                model.start_rest(program.rest, rest.density[0], rest.value[0], rest.wages[0])
-            if start is not None:
-                model.start(program, start.density, start.value, start.wages)
-        record = solve_program(program, NEWTON)
-        return model.read(program), record
-
-
-def at_value(model: MeanFieldGame, parameter: str, value: float | str) -> MeanFieldGame:
-    """Return the model with another value of a parameter, dotted for tables (``initial.amplitude``)."""
-    name, _, inner = parameter.partition(".")
-    fields = {field: getattr(model, field) for field in type(model).model_fields}
-    if not inner:
-        return type(model).model_validate({**fields, name: value})
-    given = fields[name]
-    table = {field: getattr(given, field) for field in type(given).model_fields}
-    return type(model).model_validate({**fields, name: {**table, inner: value}})
-
-
-def follow(
-    model: MeanFieldGame, plan: Continuation, first: Course | None, progress: Progress = silent
-) -> tuple[Tables, list[dict[str, Any]], list[SolverRecord]]:
-    """Follow a branch from another value of a parameter to the model's own, from solution to solution.
-
-    Returns the tables at the end, one row a step of the table ``branch``, and the solvers' records.
-
-    Raises
-    ------
-    InputError
-        If the model has no such number.
-    SolveFailed
-        If a step fails; the branch may turn back before the model's own value.
-    """
-    end = model.branch_value(plan.parameter)
-    values = np.linspace(plan.start, end, plan.steps + 1).tolist()
-    rows: list[dict[str, Any]] = []
-    records: list[SolverRecord] = []
-    courses: list[Course] = []
-    tables: Tables = {}
-    for step, value in enumerate(values):
-        progress(f"{plan.parameter} = {value:.6g}")
-        here = model if step == plan.steps else at_value(model, plan.parameter, value)
-        start = first if not courses else courses[-1]
-        if len(courses) > 1:
-            start = courses[-2].towards(courses[-1], 1.0)
-        tables, record = solve_once(here, start)
-        courses.append(Course.of(here, tables["path"]))
-        records.append(record)
-        rows.append(branch_row(step, plan.parameter, value, tables, record))
-    return tables, rows, records
-
-
-def branch_row(
-    step: int, parameter: str, value: float, tables: Mapping[str, pd.DataFrame], record: SolverRecord
-) -> dict[str, Any]:
-    """Return a row of the table ``branch``."""
-    return {
-        "step": step,
-        "parameter": parameter,
-        "value": value,
-        "hhi": float(tables["concentration"]["hhi"].iloc[-1]),
-        "iterations": record.iterations,
-    }
-
-
 # --- a game ----------------------------------------------------------------------------------------
 
 
@@ -261,7 +142,7 @@ def crowd_at_rest(model: MeanFieldGame) -> Course:
         except SolveFailed:
             continue
         hhi = float(tables["concentration"]["hhi"].iloc[0])
-        found.append((hhi, Course.of(model, tables["path"])))
+        found.append((hhi, course_of(model, tables["path"])))
         if hhi > CROWD:
             break
     if not found:
@@ -333,36 +214,61 @@ def search(
 ) -> tuple[pd.DataFrame, list[SolverRecord]]:
     """Solve from further starts and say which equilibria differ from all found before.
 
-    Starts are rushes to a random cell, of random strength, after some best replies; a table row each.
+    Starts are rushes to a random cell, of random strength, after some best replies; a table row each. Where
+    one leads to nothing or to what is known, Newton's method with deflation goes on from there; what is new
+    is solved again by the program.
     """
     random = np.random.default_rng(chosen.seed)
-    known = [tables["path"]["density"].to_numpy(dtype=float)]
-    rows, records = [], []
+    known = [tables["path"]["density"].to_numpy(dtype=float).reshape(-1, model.arcs.number)]
+    rows: list[dict[str, Any]] = []
+    records: list[SolverRecord] = []
     for number in range(1, chosen.starts + 1):
         progress(f"start {number} of {chosen.starts}")
         centre, strength = int(random.integers(model.arcs.number)), float(random.uniform(0.05, 0.7))
-        row: dict[str, Any] = {"start": number, "centre": centre, "strength": strength}
-        if model.horizon == "stationary":
-            start = rest_course(model, bell(model, centre, 10 * strength))
-        else:
-            steps = model.period_lengths()
-            crowd = crowded(model, centre, strength, len(steps) + 1)
-            start = replied(model, crowd, int(random.integers(0, chosen.replies + 1)), steps)
+        row: dict[str, Any] = {"start": number, "centre": centre, "strength": strength, "deflated": False}
+        row |= {"solved": False, "new": False, "hhi": np.nan, "mean_value": np.nan}
         try:
-            found, record = solve_once(model, start)
-        except (SolveFailed, ArithmeticError):
-            rows.append({**row, "solved": False, "new": False, "hhi": np.nan, "mean_value": np.nan})
+            if model.horizon == "stationary":
+                start, deflations = rest_course(model, bell(model, centre, 10 * strength)), [False]
+            else:
+                steps = model.period_lengths()
+                crowd = crowded(model, centre, strength, len(steps) + 1)
+                start = replied(model, crowd, int(random.integers(0, chosen.replies + 1)), steps)
+                deflations = [False, True]
+        except ArithmeticError:
+            rows.append(row)
             continue
-        records.append(record)
-        density = found["path"]["density"].to_numpy(dtype=float)
-        new = all(float(np.abs(density - other).max()) > SAME for other in known)
-        if new:
-            known.append(density)
-        hhi = float(found["concentration"]["hhi"].iloc[-1])
-        began = found["path"]["value"].to_numpy(dtype=float)[: model.arcs.number]
-        worth = float((model.arcs.weights * density[: model.arcs.number]) @ began)
-        rows.append({**row, "solved": True, "new": new, "hhi": hhi, "mean_value": worth})
+        for deflated in deflations:
+            row["deflated"] = deflated
+            try:
+                course = start
+                if model.horizon != "stationary":
+                    course, _ = newton_path(model, start, known if deflated else ())
+                    row |= {"solved": True, **_described(model, course)}
+                    if not _is_new(course, known):
+                        continue
+                found, record = solve_once(model, course)
+            except (SolveFailed, ArithmeticError):
+                continue
+            records.append(record)
+            course = course_of(model, found["path"])
+            row |= {"solved": True, "new": _is_new(course, known), **_described(model, course)}
+            if row["new"]:
+                known.append(course.density)
+                break
+        rows.append(row)
     return pd.DataFrame(rows), records
+
+
+def _is_new(course: Course, known: list[Vector]) -> bool:
+    return all(float(np.abs(course.density - other).max()) > SAME for other in known)
+
+
+def _described(model: MeanFieldGame, course: Course) -> dict[str, float]:
+    """Return the concentration at the end and the workers' mean value at the beginning."""
+    m = model.arcs.weights
+    worth = float((m * course.density[0]) @ course.value[0])
+    return {"hhi": float(m @ course.density[-1] ** 2), "mean_value": worth}
 
 
 def _infinite(
@@ -374,7 +280,7 @@ def _infinite(
     rest = rest_course(model, model.initial_density)
     still = at_value(model, "horizon", "stationary")
     rest_tables, record = solve_once(still, rest)
-    rest = Course.of(model, rest_tables["path"])
+    rest = course_of(model, rest_tables["path"])
     records, rows, moved = [record], [], np.inf
     before: Course | None = None
     count = 0
@@ -397,16 +303,16 @@ def _infinite(
             )
         tables, record = solve_once(model, start, doublings, rest)
         records.append(record)
-        now = Course.of(model, tables["path"])
+        now = course_of(model, tables["path"])
         if before is not None:
             gaps = [np.abs(now.density[:count] - before.density), np.abs(now.value[:count] - before.value)]
             half = len(gaps[0]) - model.steps // 2
             moved = float(max(gap[:half].max() for gap in gaps))
         rows.append({**branch_row(doublings, "time", float(lengths.sum()), tables, record), "moved": moved})
         before = now
-        if moved <= chosen.turnpike:
+        away = float(np.abs(now.density[-1] - rest.density[0]).max())
+        if max(moved, away) <= model.turnpike:
             break
-    away = float(np.abs(now.density[-1] - rest.density[0]).max())
     facts = {
         "reached": "the horizon doubled, from the stationary equilibrium for ever; that one from the initial "
         "density",

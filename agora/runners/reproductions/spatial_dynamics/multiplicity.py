@@ -6,11 +6,16 @@ import numpy as np
 
 from agora.formulations.monotonicity import monotonicity_quotient, potential_asymmetry
 from agora.formulations.trade import real_wage_jacobian, solve_wages
+from agora.models.spatial_game import SpatialGame
+from agora.runners.methods.continuation import bifurcation
+from agora.runners.methods.mean_field_solve import rest_course
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.spatial_dynamics.cases import (
     DISCOUNT,
+    ELASTICITY,
     NOISE,
     RADIUS,
+    RATE,
     Vector,
     racetrack,
     smooth_density,
@@ -77,16 +82,14 @@ def agglomerated(moving_cost: float) -> Vector:
 
 def stationary_branch() -> list[tuple[float, float]]:
     """Return (c0, H) along the branch of agglomerations, from c0 = 50 up to the bifurcation."""
-    x = 2 * np.pi * np.arange(CELLS) / CELLS
-    density, found = 1 + 0.6 * np.cos(x), []
-    for cost in np.arange(220.0, 45.0, -10.0):
-        density = stationary_density(density, float(cost))
-        found.append((float(cost), float((density**2).mean())))
-    near = stationary_density(1 + 0.6 * np.cos(x), 220.0)
-    for cost in (225.0, 228.0, 230.0, 231.0):
-        near = stationary_density(near, cost)
-        found.append((cost, float((near**2).mean())))
-    return sorted(found)
+    model = SpatialGame(
+        elasticity=ELASTICITY, trade_cost_rate=RATE, radius=RADIUS, noise=NOISE, discount=DISCOUNT,
+        moving_cost=220.0, horizon="stationary", scheme="exponential", cells=CELLS,
+        initial={"kind": "cosine", "amplitude": 0.6},
+    )  # fmt: skip
+    first = rest_course(model, model.initial_density)
+    table = bifurcation(model, "moving_cost", 220.0, [50.0, 231.0], first=first, steps=10)
+    return list(zip(table["value"].tolist(), table["hhi"].tolist(), strict=True))
 
 
 @computes("stationary-states")
