@@ -105,3 +105,15 @@ def test_self_fulfilling_equilibria_beside_the_even_one() -> None:
         searched = solve(even, starts=2, seed=3)
     assert searched.certificate.facts["equilibria_found"] > 1
     assert solve(game("A1")).certificate.facts["lasry_lions_quotient"] < 0
+
+
+@pytest.mark.heavy
+def test_a_rush_to_one_cell_fulfils_itself() -> None:
+    # K3 without a wave, 32 × 32: our own value, the same by the program and with wages eliminated
+    even = game("K3", 32, initial={"kind": "uniform"})
+    start = replied(even, crowded(even, 0, 0.3, 33), 20, even.period_lengths())
+    course, _ = newton_path(even, start)
+    assert float(np.square(course.density[-1]).mean()) == pytest.approx(6.83780541, abs=1e-7)
+    with pytest.warns(Caution):
+        solution = solve(even, start="agglomerated")
+    assert solution.tables["concentration"]["hhi"].iloc[-1] == pytest.approx(6.83780541, abs=1e-7)
