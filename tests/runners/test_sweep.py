@@ -23,6 +23,7 @@ from agora.runners.sweep import sweep
 from agora.runners.sweep.journal import FAILED, SOLVED, Journal, Journals, NotWritten, line
 from agora.runners.sweep.plan import plan
 from agora.runners.sweep.work import Piece, solve_piece
+from tests.makers import command
 
 TWO_CELLS = """scenario = "two-cell-low"
 [grid]
@@ -44,8 +45,8 @@ def tables(folder: Path) -> list[bytes]:
 
 
 def agora(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "agora.runners.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    words = [sys.executable, "-m", "agora.runners.cli", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, **options)
 
 
 # --- what comes out --------------------------------------------------------------------------------
@@ -151,16 +152,20 @@ def test_every_bad_row_is_listed_before_anything_is_solved(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_bad_rows_on_the_command_line_are_no_traceback(tmp_path: Path) -> None:
+def test_bad_rows_on_the_command_line_are_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
     run = agora("sweep", "bad.csv", "--out", "out", "--workers", 0, cwd=tmp_path)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
     assert "row 2: commuting_cost is -1, but must be a finite number > 0." in run.stderr
     assert "row 6: geography.kind is 'trapezium'" in run.stderr
-    skipped = agora("sweep", "bad.csv", "--out", "out", "--workers", 0, "--skip-invalid", cwd=tmp_path)
-    assert skipped.returncode == 0, skipped.stderr
-    assert "1 of 7 scenarios solved and certified, 6 not valid" in skipped.stdout
+    monkeypatch.chdir(tmp_path)
+    line = ["sweep", "bad.csv", "--out", "out", "--workers", "0", "--skip-invalid"]
+    code, out, _ = command(monkeypatch, capsys, *line)
+    assert code == 0
+    assert "1 of 7 scenarios solved and certified, 6 not valid" in out
     invalid = pd.read_csv(tmp_path / "out" / "_invalid.csv")
     assert list(invalid["row"]) == [2, 3, 4, 5, 6, 7]
 
@@ -228,73 +233,105 @@ class Deadly(Model):
 
 KILLED = """
 import os, random, signal, sys, time
-from agora.runners.sweep import sweep
+from pathlib import Path
+import agora.runners.sweep.journal as journal
 import agora.runners.sweep.run as run
-run.PIECE_SECONDS = 0.02
-file, out, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
-chance, kills = random.Random(seed), 0
-calm = sweep(file, sys.argv[4], workers=0).seconds
-while kills < 10:
+import agora.runners.sweep.work as work
+from agora.runners.sweep import sweep
+
+run.PIECE_SECONDS = 0.0  # a row a piece
+file, out, calm, seed = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+chance, write, hits = random.Random(seed), os.write, 0
+sweep(file, calm, workers=0)
+work._benches.clear()
+
+def size():
+    return sum(f.stat().st_size for f in Path(out, "_rows").glob("*.journal"))
+
+def cut(rows, share):
+    def writes(handle, data):
+        nonlocal rows
+        rows -= 1
+        if rows < 0:
+            write(handle, bytes(data)[: int(share * len(data))])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(handle, data)
+    return writes
+
+for kill in range(10):
+    rows, share, delay = chance.randrange(3), chance.random(), chance.uniform(0.0, 0.1)
+    before = size()
     child = os.fork()
     if child == 0:
+        if kill % 2 == 0:  # in the middle of a line that is being written
+            journal.os.write = cut(rows, share)
         sweep(file, out, workers=0)
         os._exit(0)
-    time.sleep(chance.uniform(0.0, 0.6) * calm)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    kills += 1
-print(sweep(file, out, workers=0).complete)
+    if kill % 2 == 1:  # from outside, wherever the run may be
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while size() < before + 2000 * rows and os.waitid(os.P_PID, child, ended) is None:
+            time.sleep(0.005)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+    hits += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+print(hits, sweep(file, out, workers=0).complete)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to kill a run again and again")
-def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path) -> None:
-    file = dataset(tmp_path, 150)
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="needs fork to kill a run again and again")
+@pytest.mark.parametrize("number", [20, pytest.param(500, marks=pytest.mark.heavy)])
+def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path, number: int) -> None:
+    file = dataset(tmp_path, number)
     script = tmp_path / "killed.py"
     script.write_text(KILLED, encoding="utf-8")
-    command = [sys.executable, str(script), str(file), "killed", "7", "calm"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    words = [sys.executable, str(script), str(file), "killed", "calm", "7"]
+    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.split() == ["True"]
-    assert len(list((tmp_path / "killed" / "_rows").glob("*.journal"))) > 1
+    hits, complete = run.stdout.split()
+    assert complete == "True"
+    assert int(hits) >= 1  # the first kill hits for certain; how many more depends on the machine
     assert tables(tmp_path / "killed") == tables(tmp_path / "calm")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the list of processes")
 def test_processes_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
-    file, out = dataset(tmp_path, 2000), tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "agora.runners.cli",
-        "sweep",
-        str(file),
-        "--out",
-        str(out),
-        "--workers",
-        "2",
-    ]
+    file, out = dataset(tmp_path, 300), tmp_path / "out"
+    words = [sys.executable, "-m", "agora.runners.cli", "sweep", str(file), "--out", str(out)]
     run = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [*words, "--workers", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    limit = time.monotonic() + 120
-    while not list(out.glob("_rows/*.journal")) and time.monotonic() < limit:
-        time.sleep(0.05)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    while time.monotonic() < limit:
-        try:
-            os.killpg(run.pid, 0)
-        except ProcessLookupError:
-            break
-        time.sleep(0.1)
-    else:
-        os.killpg(run.pid, signal.SIGKILL)
-        pytest.fail("workers outlived the run")
+    try:
+        while not any(file.stat().st_size for file in out.glob("_rows/*.journal")) and run.poll() is None:
+            time.sleep(0.05)
+        run.kill()
+        assert run.wait() == -signal.SIGKILL  # it was at work when it was killed
+        limit = time.monotonic() + 120
+        while alive(run.pid) and time.monotonic() < limit:
+            time.sleep(0.1)
+        assert not alive(run.pid), "workers outlived the run"
+    finally:
+        for process in alive(run.pid):
+            os.kill(process, signal.SIGKILL)
     seen = Journals(out / "_rows")
     seen.refresh()
     assert seen.entries
     assert all(entry.good for entry in seen.entries.values())
+
+
+def alive(group: int) -> list[int]:
+    """Return the processes of a group that run; what has ended and was not fetched yet does not."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, of_group = file.read_text().rpartition(")")[2].split()[:3]
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(of_group) == group and state not in "ZX":
+            found.append(int(file.parent.name))
+    return found
 
 
 def test_a_line_cut_short_or_changed_is_not_there(tmp_path: Path) -> None:
@@ -348,8 +385,8 @@ def test_a_full_disk_costs_only_what_was_not_written(tmp_path: Path, monkeypatch
 
 
 def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
-    file, out = dataset(tmp_path, 60), tmp_path / "out"
-    command = [
+    file, out = dataset(tmp_path, 15), tmp_path / "out"
+    words = [
         sys.executable,
         "-m",
         "agora.runners.cli",
@@ -360,7 +397,7 @@ def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
         "--workers",
         "0",
     ]
-    runs = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    runs = [subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
     for run in runs:
         _, errors = run.communicate()
         assert run.returncode == 0, errors.decode()
