@@ -19,7 +19,7 @@ from agora.runners import reproduce as runner
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.vertex_enumeration import global_maximiser
 from agora.runners.reproduce import COLUMNS, VERDICTS, count_verdicts, reproduce
-from agora.runners.reproductions import COMPUTATIONS, Finding, check, computations, computes, judge
+from agora.runners.reproductions import ADDITIONS, COMPUTATIONS, Finding, check, computations, computes, judge
 from agora.runners.reproductions.osawa_akamatsu.cities import (
     centric,
     circle_cells,
@@ -37,7 +37,10 @@ CLAIMS = {claim.id: claim for claim in read_claims(OSAWA)}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
     folder = tmp_path_factory.mktemp("runs") / "reproduce"
-    return reproduce(OSAWA, folder), folder
+    with pytest.MonkeyPatch.context() as patch:  # figures have tests of their own
+        computations(OSAWA)
+        patch.delitem(ADDITIONS, OSAWA)
+        return reproduce(OSAWA, folder), folder
 
 
 # --- the list of claims ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from agora.runners.reproductions.osawa_akamatsu import (
     appendix_e,
+    beyond,
     circles,
     general,
     many_cells,
@@ -9,4 +10,4 @@ from agora.runners.reproductions.osawa_akamatsu import (
     two_cells,
 )
 
-__all__ = ["appendix_e", "circles", "general", "many_cells", "three_cells", "two_cells"]
+__all__ = ["appendix_e", "beyond", "circles", "general", "many_cells", "three_cells", "two_cells"]

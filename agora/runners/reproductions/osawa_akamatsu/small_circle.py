@@ -1,0 +1,114 @@
+"""The four-cell city: figures A.2 and A.3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agora.runners.figures import style
+from agora.runners.methods.firms_game import FirmsGame
+from agora.runners.methods.vertex_enumeration import local_maximisers
+from agora.runners.reproductions.osawa_akamatsu.cities import (
+    ANY_COST,
+    Vector,
+    circle_cells,
+    decay_on_circle,
+    firms_of,
+)
+from agora.runners.reproductions.osawa_akamatsu.landscapes import MAXIMISER
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PATTERNS: dict[str, Vector] = {
+    "1111": firms_of((1, 1, 1, 1)),
+    "2200": firms_of((2, 2, 0, 0)),
+    "2020": firms_of((2, 0, 2, 0)),
+    "2101": firms_of((2, 1, 0, 1)),
+    "2110": firms_of((2, 1, 1, 0)),
+}
+"""Proposition A.1's m̄, m̂¹, m̂², m̃¹ and m̃², up to symmetry, by their multiples of m̄."""
+
+
+def _game(delta: float, cost: float) -> FirmsGame:
+    return FirmsGame(circle_cells(4, decay_on_circle(4, delta))(cost))
+
+
+def maximisers_named(delta: float, cost: float) -> tuple[str, ...]:
+    """Return which of the five patterns are strict local maximisers."""
+    found = local_maximisers(_game(delta, cost), np.array(list(PATTERNS.values())))
+    return tuple(
+        name
+        for name, firms in PATTERNS.items()
+        if any(np.abs(state.firms - firms).max() < 1e-9 for state in found)
+    )
+
+
+def draw_triangle() -> Figure:
+    """Draw figure A.2: g over the triangle spanned by m̄, m̂¹ and m̂² for four values of t, δ = 0.1."""
+    from matplotlib.tri import Triangulation
+
+    delta, parts = 0.1, 48
+    corners = np.array([PATTERNS[name] for name in ("2020", "2200", "1111")])
+    places = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 0.87)])
+    counts = np.array([(i, j, parts - i - j) for i in range(parts + 1) for j in range(parts + 1 - i)])
+    shares = counts / parts
+    firms, points = shares @ corners, shares @ places
+    unit = _game(delta, ANY_COST)
+    made = np.array([unit.city.interaction.potential(row) for row in firms])
+    commuting = unit.commuting_costs(firms) / ANY_COST
+    triangles = Triangulation(points[:, 0], points[:, 1])
+    with style.settings():
+        figure = style.figure(5.0)
+        for axes, cost in zip(figure.subplots(2, 2).ravel(), (0.1, 0.3, 0.45, 0.55), strict=True):
+            values = made - cost * commuting
+            axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
+            axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.4)
+            best = maximisers_named(delta, cost)
+            for (x, y), name in zip(places, ("2020", "2200", "1111"), strict=True):
+                if name in best:
+                    axes.plot(x, y, markersize=8, clip_on=False, zorder=4, **MAXIMISER)
+                side = -0.1 if y == 0 else 0.07
+                axes.text(x, y + side, name, ha="center", va="center", fontsize=style.TEXT)
+            axes.set_title(f"t = {cost:g}", fontsize=style.TEXT, y=1.04)
+            axes.set(xlim=(-0.1, 1.1), ylim=(-0.15, 0.95), aspect="equal")
+            axes.set_axis_off()
+        style.settle(figure)
+    return figure
+
+
+def draw_partition() -> Figure:
+    """Draw figure A.3: which patterns are local maximisers over the (δ, t) plane, and the global switch."""
+    deltas, costs = np.linspace(0.02, 0.98, 21), np.linspace(0.01, 0.61, 26)
+    found = [[maximisers_named(delta, cost)[1:] for delta in deltas] for cost in costs]
+    kinds = sorted({names for row in found for names in row}, key=lambda names: (len(names), names))
+    index = np.array([[kinds.index(names) for names in row] for row in found])
+    with style.settings():
+        from matplotlib.colors import ListedColormap
+
+        figure = style.figure(4.8)
+        axes = figure.subplots()
+        colours = ["#FFFFFF", *style.CATEGORIES][: len(kinds)]
+        axes.pcolormesh(
+            deltas,
+            costs,
+            index,
+            cmap=ListedColormap(colours),
+            vmin=-0.5,
+            vmax=len(kinds) - 0.5,
+            shading="nearest",
+            alpha=0.85,
+        )
+        fine = np.linspace(deltas[0], deltas[-1], 200)
+        axes.plot(fine, (1 - fine**2) / 4, color=style.INK, linewidth=2)
+        axes.set_xlabel("δ = exp(−τ/4)")
+        axes.set_ylabel("commuting cost t")
+        entries = [
+            style.patch(colour, ", ".join(("1111", *names)), edge=style.INK)
+            for colour, names in zip(colours, kinds, strict=True)
+        ]
+        entries.append(style.line("t*: above, 1111 is global", color=style.INK, linewidth=2))  # type: ignore[arg-type]
+        figure.legend(handles=entries, loc="outside lower center", ncols=3)
+        style.settle(figure)
+    return figure

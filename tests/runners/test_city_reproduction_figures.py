@@ -1,0 +1,73 @@
+"""The redrawn figures of the city: what they show is computed, and every one has its caption."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agora.data.published import read_paper
+from agora.runners.reproductions.osawa_akamatsu import landscapes, regions
+from agora.runners.reproductions.osawa_akamatsu.beyond import figures_and_map
+from agora.runners.reproductions.osawa_akamatsu.small_circle import maximisers_named
+
+
+def test_the_partition_of_eight_cells_has_the_thresholds_of_proposition_7() -> None:
+    # τ = 8: t*** = .138032915375, t** = .186911268104; τ = 4: t* = .156008152041 (closed forms of its proof)
+    low, high = regions._winners(8, np.array([4.0, 8.0]))
+    assert [centres for centres, _ in low] == [1, 0]
+    assert low[0][1] == pytest.approx(0.156008152041, abs=1e-11)
+    assert [centres for centres, _ in high] == [1, 2, 0]
+    assert [end for _, end in high[:2]] == pytest.approx([0.138032915375, 0.186911268104], abs=1e-11)
+
+
+def test_figure_5_shows_every_equilibrium() -> None:
+    drawn = landscapes.draw_equilibria()
+    shown = [sum(len(line.get_xdata()) for line in axes.lines) for axes in drawn.axes]
+    assert shown == [25, 13, 1]
+    assert [axes.get_title() for axes in drawn.axes] == [
+        "t = 0.15: 25 equilibria", "t = 0.2: 13 equilibria", "t = 0.26: 1 equilibrium",
+    ]  # fmt: skip
+
+
+def test_the_triangular_lattice_covers_all_distributions() -> None:
+    firms, triangles = landscapes._lattice(30)
+    assert firms.sum(axis=1) == pytest.approx(0.5)
+    assert firms.min() == 0
+    assert firms.max() == pytest.approx(1 / 3)
+    # ℳ is the triangle Σ m = ½ less three corners of a ninth of its area each: 6/9 of 30² small ones
+    assert len(triangles.triangles) == 600
+
+
+@pytest.mark.parametrize(
+    ("delta", "cost", "expected"),
+    [
+        # δ = .1: 2200 iff t < ½(1−δ²) = .495; 2020 iff t < ½(1−δ)² = .405; 2110 on (.045, .45); 2101 never
+        (0.1, 0.03, ("1111", "2200", "2020")),
+        (0.1, 0.2, ("1111", "2200", "2020", "2110")),
+        (0.1, 0.42, ("1111", "2200", "2110")),
+        (0.1, 0.47, ("1111", "2200")),
+        (0.1, 0.5, ("1111",)),
+    ],
+)
+def test_local_maximisers_of_four_cells(delta: float, cost: float, expected: tuple[str, ...]) -> None:
+    assert maximisers_named(delta, cost) == expected
+
+
+def test_a_point_without_proof_is_marked() -> None:
+    points = regions.certified_points(8, [4.0, 8.0], [0.1, 0.15, 0.2])
+    assert points["certified"].all()
+    points.loc[2, "certified"] = False
+    axes = regions.draw_certified(points, 8).axes[0]
+    assert axes.get_title() == "8 cells: 5 of 6 points certified"
+    assert [len(line.get_xdata()) for line in axes.lines] == [1]
+
+
+@pytest.mark.heavy
+def test_every_figure_is_drawn_and_has_a_caption() -> None:
+    added = figures_and_map()
+    assert set(added.figures) == {figure.name for figure in read_paper("osawa-akamatsu").figure}
+    points = added.tables["certified-points-24"]
+    assert len(points) == 600
+    assert points["certified"].all()
+    # the repaired conjecture: the winner is uniform or m^J with 4J | 24
+    assert set(points["centres"]) <= {0, 1, 2, 3, 6}
