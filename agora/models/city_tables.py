@@ -133,8 +133,12 @@ def commuting_table(network: CellNetwork, routes: list[Route], commuting_cost: f
     """Return the table ``commuting``: origin, destination, flow (mass), cost (numéraire per household)."""
     names = cell_names(network)
     return pd.DataFrame(
-        [(names[i], names[j], mass, commuting_cost * length) for i, j, mass, length in routes],
-        columns=["origin", "destination", "flow", "cost"],
+        {
+            "origin": [names[i] for i, _, _, _ in routes],
+            "destination": [names[j] for _, j, _, _ in routes],
+            "flow": np.array([mass for _, _, mass, _ in routes], dtype=float),
+            "cost": np.array([commuting_cost * length for _, _, _, length in routes], dtype=float),
+        }
     )
 
 
@@ -156,6 +160,11 @@ def city_tables(
     names = cell_names(network)
     routes = allocation.commuters.rows(network, allocation.residents, allocation.employment)
     commuting = commuting_table(network, routes, allocation.commuting_cost)
+    travelling = np.zeros(network.number)
+    for i, j, mass, _ in routes:
+        if i != j:
+            travelling[i] += mass
+            travelling[j] += mass
     cells = pd.DataFrame(
         {
             "cell": names,
@@ -167,15 +176,10 @@ def city_tables(
             "wage": allocation.wage,
             "rent": allocation.rent,
             "profit": production - labor_per_firm * allocation.wage - allocation.rent,
+            "use": land_use(network.land, allocation.firms, allocation.residents, travelling),
         }
     )
-    travelling = np.zeros(network.number)
-    for i, j, mass, _ in routes:
-        if i != j:
-            travelling[i] += mass
-            travelling[j] += mass
-    cells["use"] = land_use(network.land, allocation.firms, allocation.residents, travelling)
-    cost = float((commuting["flow"] * commuting["cost"]).sum())
+    cost = sum(mass * allocation.commuting_cost * length for _, _, mass, length in routes)
     output = float(production @ allocation.firms)
     totals = pd.DataFrame(
         {

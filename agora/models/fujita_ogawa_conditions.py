@@ -113,31 +113,31 @@ class _Look:
 
     def __init__(self, market: Market, tables: Mapping[str, pd.DataFrame], tolerance: float) -> None:
         self.market, self.tolerance = market, tolerance
-        self.frame, self.commuting, self.totals = (
-            tables["cells"],
-            tables["commuting"],
-            tables["totals"].iloc[0],
-        )
+        self.frame, commuting = tables["cells"], tables["commuting"]
+        self.totals = tables["totals"].iloc[0].to_dict()
+        self._columns: dict[str, Vector] = {}
         network = cell_network(market.geography)
         self.land, self.network = network.land, network
         number = len(self.land)
         self.roads = csr_array(
             (market.commuting_cost * network.lengths, (network.tails, network.heads)), shape=(number, number)
         )
-        self.cells = list(self.frame["cell"])
+        self.cells = self.frame["cell"].tolist()
         self.firms, self.wage, self.rent = (self.column(name) for name in ("firms", "wage", "rent"))
         position = {cell: i for i, cell in enumerate(self.cells)}
-        self.homes = np.array([position[cell] for cell in self.commuting["origin"]], dtype=int)
-        self.jobs = np.array([position[cell] for cell in self.commuting["destination"]], dtype=int)
-        self.flow = self.commuting["flow"].to_numpy(dtype=float)
-        reported = self.commuting["cost"].to_numpy(dtype=float)
-        self.toll = _travel_cost(self.roads, self.homes, self.jobs, reported)
+        self.homes = np.array([position[cell] for cell in commuting["origin"].tolist()], dtype=int)
+        self.jobs = np.array([position[cell] for cell in commuting["destination"].tolist()], dtype=int)
+        self.flow = commuting["flow"].to_numpy(dtype=float)
+        self.reported = commuting["cost"].to_numpy(dtype=float)
+        self.toll = _travel_cost(self.roads, self.homes, self.jobs, self.reported)
         self.living = np.bincount(self.homes, weights=self.flow, minlength=number)
         self.working = np.bincount(self.jobs, weights=self.flow, minlength=number)
 
     def column(self, name: str) -> Vector:
         """Return a column of the table of cells."""
-        return self.frame[name].to_numpy(dtype=float)
+        if name not in self._columns:
+            self._columns[name] = self.frame[name].to_numpy(dtype=float)
+        return self._columns[name]
 
     def cellwise(self, name: str, violations: Any) -> Condition:
         """Return the condition violated by so much in each cell."""
@@ -163,9 +163,7 @@ class _Look:
             ),
             self.routewise("households: commuters earn v* = 0, n · v (3.5)", np.abs(share * utility)),
             self.routewise("households: commuting masses ≥ 0 (3.5)", -share),
-            self.routewise(
-                "households: trips cost t × shortest path", np.abs(self.commuting["cost"] - self.toll)
-            ),
+            self.routewise("households: trips cost t × shortest path", np.abs(self.reported - self.toll)),
         )
 
     def land_market(self) -> tuple[Condition, ...]:

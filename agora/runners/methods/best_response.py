@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -73,19 +74,17 @@ def keep_distinct(game: FirmsGame, found: list[Found], state: State, times: int 
 
 def equilibria_table(found: list[Found], network: CellNetwork) -> pd.DataFrame:
     """Return one row a distinct state: potential, kind, how often reached; few cells: firms in each."""
-    table = pd.DataFrame(
-        {
-            "equilibrium": range(1, len(found) + 1),
-            "potential": [f.potential for f in found],
-            "kind": [f.kind for f in found],
-            "commuting_cost": [f.state.commuting_cost for f in found],
-            "reached": [f.times for f in found],
-        }
-    )
+    columns: dict[str, Any] = {
+        "equilibrium": range(1, len(found) + 1),
+        "potential": [f.potential for f in found],
+        "kind": [f.kind for f in found],
+        "commuting_cost": [f.state.commuting_cost for f in found],
+        "reached": [f.times for f in found],
+    }
     if network.number <= FEW_CELLS:
         for i, cell in enumerate(network.cells):
-            table[f"firms_{cell}"] = [float(f.state.firms[i]) for f in found]
-    return table
+            columns[f"firms_{cell}"] = [float(f.state.firms[i]) for f in found]
+    return pd.DataFrame(columns)
 
 
 def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:

@@ -30,6 +30,8 @@ _rows = Rows()
 
 _benches: dict[str, Workbench] = {}
 
+_PLAIN = frozenset((float, int, str, bool, type(None)))
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -152,10 +154,13 @@ def record_of(solution: Solution) -> dict[str, Any]:
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
-    return {str(name): [_plain(value) for value in table[name].tolist()] for name in table.columns}
+    values = table.to_numpy(dtype=object).T.tolist()  # one pass; a column after the other is slow
+    return {str(name): list(map(_plain, column)) for name, column in zip(table, values, strict=True)}
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "item") and not isinstance(value, str):
+    if type(value) in _PLAIN:
+        return value
+    if hasattr(value, "item"):
         value = value.item()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if type(value) in _PLAIN else str(value)
