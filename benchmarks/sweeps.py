@@ -9,13 +9,13 @@ to ``SolverFactory``; it makes no tables, no certificate and no prices.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import ROOT, in_child, machine
+from benchmarks.measuring import ROOT, machine
 
 STARTS = """scenario = "{scenario}"
 [solve]
@@ -64,7 +64,7 @@ CASES: dict[str, dict[str, str]] = {
 ROADS = ("shared", "anew", "plain")
 
 
-def measure(case: str, road: str, rows: int) -> dict[str, Any]:
+def measure(case: str, road: str, rows: int) -> float:
     """Return the processor's seconds a row of one road through the scenarios of a case."""
     import tempfile
 
@@ -90,7 +90,7 @@ def measure(case: str, road: str, rows: int) -> dict[str, Any]:
         lines, _ = solve_piece(Piece("case", block[0], tuple(block), ".", (), warm))
         bad = [line for line in lines.splitlines() if line.split(b" ", 3)[2] != b"S"]
         assert not bad, bad[0]
-    return {"seconds": (time.process_time() - start) / len(block)}
+    return (time.process_time() - start) / len(block)
 
 
 def plain_loop(block: list[Any]) -> Any:
@@ -137,36 +137,38 @@ def plain_loop(block: list[Any]) -> Any:
     ]
 
 
-def main() -> None:
-    """Measure every case on every road in processes of their own, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=40)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
-    parser.add_argument("--one", nargs=2, metavar=("CASE", "ROAD"))
-    chosen = parser.parse_args()
-    if chosen.one:
-        print(json.dumps(measure(*chosen.one, chosen.rows)))
-        return
+def write(seconds: Mapping[tuple[str, str], float], rows: int, folder: Path) -> None:
+    """Write the table: seconds a row of each case and road as rates, and their ratios."""
     lines = [
-        "# Sweeps", "", f"`python -m benchmarks.sweeps --rows {chosen.rows}`", "",
+        "# Sweeps", "", f"`python -m benchmarks.sweeps --rows {rows}`", "",
         *machine(["pyomo", "highspy", "casadi"]), "",
-        f"{chosen.rows} neighbouring rows a case; rows a second of the processor's time.", "",
+        f"{rows} neighbouring rows a case, the first of them solved from nothing on every road; rows a "
+        "second of the processor's time, imports not counted.", "",
         "| case | programs shared | every row anew | plain Pyomo loop | shared / anew | shared / plain |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for case in CASES:
-        rates = {}
-        for road in ROADS:
-            report = in_child("benchmarks.sweeps", ["--rows", chosen.rows, "--one", case, road], limit=1200)
-            rates[road] = 1 / report["seconds"] if "seconds" in report else float("nan")
-            print(f"{case}, {road}: {rates[road]:.3g} rows a second", file=sys.stderr, flush=True)
-        shared, anew, plain = (rates[road] for road in ROADS)
+        shared, anew, plain = (1 / seconds.get((case, road), float("nan")) for road in ROADS)
         lines.append(
             f"| {case} | {shared:.3g} | {anew:.3g} | {plain:.3g} "
             f"| {shared / anew:.2f} | {shared / plain:.2f} |"
         )
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "sweeps.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sweeps.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure every case on every road, one after the other in this process, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=40)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    chosen = parser.parse_args()
+    seconds = {}
+    for case in CASES:
+        for road in ROADS:
+            seconds[case, road] = measure(case, road, chosen.rows)
+            print(f"{case}, {road}: {1 / seconds[case, road]:.3g} rows a second", file=sys.stderr, flush=True)
+    write(seconds, chosen.rows, chosen.out)
 
 
 if __name__ == "__main__":
