@@ -6,7 +6,7 @@ make all its members better off, and by how much?
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -72,6 +72,23 @@ class CoalitionTest(Model):
         Whether the coalition must be the whole economy, types in proportion to their masses; then λ ≥ 0
         says that some allocation gives every type its ū at least.
     """
+
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "sites": "distance",
+        "region": "distance",
+        "location": "distance",
+        "time": "hours of a head",
+        "travel": "hours of a head",
+        "work": "hours",
+        "leisure": "hours",
+        "plot": "land per head",
+        "land": "land",
+        "mass": "mass of people",
+        "coalition_mass": "mass of people",
+        "tested_utility": "utility",
+        "required_utility": "utility",
+        "setup_input": "units of the commodity",
+    }
 
     card: ClassVar[ModelCard] = ModelCard(
         name="coalition-test",

@@ -128,7 +128,7 @@ class Model(Fields):
     symbols: ClassVar[Mapping[str, str]] = {}
     """The paper's symbol → the parameter."""
     unit_of: ClassVar[Mapping[str, str]] = {}
-    """Parameter or column of a table → its unit."""
+    """Parameter, column, or ``table.column`` where tables differ → its unit; nothing is dimensionless."""
     registry: ClassVar[dict[str, type[Model]]] = {}
 
     @classmethod
@@ -136,6 +136,11 @@ class Model(Fields):
         """Make the model known by the name on its card."""
         if "card" in cls.__dict__:
             Model.registry[cls.card.name] = cls
+
+    @classmethod
+    def unit_for(cls, name: str) -> str:
+        """Return the unit of a parameter or of a column of a table, see `unit_in`."""
+        return unit_in(cls.unit_of, name)
 
     @abstractmethod
     def program(self) -> pyo.ConcreteModel:
@@ -165,6 +170,23 @@ class Model(Fields):
     def describe(self) -> dict[str, Any]:
         """Return the parameters as plain data, for the record."""
         return {name: plain(getattr(self, name)) for name in type(self).model_fields}
+
+
+def unit_in(units: Mapping[str, str], name: str) -> str:
+    """Return the unit of what a dotted name stands for; nothing if it is dimensionless.
+
+    Parameters
+    ----------
+    units : mapping
+        Parameter, column or ``table.column`` → unit.
+    name : str
+        A parameter with a place in it (``land.2``), or a column with or without its table
+        (``totals.profit``). The whole name counts first, then its parts from the last to the first;
+        the number of a place at the end (``firms_0``) does not matter.
+    """
+    names = (name, *reversed(name.split(".")))
+    every = (*names, *(each.rstrip("0123456789").removesuffix("_") for each in names))
+    return next((units[known] for known in every if known in units), "")
 
 
 def plain(value: Any) -> Any:

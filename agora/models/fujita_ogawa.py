@@ -92,6 +92,7 @@ class FujitaOgawa(CommuterCity):
         "decay": "per unit of length",
         "firm_mass": "mass of firms",
         "production": "numéraire per firm",
+        "totals.production": "numéraire",
         "potential": "numéraire",
         "welfare": "numéraire",
     }

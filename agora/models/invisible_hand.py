@@ -10,6 +10,7 @@ claims of their abstract hold.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
@@ -81,6 +82,22 @@ class InvisibleHand(SectorEconomy):
     InputError
         One sentence that names the field, its value, and what is allowed.
     """
+
+    unit_of: ClassVar[Mapping[str, str]] = {
+        **SectorEconomy.unit_of,
+        "moving_cost": "numéraire × time per squared length and firm",
+        "fixed_cost": "numéraire per firm and time",
+        "noise": "squared length per time",
+        "time": "time",
+        "horizon": "time",
+        "step": "time",
+        "flow": "mass of firms",
+        "profit_rate": "numéraire per firm",
+        "profit_spread": "numéraire per firm",
+        "price": "numéraire per unit of output",
+        "wage": "numéraire per worker",
+        "reallocation_cost": "numéraire",
+    }
 
     card: ClassVar[ModelCard] = ModelCard(
         name="invisible-hand",

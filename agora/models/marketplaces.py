@@ -147,6 +147,9 @@ class Marketplaces(Model):
         "rent_income": "share of the unit simplex of prices",
         "setup_need": "composites",
         "utility": "utility",
+        "region": "distance",
+        "time_per_distance": "hours per distance",
+        "setup_input": "units of the commodity",
     }
     simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("commodity_shares", "leisure_share", "land_share"),

@@ -8,8 +8,9 @@ program, objective 0. The spaces are in `agora.models.spatial_game` and `agora.m
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -93,6 +94,22 @@ class MeanFieldGame(Model):
     turnpike : float
         How far an infinite horizon's path may end from rest, and move when its horizon is doubled.
     """
+
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "trade_cost_rate": "per unit of length",
+        "radius": "length",
+        "noise": "squared length per time",
+        "discount": "per unit of time",
+        "moving_cost": "real wage × time³ per squared length",
+        "horizon": "time",
+        "first_horizon": "time",
+        "time": "time",
+        "x": "length",
+        "density": "workers per unit of land",
+        "wage": "income of the mean worker",
+        "real_wage": "real wage",
+        "path.value": "real wage × time",
+    }
 
     variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
     elasticity: float = Field(gt=0, json_schema_extra=POSITIVE)

@@ -63,6 +63,20 @@ class MyopicMigration(Model):
         One sentence that names the field, its value, and what is allowed.
     """
 
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "trade_cost_rate": "per unit of length",
+        "radius": "length",
+        "noise": "squared length per time",
+        "discount": "per unit of time",
+        "moving_cost": "real wage × time³ per squared length",
+        "horizon": "time",
+        "time": "time",
+        "x": "length",
+        "density": "workers per unit of land",
+        "wage": "income of the mean worker",
+        "real_wage": "real wage",
+    }
+
     card: ClassVar[ModelCard] = ModelCard(
         name="myopic-migration",
         question="Where do people go who take today's real wages for lasting?",

@@ -7,7 +7,7 @@ only among those near by. Source: arXiv 2506.04169, after Gomes & Saúde (2021).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -69,6 +69,23 @@ class PriceFormation(Model):
         One sentence that names the field, its value, and what is allowed; where bounds make clearing
         impossible, the first time at which it is.
     """
+
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "horizon": "time",
+        "time": "time",
+        "control_cost": "numéraire × time per squared unit of the asset",
+        "supply": "units of the asset per agent and time",
+        "control": "units of the asset per agent and time",
+        "state": "units of the asset per agent",
+        "state_bounds": "units of the asset per agent",
+        "control_bounds": "units of the asset per agent and time",
+        "price": "numéraire per unit of the asset",
+        "population_cost": "numéraire per agent",
+        "trading_cost": "numéraire per agent",
+        "running_cost": "numéraire per agent",
+        "terminal_cost": "numéraire per agent",
+        "revenue": "numéraire per agent",
+    }
 
     card: ClassVar[ModelCard] = ModelCard(
         name="price-formation",

@@ -80,6 +80,16 @@ class SectorEconomy(SpatialModel):
     """
 
     needs_one_piece: ClassVar[bool] = False
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "land": "varieties",
+        "firms": "mass of firms",
+        "labor": "mass of workers",
+        "profit_rate": "consumption per firm",
+        "price": "consumption per unit of output",
+        "wage": "consumption per worker",
+        "output": "units of the sector's good",
+        "consumption": "units of the consumption index",
+    }
 
     firm_share: float = Field(gt=0, lt=1, json_schema_extra=_SHARE)
     substitution: float = Field(gt=0, json_schema_extra=POSITIVE)

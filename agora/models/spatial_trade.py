@@ -64,6 +64,15 @@ class SpatialTrade(Model):
         One sentence that names the field, its value, and what is allowed.
     """
 
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "population": "people per unit of the base measure",
+        "wage": "share of world income",
+        "income": "share of world income",
+        "flow": "share of world income",
+        "real_wage": "real wage",
+        "mean_real_wage": "real wage",
+    }
+
     card: ClassVar[ModelCard] = ModelCard(
         name="spatial-trade",
         question="What are wages and real wages where, given who lives where?",

@@ -66,7 +66,7 @@ def parameter(model: Model, path: str) -> Parameter:
         changed: Model = _changed(model, parts, number)
         return changed
 
-    return Parameter(name, value, model.unit_of.get(parts[0], ""), at)
+    return Parameter(name, value, model.unit_for(name), at)
 
 
 def scenario_parameter(scenario: Scenario, path: str) -> Parameter:

@@ -380,7 +380,7 @@ class Study:
                         "quantity": quantity,
                         "place": place,
                         "value": known,
-                        "unit": self.model.unit_of.get(quantity, ""),
+                        "unit": self.model.unit_for(f"{table}.{quantity}"),
                         "parameter": each.name,
                         "at": each.value,
                         "derivative": derivative,

@@ -159,7 +159,7 @@ def _phases(
             model, (parameters[0], parameters[1]), where, between=between, coarse=size[0], depth=size[1],
             options=read.solve, progress=report,
         )  # fmt: skip
-    units = tuple(model.unit_of.get(name.split(".")[0], "") for name in found.parameters)
+    units = tuple(model.unit_for(name) for name in found.parameters)
     with records.whole_folder(folder) as draft:
         rest = {k: v for k, v in found.record().items() if k not in ("cells", "points")}
         (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import InputError, nearest
+from agora.models.equilibrium import unit_in
 from agora.runners.figures import style
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ class SweepTables:
         """Return the words on an axis: the column's name and its unit."""
         name = column.split(".", 1)[-1] if column.split(".", 1)[0] in _SILENT else column
         words = name.replace("_", " ").replace(".", ": ")
-        last = column.split(".")[-1]
-        unit = self.units.get(column, self.units.get(last, self.units.get(last.split("_")[0])))
+        unit = unit_in(self.units, column)
         return f"{words} ({unit})" if unit else words
 
     def frame(self, columns: dict[str, str]) -> pd.DataFrame:

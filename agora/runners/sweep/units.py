@@ -8,5 +8,11 @@ from agora.models.equilibrium import Model
 
 
 def units(models: Iterable[type[Model]]) -> dict[str, str]:
-    """Return parameter or column of a table → unit, of all models together."""
-    return {name: unit for model in models for name, unit in model.unit_of.items()}
+    """Return parameter or column of a table → unit; where models differ, each unit that it may have."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        for name, unit in model.unit_of.items():
+            known = found.setdefault(name, [])
+            if unit not in known:
+                known.append(unit)
+    return {name: " or ".join(each) for name, each in found.items()}

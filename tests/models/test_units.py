@@ -1,0 +1,67 @@
+"""Units: one word a model for each parameter and column, the same in tables, sensitivities and pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+from agora.data.scenarios import read_scenario
+from agora.models.equilibrium import unit_in
+from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.registry import model_named, model_names
+from agora.runners.solve import solve_scenario
+from agora.runners.sweep.units import units
+
+SOLVED = (
+    "two-cell-low",
+    "short-run",
+    "racetrack-myopic",
+    "armington-three",
+    "price-bounded",
+    "invisible-hand",
+)
+DIMENSIONLESS = {
+    "short-run": set(),
+    "two-cell-low": set(),
+    "racetrack-myopic": {"hhi"},
+    "armington-three": {
+        "weight", "productivity", "amenity", "price_index", "own_share", "walras_slack", "cost", "share"
+    },
+    "price-bounded": {"weight"},
+    "invisible-hand": {"potential"},
+}  # fmt: skip
+"""Columns of numbers without a unit, or with one that depends on the model's options."""
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_every_number_of_the_tables_has_its_unit(name: str) -> None:
+    solution = solve_scenario(read_scenario(name))
+    model = type(solution.model)
+    columns = {
+        f"{table}.{column}"
+        for table, frame in solution.tables.items()
+        for column in frame.select_dtypes("float").columns
+    }
+    without = {column.split(".")[1] for column in columns if not model.unit_for(column)}
+    assert without == DIMENSIONLESS[name]
+
+
+def test_every_model_that_has_parameters_with_units_says_them() -> None:
+    for name in model_names():
+        model = model_named(name)
+        if model.__module__.startswith("agora."):
+            assert model.unit_of, name
+
+
+def test_a_total_has_its_own_unit_and_places_within_a_name_do_not_matter() -> None:
+    assert FujitaOgawa.unit_for("commuting_cost") == "numéraire per household and length"
+    assert FujitaOgawa.unit_for("totals.commuting_cost") == "numéraire"
+    assert FujitaOgawa.unit_for("geography.land.2") == "land"
+    assert FujitaOgawa.unit_for("externality.decay") == "per unit of length"
+    assert FujitaOgawa.unit_for("equilibria.firms_12") == "mass of firms"
+    assert unit_in({"production": "tons"}, "production_share") == ""
+
+
+def test_models_that_disagree_are_both_heard() -> None:
+    both = units([FujitaOgawa, model_named("price-formation"), model_named("spatial-trade")])
+    assert both["population"] == "people per unit of the base measure"
+    assert both["wage"] == "numéraire per household or share of world income"
