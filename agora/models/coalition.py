@@ -101,7 +101,10 @@ class CoalitionTest(Model):
             "utilities are homogeneous of degree one; an hour of work makes one unit of the site's commodity",
             "sites and marketplaces lie on a line; everybody uses the nearest marketplace",
         ),
-        left_out=("railways between marketplaces", "no marketplace at all: nobody then consumes anything"),
+        left_out=(
+            "railways between marketplaces, CES utilities and more than three marketplaces",
+            "no marketplace at all: nobody then consumes anything",
+        ),
     )
 
     types: tuple[ConsumerType, ...] = Field(min_length=1)
