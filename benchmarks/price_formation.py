@@ -25,8 +25,6 @@ SIZES = ((50, 100), (100, 200), (100, 1000))
 RIVALS = {"numpy": "NumPy, gradient by hand", "torch": "PyTorch, float64", "torch32": "PyTorch, float32"}
 MOST, PUBLISHED = 2000, 10_000
 """Iterations done, beyond which no error falls any more, and iterations of the published runs."""
-REPEATS = 4
-"""Further runs of a rival up to the iterate that counts; Agora's roads are run as often."""
 PACKAGES = ("agora", "numpy", "scipy", "pyomo", "highspy", "casadi")
 
 
@@ -129,9 +127,6 @@ def rows_of(case: str, agents: int, steps: int, torch_python: str, folder: Path)
         history = report["history"]
         least = min(error for _, _, error in history)
         number, seconds, error = next(h for h in history if h[2] <= 1.1 * least)
-        for _ in range(REPEATS):  # only so far, for the fastest of several runs
-            again = child(python, [file, rival, slow, fast, number])["history"]
-            seconds = min(seconds, *(spent for done, spent, _ in again if done == number))
         within = [error for _, spent, error in history if spent <= whole]
         rows.append(
             {
