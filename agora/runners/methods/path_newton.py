@@ -166,8 +166,8 @@ def newton_path(
     model : MeanFieldGame
         With a finite horizon.
     start : Course
-        Densities, values (times, N).
-    known : sequence of (times, N) arrays
+        Densities, values (T + 1, N).
+    known : list of (T + 1, N) array
         Densities of the equilibria to keep away from.
     tolerance : float
         Largest gap, in units of each equation.
