@@ -77,18 +77,6 @@ def expectations_agglomerate() -> Finding:
     )
 
 
-@computes("threshold")
-def threshold(kind: str) -> Finding:
-    """Return the moving cost below which the first wave grows, and test it on both sides."""
-    game = linear_game("K1", horizon=np.inf)
-    cost = game.myopic_threshold if kind == "myopic" else game.game_threshold
-    below, above = (linear_game("K1", horizon=np.inf, moving_cost=cost * side) for side in (0.999, 1.001))
-    rates = [g.myopic_growth_rate if kind == "myopic" else g.growth_rate for g in (below, above)]
-    if not rates[0] > 0 > rates[1]:
-        raise ArithmeticError(f"growth rates {rates} on the two sides of {cost}")
-    return Finding(cost, note=f"growth rates {rates[0]:.3g} just below and {rates[1]:.3g} just above")
-
-
 @computes("cannot-reverse")
 def cannot_reverse(moving_cost: float) -> Finding:
     """Test that the game agglomerates or disperses as the myopic economy does, at a moving cost between."""
