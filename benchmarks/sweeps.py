@@ -9,6 +9,7 @@ to ``SolverFactory``; it makes no tables, no certificate and no prices.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -143,7 +144,10 @@ def write(seconds: Mapping[tuple[str, str], float], rows: int, folder: Path) -> 
         "# Sweeps", "", f"`python -m benchmarks.sweeps --rows {rows}`", "",
         *machine(["pyomo", "highspy", "casadi"]), "",
         f"{rows} neighbouring rows a case, the first of them solved from nothing on every road; rows a "
-        "second of the processor's time, imports not counted.", "",
+        "second of the processor's time, imports not counted; mean load of the machine meanwhile "
+        f"{os.getloadavg()[1]:.1f}. The roads of Agora end with tables, prices and a certificate, the plain "
+        "loop with a solved program. Where the answer is global the plain loop does less still: it climbs "
+        "from one start without a proof, and of free marketplaces it solves one place.", "",
         "| case | programs shared | every row anew | plain Pyomo loop | shared / anew | shared / plain |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
