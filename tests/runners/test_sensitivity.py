@@ -24,7 +24,6 @@ from agora.runners.readings import flatten
 from agora.runners.sensitivity import Sensitivity, sensitivity
 from agora.runners.solve import model_from
 from tests.makers import FOUR_SITES, city, command, complaint
-from tests.runners.test_cli import agora
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_MARKET: dict[str, Any] = {**FOUR_SITES, "setup_cost": 0.2, "marketplaces": 1}
@@ -82,11 +81,16 @@ def agree(
 
 
 def test_marketplaces_free_to_move() -> None:
+    found = agree(Marketplaces(**ONE_MARKET), ["commodity_shares.0"], 2e-3, step=0.02)
+    location = rows(found, "commodity_shares.0").loc[("marketplaces", "", "location"), "derivative"]
+    assert location == pytest.approx(-3.2191, abs=1e-3)  # towards those who make what is wanted less
+
+
+@pytest.mark.heavy
+def test_marketplaces_free_to_move_in_every_parameter() -> None:
     paths = ["setup_cost", "sites.1", "commodity_shares.0", "setup_shares.1"]
     found = agree(Marketplaces(**ONE_MARKET), paths, 2e-3, step=0.02)
     assert set(found.table["exists"]) == {"yes"}
-    location = rows(found, "commodity_shares.0").loc[("marketplaces", "", "location"), "derivative"]
-    assert location == pytest.approx(-3.2191, abs=1e-3)  # towards those who make what is wanted less
 
 
 def test_marketplaces_at_sites_stay() -> None:
@@ -120,12 +124,14 @@ def test_commuting() -> None:
     agree(market, ["commuting_cost", "firms.0", "labor_per_firm", "geography.land.3"], 1e-7)
 
 
-def test_a_coalition() -> None:
-    test = CoalitionTest.model_validate(COALITION)
-    agree(test, ["setup.amount", "types.0.taste.leisure"], 1e-4)
+@pytest.mark.parametrize(
+    "path", ["setup.amount", pytest.param("types.0.taste.leisure", marks=pytest.mark.heavy)]
+)
+def test_a_coalition(path: str) -> None:
+    agree(CoalitionTest.model_validate(COALITION), [path], 1e-4)
 
 
-@pytest.mark.parametrize("terminal", ["quadratic", "double-well"])
+@pytest.mark.parametrize("terminal", ["quadratic", pytest.param("double-well", marks=pytest.mark.heavy)])
 def test_price_formation(terminal: str) -> None:
     cost = {"quadratic": {"target": 0.5}, "double-well": {"wells": [0.25, 0.75]}}[terminal]
     market = PriceFormation.model_validate(
@@ -332,12 +338,14 @@ def test_a_number_of_the_geographys_table(tmp_path: Path) -> None:
 # --- on the command line --------------------------------------------------------------------------
 
 
-def test_sensitivity_on_the_command_line(tmp_path: Path) -> None:
-    run = agora(
-        "sensitivity", "two-cell-low", "--wrt", "t,tau", "--elasticities", "--out", "out", folder=tmp_path
-    )
-    assert run.returncode == 0, run.stderr
-    assert "elasticity" in run.stdout
+def test_sensitivity_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = ["sensitivity", "two-cell-low", "--wrt", "t,tau", "--elasticities", "--out", "out"]
+    code, out, _ = command(monkeypatch, capsys, *line)
+    assert code == 0
+    assert "elasticity" in out
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {
         "manifest.json",
