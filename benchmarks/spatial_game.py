@@ -222,8 +222,8 @@ def written(rows: list[dict[str, Any]], cells: list[int]) -> str:
     lines = [
         "# The dynamic game: one program against fixed points", "",
         f"Python {platform.python_version()}, {platform.machine()}. Processor seconds from the model to "
-        "residual 1e-8 (program: build, translation, solve, reading; fixed points: no density moves more), "
-        "with rounds or iterations.", "",
+        "residual 1e-8 (program: build, translation, solve and reading; fixed points: no density moves by "
+        "more), with rounds or iterations.", "",
     ]  # fmt: skip
     for case in CASES:
         lines += [f"## {case}", "", "| route | " + " | ".join(f"{n}×{n}" for n in cells) + " |"]
