@@ -122,6 +122,9 @@ KNOWN: list[tuple[str, str, float | str | bool | None, float]] = [
     ("observation-3-figure-9", "reproduced", "uniform → 4 → 3 → 2 → 1", 0.0),
     ("conjecture-1-24-cells", "refuted", 0.010400117916 - 0.009609776869, 1e-11),
     ("conjecture-1-48-cells", "refuted", 0.007835385231 - 0.007761523928, 1e-11),
+    ("conjecture-1-24-cells-global", "refuted", 0.010400117916 - 0.009609776869, 1e-11),
+    ("conjecture-1-48-cells-global", "refuted", 0.007835385231 - 0.007761523928, 1e-11),
+    ("conjecture-1-repaired", "reproduced", 0.0, 0.0),
 ]
 
 

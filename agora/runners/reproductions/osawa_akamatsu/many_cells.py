@@ -9,7 +9,10 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import brentq
 
+from agora.data.geographies import circle
+from agora.runners.methods.certified_map import certified_map
 from agora.runners.methods.firms_game import FirmsGame
+from agora.runners.methods.global_search import certified_maximiser
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.osawa_akamatsu.cities import (
     ANY_COST,
@@ -192,4 +195,55 @@ def conjecture_counterexample(cells: int, most: int, other: int, decay: float, c
         note=f"K = {most}, τ = {decay:g}, t = {cost:g}: g(m^{other}) = {beyond:.12f}, but the best of ℳ* is "
         f"{_arrows([best])} with {values[best]:.12f}",
         certificate="one pattern outside ℳ* with a higher potential is enough",
+    )
+
+
+@computes("conjecture-certified")
+def conjecture_certified(cells: int, most: int, decay: float, cost: float) -> Finding:
+    """Return the global maximum of g, proved by bounds and a search, less the highest g in ℳ*."""
+    city = circle_cells(cells, decay)(cost)
+    found = certified_maximiser(city)
+    if not found.is_global:
+        return Finding(math.nan, verdict="not computable", note="the search was cut short")
+    game = FirmsGame(city)
+    patterns = {j: centric(cells, j) for j in range(cells // 4 + 1) if j == 0 or cells % (4 * j) == 0}
+    values = {j: game.potential(game.settle(firms)) for j, firms in patterns.items()}
+    gain = found.objective - max(value for j, value in values.items() if j <= most)
+    winner = [j for j, value in values.items() if abs(value - found.objective) <= 1e-12]
+    return Finding(
+        gain,
+        verdict="refuted" if gain > 1e-9 else "reproduced",
+        note=f"the global maximum {found.objective:.12f} has {', '.join(map(_words, winner))}",
+        certificate=str(found.facts["proof"]),
+    )
+
+
+def _words(centres: int) -> str:
+    return "the uniform pattern" if centres == 0 else f"{centres} centres"
+
+
+@computes("conjecture-map")
+def conjecture_map(
+    cells: int, most: int, decays: Sequence[float], costs: Sequence[float], among: str
+) -> Finding:
+    """Return at how many points of a grid the certified global maximiser is not in a set of patterns.
+
+    `among` is ``printed``, {m̄, m¹, …, m^most}, or ``all``: m̄ and every m^J with 4J | I.
+    """
+    points = certified_map(circle(cells), decays, costs)
+    numbers = [j for j in range(1, cells // 4 + 1) if cells % (4 * j) == 0 and (j <= most or among == "all")]
+    outside = 0
+    for decay, rows in points.groupby("decay"):
+        city = circle_cells(cells, float(decay))(ANY_COST)
+        patterns = np.array([centric(cells, j) for j in (0, *numbers)])
+        made = np.array([production(city, firms) for firms in patterns])
+        travel = FirmsGame(city).commuting_costs(patterns) / ANY_COST
+        best = (made[:, None] - np.outer(travel, rows["commuting_cost"])).max(axis=0)
+        outside += int((rows["bound"].to_numpy() > best + 1e-12).sum())
+    open_points = int((~points["certified"]).sum())
+    return Finding(
+        float(outside),
+        verdict="refuted" if outside > open_points else "reproduced" if not outside else "not computable",
+        note=f"of {len(points)} points, {len(points) - open_points} certified",
+        certificate="bound by dynamic programming, and a search of everything it leaves",
     )
