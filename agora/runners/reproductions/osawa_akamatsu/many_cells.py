@@ -234,7 +234,7 @@ def conjecture_map(
     numbers = [j for j in range(1, cells // 4 + 1) if cells % (4 * j) == 0 and (j <= most or among == "all")]
     outside = 0
     for decay, rows in points.groupby("decay"):
-        city = circle_cells(cells, float(decay))(ANY_COST)
+        city = circle_cells(cells, float(str(decay)))(ANY_COST)
         patterns = np.array([centric(cells, j) for j in (0, *numbers)])
         made = np.array([production(city, firms) for firms in patterns])
         travel = FirmsGame(city).commuting_costs(patterns) / ANY_COST
