@@ -22,7 +22,7 @@ from pydantic import Field, field_validator, model_validator
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from agora.data.checks import InputError, positive
+from agora.data.checks import Caution, InputError, positive
 from agora.formulations.reallocation_numbers import Reallocation
 from agora.formulations.short_run import (
     add_consumption_of_firms,
@@ -46,7 +46,7 @@ from agora.models.spatial import POSITIVE
 Vector = NDArray[np.float64]
 
 
-class UnstableExternality(UserWarning):
+class UnstableExternality(Caution):
     """The externality is so strong that firms attract firms: the spread-out long run is unstable."""
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import complaint
 
 from agora.data import InputError
 from agora.data.expressions import DEEPEST, LONGEST, Scope, read_expression
-from tests.makers import complaint
 
 CELLS = pd.DataFrame(
     {

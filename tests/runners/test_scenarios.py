@@ -22,8 +22,10 @@ LONG = ("price-case-4a", "grid-30", "marketplaces-plane-25", "marketplaces-rands
 def test_shipped_scenario(name: str) -> None:
     solution = solve_scenario(read_scenario(name))
     assert solution.certificate.passed
-    proved_to = 2e-7 if "exploitability_max" in set(solution.certificate.table()["name"]) else 1e-9
-    assert solution.certificate.worst.worst <= proved_to
+    conditions = solution.certificate.table()
+    proved_to = 2e-7 if "exploitability_max" in set(conditions["name"]) else 1e-9
+    exact = conditions[conditions["tolerance"] <= 1e-6]  # how far a long horizon is at rest is no rounding
+    assert exact["worst"].max() <= proved_to
     if solution.is_global and solution.model.card.name == "fujita-ogawa":
         proof = solution.certificate.facts["proof"]
         assert "vertices" in proof or "all 69 equilibria" in proof

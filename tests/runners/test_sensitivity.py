@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from makers import FOUR_SITES, city, command, complaint
 
 from agora.data import circle, segment, two_cell
 from agora.data.scenarios import read_scenario
@@ -23,7 +24,6 @@ from agora.runners.parameters import parameter, scenario_parameter
 from agora.runners.readings import flatten
 from agora.runners.sensitivity import Sensitivity, sensitivity
 from agora.runners.solve import model_from
-from tests.makers import FOUR_SITES, city, command, complaint
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_MARKET: dict[str, Any] = {**FOUR_SITES, "setup_cost": 0.2, "marketplaces": 1}

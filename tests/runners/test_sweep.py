@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from makers import command
 
 from agora.data.checks import InputError
 from agora.data.datasets import BadRows
@@ -23,7 +24,6 @@ from agora.runners.sweep import sweep
 from agora.runners.sweep.journal import FAILED, SOLVED, Journal, Journals, NotWritten, line
 from agora.runners.sweep.plan import plan
 from agora.runners.sweep.work import Piece, solve_piece
-from tests.makers import command
 
 TWO_CELLS = """scenario = "two-cell-low"
 [grid]

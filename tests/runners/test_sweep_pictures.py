@@ -102,7 +102,7 @@ def test_the_page_about_datasets_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     (grid,) = re.findall(r"```toml\n(.*?)```", text, re.S)
     Path("docs-example.toml").write_text(grid, encoding="utf-8")
-    (table,) = re.findall(r"```csv\n(.*?)```", text, re.S)
+    (table,) = re.findall(r"```text\n(.*?)```", text, re.S)
     Path("table.csv").write_text(table, encoding="utf-8")
     assert len(read_dataset("docs-example.toml").rows) == 3 * 2 * 4
     assert [row.content["solve"]["method"] for row in read_dataset("table.csv").rows] == [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from makers import FOUR_SITES, city, command, complaint
 
 from agora.data import circle, two_cell
 from agora.models import FujitaOgawa, Marketplaces
@@ -16,7 +17,6 @@ from agora.runners.figures.comparative import draw_phases
 from agora.runners.figures.pictures import save
 from agora.runners.phase import phase_diagram
 from agora.runners.threshold import thresholds
-from tests.makers import FOUR_SITES, city, command, complaint
 
 DELTA = 0.1
 GLOBAL: dict[str, Any] = {"method": "global"}

@@ -25,18 +25,20 @@ def main() -> None:
     def tell(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
         """Print a caution as one line on stderr, any other warning as usual."""
         if issubclass(category, Caution):
-            print(f"agora: {message}", file=sys.stderr)
+            print(f"agora: warning: {message}", file=sys.stderr)
         else:
             other(message, category, *rest, **named)
 
     warnings.showwarning = tell
     warnings.simplefilter("always", Caution)
-    for module in iter_modules(__path__):
-        if module.name != "__main__":
-            import_module(f"{__name__}.{module.name}")
-    warnings.showwarning = lambda message, *_, **__: print(f"agora: warning: {message}.", file=sys.stderr)
     try:
+        for module in iter_modules(__path__):
+            if module.name != "__main__":
+                import_module(f"{__name__}.{module.name}")
         app()
+    except KeyboardInterrupt:
+        print("agora: interrupted; nothing was written.", file=sys.stderr)
+        sys.exit(130)
     except InputError as error:
         print(f"agora: {error}", file=sys.stderr)
         sys.exit(2)
