@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def reproduce(
     folder = Path(out)
     check_folder(folder)
     start = time.perf_counter()
-    chosen = [_only(read_paper(name), claims) for name in (known if paper == "all" else [paper])]
+    asked = [read_paper(name) for name in (known if paper == "all" else [paper])]
+    _all_known(claims, asked)
+    chosen = [_only(each, claims) for each in asked]
     found = [
         Reproduction(
             each,
@@ -80,7 +83,6 @@ def reproduce(
         for each in chosen
         if each.claim or not claims
     ]
-    _all_known(claims, found)
     table = pd.DataFrame(
         [verdict.row() for each in found for verdict in each.verdicts], columns=list(COLUMNS), dtype=object
     )
@@ -117,12 +119,15 @@ def _only(paper: Paper, claims: Sequence[str]) -> Paper:
     return paper.model_copy(update={"claim": [claim for claim in paper.claim if claim.id in claims]})
 
 
-def _all_known(claims: Sequence[str], found: Sequence[Reproduction]) -> None:
-    listed = {verdict.claim.id for each in found for verdict in each.verdicts}
+def _all_known(claims: Sequence[str], papers_asked: Sequence[Paper]) -> None:
+    listed = [entry.id for each in papers_asked for entry in each.claim]
     for claim in claims:
         if claim not in listed:
-            everything = [entry.id for name in papers() for entry in read_paper(name).claim]
-            raise InputError("claim", claim, nearest(claim, everything))
+            close = get_close_matches(claim, listed, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise InputError(
+                "claim", claim, f"the identifier of a claim, as its row on the page names it{hint}"
+            )
 
 
 def _added(paper: str, progress: Progress) -> Beyond:
