@@ -33,8 +33,8 @@ from agora.formulations.commuting import add_commuting_pairs
 from agora.formulations.commuting_numbers import closed_form_commuting_cost
 from agora.models.commuting import CommutingMarket
 from agora.models.fujita_ogawa import FujitaOgawa
-from agora.runners.solve import solve
 from agora.runners.solvers import objective_of, solve_program
+from agora.runners.solving import solve
 from benchmarks.measuring import best_of, peak_megabytes
 
 if find_spec("ot"):

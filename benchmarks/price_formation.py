@@ -77,8 +77,8 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
     import numpy as np
 
     from agora.runners.methods.price_structure import mean_field
-    from agora.runners.solve import solve
     from agora.runners.solvers import NonlinearProgram
+    from agora.runners.solving import solve
 
     def structure() -> Any:
         return mean_field(market(case, agents, steps)).prices[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import runpy
 import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,18 @@ def test_the_repository_speaks_of_itself_alone() -> None:
         if name.endswith((".py", ".md", ".toml", ".yaml", ".cff")) and name != "tests/test_house.py":
             text = (ROOT / name).read_text(encoding="utf-8")
             assert not re.search(r"(?<![\w.}])/(home|root|tmp|work|Users)/", text), name
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    heavy = "{'pandas', 'pyomo', 'scipy', 'networkx'}"
+    code = f"import sys, agora.runners.cli.sweeping; sys.exit(len({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["agora.data", "agora.models", "agora.runners"])
+def test_every_name_a_package_offers_is_there(package: str) -> None:
+    module = import_module(package)
+    assert len(module.__all__) > 4
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    assert sorted(module.__all__) == list(module.__all__)
+    assert set(module.__all__) <= set(dir(module))

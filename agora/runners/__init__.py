@@ -1,7 +1,5 @@
 """Who does the work: solvers, methods, certificates, records, figures, the command line."""
 
-from agora.runners.certify import NotCertified, certify
-from agora.runners.solve import solve, solve_scenario
-from agora.runners.solvers import SolveFailed, solve_program
+from lazy_loader import attach_stub
 
-__all__ = ["NotCertified", "SolveFailed", "certify", "solve", "solve_program", "solve_scenario"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

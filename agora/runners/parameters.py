@@ -19,7 +19,7 @@ from agora.data.checks import InputError, finite, nearest
 from agora.data.fields import Fields
 from agora.data.scenarios import Scenario, scenario_from
 from agora.models.equilibrium import Model
-from agora.runners.solve import model_from
+from agora.runners.solving import model_from
 
 
 @dataclass(frozen=True)

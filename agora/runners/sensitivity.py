@@ -32,8 +32,8 @@ from agora.runners.ranging import (
     verified_range,
 )
 from agora.runners.readings import Readings, flatten
-from agora.runners.solve import solve
 from agora.runners.solvers import SolveFailed
+from agora.runners.solving import solve
 
 Vector = NDArray[np.float64]
 

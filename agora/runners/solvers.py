@@ -188,6 +188,7 @@ def _solve_with_executable(
     start = time.perf_counter()
     with library_path(route.libraries):
         solver = Ipopt(executable=str(route.executable))
+        solver._version_timeout = 60  # a loaded machine is slow, not without IPOPT
         number = ".".join(map(str, solver.version() or ()))
         result = solver.solve(
             program,

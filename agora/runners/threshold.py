@@ -13,11 +13,11 @@ from agora.data.checks import InputError, finite, positive, whole
 from agora.data.expressions import Expression, Scope, read_expression
 from agora.models.equilibrium import Model, Solution
 from agora.models.spatial import SpatialModel
-from agora.runners.certify import NotCertified
+from agora.runners.certifying import NotCertified
 from agora.runners.methods.answers import Progress, silent
 from agora.runners.parameters import Parameter, parameter
-from agora.runners.solve import solve
 from agora.runners.solvers import SolveFailed
+from agora.runners.solving import solve
 
 Feature = float | bool | str
 NOT_SOLVED, NOT_CERTIFIED, NOT_ALLOWED = "(not solved)", "(not certified)", "(not allowed)"

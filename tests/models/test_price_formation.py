@@ -600,7 +600,7 @@ def test_laws_and_supplies() -> None:
 
 def test_supply_from_a_file_beside_the_scenario(tmp_path: Path) -> None:
     from agora.data import read_scenario
-    from agora.runners.solve import model_from
+    from agora.runners.solving import model_from
 
     (tmp_path / "supply.csv").write_text("time,supply\n0,0.5\n0.5,-0.25\n", encoding="utf-8")
     file = tmp_path / "own.toml"

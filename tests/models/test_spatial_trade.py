@@ -19,7 +19,7 @@ from agora.models import SpatialTrade
 from agora.models.equilibrium import Solution
 from agora.runners import certify, solve
 from agora.runners.methods.trade import trade_cost_homotopy
-from agora.runners.solve import model_from, solve_scenario
+from agora.runners.solving import model_from, solve_scenario
 
 TAU = [[1, 1.3, 1.8], [1.5, 1, 1.2], [1.4, 1.6, 1]]
 THREE: dict[str, Any] = {"elasticity": 5.0, "trade_cost": TAU, "population": [0.5, 0.3, 0.2]}

@@ -8,7 +8,7 @@ from agora.data.scenarios import read_scenario
 from agora.models.equilibrium import unit_in
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.registry import model_named, model_names
-from agora.runners.solve import solve_scenario
+from agora.runners.solving import solve_scenario
 from agora.runners.sweep.units import units
 
 SOLVED = (

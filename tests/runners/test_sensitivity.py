@@ -23,7 +23,7 @@ from agora.runners.optimality import NoOptimum
 from agora.runners.parameters import parameter, scenario_parameter
 from agora.runners.readings import flatten
 from agora.runners.sensitivity import Sensitivity, sensitivity
-from agora.runners.solve import model_from
+from agora.runners.solving import model_from
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_MARKET: dict[str, Any] = {**FOUR_SITES, "setup_cost": 0.2, "marketplaces": 1}

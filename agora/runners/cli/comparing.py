@@ -48,7 +48,7 @@ def sensitivity(
     from agora.runners.figures.pictures import save
     from agora.runners.parameters import scenario_parameter
     from agora.runners.sensitivity import sensitivity as differentiate
-    from agora.runners.solve import model_from
+    from agora.runners.solving import model_from
 
     read = read_scenario(scenario)
     model = model_from(read)
@@ -114,7 +114,7 @@ def threshold(
         _phases(read, parameters, where, (between, and_between), (grid, depth), folder, as_json)
         return
     from agora.runners.parameters import scenario_parameter
-    from agora.runners.solve import model_from
+    from agora.runners.solving import model_from
     from agora.runners.threshold import thresholds
 
     each = scenario_parameter(read, parameters[0])
@@ -151,7 +151,7 @@ def _phases(
     from agora.runners.figures.comparative import draw_phases
     from agora.runners.figures.pictures import save
     from agora.runners.phase import phase_diagram
-    from agora.runners.solve import model_from
+    from agora.runners.solving import model_from
 
     model = model_from(read)
     with _failures(), progress(quiet=as_json) as report:
@@ -178,7 +178,7 @@ def _phases(
 @contextmanager
 def _failures() -> Iterator[None]:
     """Say in one sentence what was not solved, certified or differentiable, and leave with code 3."""
-    from agora.runners.certify import NotCertified
+    from agora.runners.certifying import NotCertified
     from agora.runners.optimality import NoOptimum
     from agora.runners.solvers import SolveFailed
 

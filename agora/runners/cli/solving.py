@@ -34,9 +34,9 @@ def solve(
     """Solve a scenario: tables, certificate, and a run folder with everything in it."""
     from agora.data.scenarios import read_scenario
     from agora.runners import records
-    from agora.runners.certify import NotCertified
-    from agora.runners.solve import solve_scenario
+    from agora.runners.certifying import NotCertified
     from agora.runners.solvers import SolveFailed
+    from agora.runners.solving import solve_scenario
 
     read = read_scenario(scenario)
     folder = out or Path("runs") / read.name
@@ -81,7 +81,7 @@ def export(
     """Write a scenario's program for GAMS (gms), AMPL solvers (nl), or as lp or mps."""
     from agora.data.scenarios import read_scenario
     from agora.runners.export import export_program
-    from agora.runners.solve import model_from
+    from agora.runners.solving import model_from
 
     read = read_scenario(scenario)
     print(export_program(model_from(read), fmt, out or Path(f"{read.name}.{fmt}")))

@@ -21,7 +21,7 @@ from agora.data.checks import InputError
 from agora.data.datasets import Dataset, Fault, Row
 from agora.models.equilibrium import Model, plain
 from agora.runners.methods.answers import options_class
-from agora.runners.solve import know_all_methods
+from agora.runners.solving import know_all_methods
 from agora.runners.sweep.rows import Rows
 
 BLOCK = 128

@@ -12,7 +12,7 @@ import networkx as nx
 from agora.data.checks import InputError
 from agora.data.scenarios import Scenario, scenario_from
 from agora.models.equilibrium import Model
-from agora.runners.solve import model_from
+from agora.runners.solving import model_from
 
 MOST_GEOGRAPHIES = 256
 """Geographies that a process keeps."""

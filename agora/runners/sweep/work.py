@@ -18,8 +18,8 @@ import pandas as pd
 from agora.data.checks import InputError
 from agora.models.equilibrium import Solution
 from agora.runners.reuse import Workbench, working_at
-from agora.runners.solve import know_all_methods, solve
 from agora.runners.solvers import SolveFailed
+from agora.runners.solving import know_all_methods, solve
 from agora.runners.sweep.journal import FAILED, SOLVED, UNCERTIFIED, line
 from agora.runners.sweep.rows import Rows
 

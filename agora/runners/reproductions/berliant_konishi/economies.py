@@ -15,7 +15,7 @@ from agora.models.equilibrium import Solution
 from agora.models.marketplaces import Marketplaces
 from agora.runners.methods.marketplace_search import structure_problem
 from agora.runners.methods.structure_search import StructureProblem, StructureResult, best_structure
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 Vector = NDArray[np.float64]
 

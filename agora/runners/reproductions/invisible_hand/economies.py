@@ -13,7 +13,7 @@ from scipy.optimize import approx_fprime
 from agora.data.geographies import segment
 from agora.models.equilibrium import Solution
 from agora.models.invisible_hand import InvisibleHand, UnstableExternality
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 Vector = NDArray[np.float64]
 PAPER = "invisible-hand"

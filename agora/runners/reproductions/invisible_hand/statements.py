@@ -21,7 +21,7 @@ from agora.runners.reproductions.invisible_hand.economies import (
     masses,
     path,
 )
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 STEPS = (0.1, 0.05, 0.025, 0.0125)
 """Steps with which the minimising movements are held against the equation of motion."""

@@ -14,7 +14,7 @@ from agora.models.equilibrium import Solution
 from agora.models.price_formation import PriceFormation
 from agora.models.price_formation_conditions import Exploitability, exploitability
 from agora.runners.methods.price_newton import Columns, TradingGame
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 Vector = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from agora.models.price_formation import PriceFormation
 from agora.runners.methods.price_newton import TradingGame
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.price_formation.cases import CASES, equilibrium, market, price
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 Vector = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from agora.runners.reproductions.spatial_dynamics.cases import (
 )
 from agora.runners.reproductions.spatial_dynamics.game import solved
 from agora.runners.reproductions.spatial_dynamics.multiplicity import agglomerated, stationary_residual
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 
 def game(case: str, cells: int, amplitude: float = 0.5, **changes: Any) -> SpatialGame:

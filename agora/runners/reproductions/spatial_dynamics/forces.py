@@ -18,7 +18,7 @@ from agora.runners.reproductions.spatial_dynamics.cases import (
     linear_game,
     smooth_density,
 )
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 NAMES = ("shocks", "myopic", "uncertainty", "expectations")
 

@@ -19,7 +19,7 @@ from agora.runners.reproductions.spatial_dynamics.cases import (
     RADIUS,
     RATE,
 )
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from agora.runners.reproductions.spatial_dynamics.cases import (
     random_places,
     smooth_density,
 )
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 TAU = ((1.0, 1.3, 1.8), (1.5, 1.0, 1.2), (1.4, 1.6, 1.0))
 """Asymmetric trade costs between three places, rows origins."""

@@ -17,7 +17,7 @@ from agora.data.scenarios import Scenario
 from agora.models.equilibrium import Model, Solution
 from agora.models.registry import model_named
 from agora.runners import figures, methods
-from agora.runners.certify import NotCertified, certify
+from agora.runners.certifying import NotCertified, certify
 from agora.runners.figures.pictures import pictures
 from agora.runners.methods.answers import Answer, Options, Progress, answer, silent
 from agora.runners.solver_records import release
