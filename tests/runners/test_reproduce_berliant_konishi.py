@@ -173,6 +173,26 @@ def test_the_wrong_row_is_found_by_search(run: tuple[pd.DataFrame, Path]) -> Non
         ("example-1-other-order-2", "reproduced"),
         ("example-1-empty-core", "reproduced"),
         ("example-1-empty-core-as-located", "reproduced"),
+        ("introduction-number-case1", "reproduced"),
+        ("introduction-central-rents", "refuted"),
+        ("introduction-near-rents", "reproduced"),
+        ("introduction-wages", "reproduced"),
+        ("introduction-at-sites", "reproduced"),
+        ("introduction-apart-high-cost", "reproduced"),
+        ("introduction-apart-asymmetric", "refuted"),
+        ("locally-unique", "reproduced"),
+        ("figure-2", "reproduced"),
+        ("corollary-1", "reproduced"),
+        ("theorem-3.2", "reproduced"),
+        ("remark-5", "reproduced"),
+        ("theorem-4.1", "reproduced"),
+        ("footnote-22", "reproduced"),
+        ("case2-more-in-c-and-d", "reproduced"),
+        ("case2-more-in-a-and-b", "reproduced"),
+        ("footnote-24", "reproduced"),
+        ("case5-first-nature", "reproduced"),
+        ("example-1-two-marketplaces", "reproduced"),
+        ("example-1-own-marketplaces", "corrected"),
     ],
 )
 def test_verdict(run: tuple[pd.DataFrame, Path], identifier: str, verdict: str) -> None:
@@ -193,6 +213,14 @@ def test_no_verdict_is_typed() -> None:
         "example-1-non-convex": {"seconds": ["min{2c₁, c₂}"]},
         "example-1-other-order-2": {"utility": "min{c₁, c₂}"},
         "example-1-empty-core": {"second": "min{2c₁, c₂}"},
+        "example-1-own-marketplaces": {"second": "min{2c₁, c₂}"},
+        "introduction-number-case1": {"direction": "up"},
+        "introduction-wages": {"case": "case1"},
+        "introduction-at-sites": {"rows": [["case1", 0.1]]},
+        "figure-2": {"locations": [0.5]},
+        "case2-more-in-c-and-d": {"sites": "ab"},
+        "footnote-24": {"numbers": [2, 8, 3]},
+        "case5-first-nature": {"other_case": "case1"},
     }.items():
         claim = CLAIMS[identifier]
         changed = claim.model_copy(update={"arguments": {**claim.arguments, **changes}})
@@ -272,7 +300,7 @@ def test_files(run: tuple[pd.DataFrame, Path]) -> None:
     manifest = json.loads((run[1] / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["seconds"] > 0
     assert manifest["verdicts"] == count_verdicts(run[0])
-    for name in ("sweep", "figure-3", "figure-4"):
+    for name in ("figure-1", "figure-2", "figure-3", "figure-4", "sweep"):
         for suffix in ("svg", "png"):
             assert (run[1] / f"{name}.{suffix}").stat().st_size > 10_000
     page = (run[1] / f"{PAPER}.html").read_text(encoding="utf-8")

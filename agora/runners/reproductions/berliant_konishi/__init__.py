@@ -1,5 +1,12 @@
 """Berliant & Konishi (2000): computations that check section 5's tables and statements, and Example 1."""
 
-from agora.runners.reproductions.berliant_konishi import beyond, example_one, printed_cells, statements
+from agora.runners.reproductions.berliant_konishi import (
+    beyond,
+    example_one,
+    geography,
+    printed_cells,
+    statements,
+    theory,
+)
 
-__all__ = ["beyond", "example_one", "printed_cells", "statements"]
+__all__ = ["beyond", "example_one", "geography", "printed_cells", "statements", "theory"]

@@ -1,10 +1,14 @@
-"""Beyond the claims: where structures change, everything against q̄, figures 3 and 4, all rows for GAMS."""
+"""Beyond the claims: where structures change, figures 1 to 4, everything against q̄, all rows for GAMS."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from agora.models.marketplaces import Marketplaces
 from agora.runners.figures.example_one import draw_empty_core, draw_frontier
+from agora.runners.figures.marketplaces import draw_marketplaces
 from agora.runners.reproductions import Beyond, goes_beyond
-from agora.runners.reproductions.berliant_konishi.economies import economy
+from agora.runners.reproductions.berliant_konishi.economies import economy, solution
 from agora.runners.reproductions.berliant_konishi.figures import draw_sweep
 from agora.runners.reproductions.berliant_konishi.printed_cells import (
     PAPER,
@@ -13,10 +17,13 @@ from agora.runners.reproductions.berliant_konishi.printed_cells import (
 )
 from agora.runners.reproductions.berliant_konishi.sweep import thresholds
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @goes_beyond(PAPER)
 def thresholds_and_figures() -> Beyond:
-    """Return the thresholds, the sweep, figures 3 and 4, and the program of every printed row.
+    """Return the thresholds, figures 1 to 4, the sweep, and the program of every printed row.
 
     The programs have as many marketplaces as printed, free in their places.
     """
@@ -26,6 +33,19 @@ def thresholds_and_figures() -> Beyond:
     }
     return Beyond(
         tables={"thresholds": thresholds()},
-        figures={"sweep": draw_sweep(), "figure-3": draw_frontier(), "figure-4": draw_empty_core()},
+        figures={
+            "figure-1": _draw_structure(0.1, (0.5,)),
+            "figure-2": _draw_structure(0.05, (0.167, 0.833)),
+            "figure-3": draw_frontier(),
+            "figure-4": draw_empty_core(),
+            "sweep": draw_sweep(),
+        },
         programs=rows,
     )
+
+
+def _draw_structure(setup_cost: float, locations: tuple[float, ...]) -> Figure:
+    """Draw the equilibrium of case 1 with given marketplaces."""
+    found = solution("case1", setup_cost, locations)
+    assert isinstance(found.model, Marketplaces)
+    return draw_marketplaces(found.model, found.tables)

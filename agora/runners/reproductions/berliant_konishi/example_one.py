@@ -128,3 +128,42 @@ def core_is_empty(second: str) -> Finding:
             "or more by leaving with their own marketplace"
         )
     return Finding(found.empty, note=note, certificate=str(found.best.facts["proof"]))
+
+
+@computes("utility-with-marketplaces")
+def utility_with_marketplaces(locations: list[float]) -> Finding:
+    """Return the highest utility that anybody reaches with marketplaces where nobody has to travel."""
+    most = {}
+    for name, coefficients in UTILITIES.items():
+        test = one_taste(coefficients).model_copy(update={"marketplaces": len(locations)})
+        if test.travel(locations).any():
+            raise ValueError(f"somebody travels to {locations}")
+        program = test.price_program(locations)
+        solve_program(program)
+        most[name] = 1 + float(pyo.value(program.gain))
+    return Finding(
+        max(most.values()),
+        note="; ".join(f"{name}: {value:.2g}" for name, value in most.items()),
+        certificate="prices at which nobody could afford more; as nobody travels, as many marketplaces "
+        "elsewhere give no more",
+    )
+
+
+@computes("who-prefers-the-other")
+def who_prefers_the_other(first: str, second: str) -> Finding:
+    """Return who is nearer to the marketplace of the other type when each type has its own."""
+    places = {"type 1": ideal_place(first), "type 2": ideal_place(second)}
+    envious = []
+    for name, other in (("type 1", "type 2"), ("type 2", "type 1")):
+        for location, position in ((1, 0.0), (2, 1.0)):
+            saved = abs(position - places[name]) - abs(position - places[other])
+            if saved > _NOISE:
+                envious.append((name, location, saved))
+    note = f"marketplaces of types 1 and 2 at {places['type 1']:.5f} and {places['type 2']:.5f}"
+    if envious:
+        note += f"; the way to the other is shorter by {envious[0][2]:.5f}"
+    return Finding(
+        ", ".join(f"{name} in location {location}" for name, location, _ in envious),
+        note=note,
+        certificate="ideal locations with proof over all locations",
+    )

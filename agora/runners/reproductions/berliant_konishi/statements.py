@@ -29,6 +29,11 @@ _NOISE = 1e-9
 """Changes smaller than this are none."""
 _MEASURES: dict[str, Callable[[Outcome], Vector]] = {
     "population in b and c": lambda at: at.population[1:3],
+    "population in a and b with one marketplace": lambda at: np.array(
+        [at.population[:2].sum() if len(at.locations) == 1 else np.nan]
+    ),
+    "number of marketplaces": lambda at: np.array([float(len(at.locations))]),
+    "rents in b and c": lambda at: at.rent[1:3],
     "rents in b and c relative to a and d": lambda at: at.rent[1:3] / at.rent[[0, 3]],
     "every rent": lambda at: at.rent,
     "location of the only marketplace": lambda at: np.array(
