@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,10 @@ from agora.models.price_formation import PriceFormation
 from agora.runners import solve
 from agora.runners.figures.trading import draw_trading
 from agora.runners.reproductions import check, computations, judge
+from agora.runners.reproductions.price_formation import replies
 from agora.runners.reproductions.price_formation.cases import (
     clearing_levels,
+    equilibrium,
     level,
     market,
     published_case_3,
@@ -37,10 +41,28 @@ CLAIMS = {claim.id: claim for claim in read_claims("price-formation")}
         ("proposition-3.1-derivative", "reproduced"),
         ("theorem-3.3", "reproduced"),
         ("opposite-trends-3", "reproduced"),
+        ("proposition-2.2", "reproduced"),
+        ("proposition-2.4", "reproduced"),
+        ("released-sampling", "corrected"),
+        ("case-3-two-clusters", "reproduced"),
+        ("case-3-smooth", "reproduced"),
+        ("case-3-reason", "refuted"),
     ],
 )
 def test_verdicts(claim: str, verdict: str) -> None:
     assert judge(CLAIMS[claim], check(CLAIMS[claim], computations("price-formation"))) == verdict
+
+
+def test_replies_that_are_no_best_replies_break_their_equation() -> None:
+    solution = equilibrium("1")
+    with pytest.MonkeyPatch.context() as patch:
+        wrong = solution.tables["price"].assign(price=lambda table: table["price"] + table["time"])
+        moved = replace(solution, tables={**solution.tables, "price": wrong})
+        patch.setattr(replies, "equilibrium", lambda case: moved)
+        claim = CLAIMS["proposition-2.2"].model_copy(update={"arguments": {"cases": ["1"]}})
+        found = check(claim, computations("price-formation"))
+    assert judge(claim, found) == "corrected"
+    assert found.computed == pytest.approx(1.0, abs=2e-3)  # what the price is off at the end
 
 
 @pytest.mark.heavy
