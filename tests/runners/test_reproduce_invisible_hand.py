@@ -9,9 +9,12 @@ import pytest
 
 from agora.data.published import read_paper
 from agora.runners.reproduce import reproduce
-from agora.runners.reproductions import COMPUTATIONS, computations
-from agora.runners.reproductions.invisible_hand import statements
+from agora.runners.reproductions import COMPUTATIONS, check, computations, judge
+from agora.runners.reproductions.invisible_hand import model_facts, statements
 from agora.runners.reproductions.invisible_hand.economies import PAPER, distance
+from agora.runners.reproductions.invisible_hand.model_facts import settled
+
+CLAIMS = {claim.id: claim for claim in read_paper(PAPER).claim}
 
 
 def test_every_claim_has_its_computation() -> None:
@@ -34,6 +37,36 @@ def test_numbers_of_the_model(name: str, arguments: dict[str, float], value: flo
     found = COMPUTATIONS[name](**arguments)
     number = getattr(found, "computed", found)
     assert number == pytest.approx(value, abs=tolerance)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "heterogeneity",
+        "mass",
+        "rise",
+        "long-run-firms",
+        "long-run-profit",
+        "gap-0.5",
+        "preferences-long-run",
+        "externality-private",
+        "immobile-long-run",
+    ],
+)
+def test_facts_of_the_model(claim: str) -> None:
+    found = CLAIMS[claim]
+    assert judge(found, check(found, computations(PAPER))) == "reproduced"
+
+
+def test_the_closed_forms_could_fail() -> None:
+    """The path of one economy is not at rest where another's closed form says."""
+    known = computations(PAPER)
+    found = settled("base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_facts, "settled", lambda kind: found)
+        for claim in ("preferences-long-run", "immobile-long-run"):
+            assert judge(CLAIMS[claim], check(CLAIMS[claim], known)) == "corrected"
+    assert check(CLAIMS["gap-0.5"], known).computed != check(CLAIMS["gap-1"], known).computed
 
 
 def test_labour_productivity_stays_apart() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -68,6 +69,7 @@ def order_of_the_steps() -> Finding:
     return Finding(float(np.mean(orders)), note=f"Wasserstein distances {told}")
 
 
+@cache
 def distances_by_step() -> list[float]:
     """Return W₂ to the equation of motion at t = .3, a number a step."""
     exact = orbit(economy(), np.array([0.0, 0.3]))[0][-1]
@@ -113,9 +115,9 @@ def cost_over_gain() -> Finding:
 
 
 @computes("long-run-gap")
-def long_run_gap(externality: float = 0.0) -> Finding:
+def long_run_gap(externality: float = 0.0, substitution: float = 2.0) -> Finding:
     """Return C* less consumption when firms have settled."""
-    solution = path(horizon="long-run", externality=externality)
+    solution = path(horizon="long-run", externality=externality, substitution=substitution)
     highest = solution.certificate.facts["long_run_consumption"]
     steps = solution.certificate.facts["steps"]
     return Finding(
