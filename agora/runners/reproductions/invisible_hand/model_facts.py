@@ -11,7 +11,7 @@ from agora.models.equilibrium import Solution
 from agora.runners.methods.reallocation_equation import orbit
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.invisible_hand.economies import Vector, economy, even, masses, path
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 ASYMMETRIC: dict[str, Any] = {"kind": "sine", "amplitude": 0.4, "mode": 2}
 """Preferences b(x) of an economy that likes some goods better."""

@@ -17,7 +17,7 @@ from agora.runners.reproductions.price_formation.cases import (
     market,
     price,
 )
-from agora.runners.solve import solve
+from agora.runners.solving import solve
 
 AGENTS, STEPS = 30, 200
 
