@@ -305,6 +305,7 @@ def test_table(run: tuple[pd.DataFrame, Path]) -> None:
         "verdicts.json",
         "index.html",
         "osawa-akamatsu.html",
+        "osawa-akamatsu",
     }
     assert list(pd.read_csv(folder / "verdicts.csv").columns) == list(COLUMNS)
     records = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))

@@ -270,7 +270,7 @@ def test_the_empty_core_comes_with_its_proof(
 
 
 def test_thresholds(run: tuple[pd.DataFrame, Path]) -> None:
-    table = pd.read_csv(run[1] / "thresholds.csv")
+    table = pd.read_csv(run[1] / PAPER / "thresholds.csv")
     number = table[table["what"] == "number of marketplaces"]
     assert list(zip(number["case"], number["below"], number["above"], strict=True)) == [
         ("case1", "4", "2"),
@@ -302,7 +302,7 @@ def test_files(run: tuple[pd.DataFrame, Path]) -> None:
     assert manifest["verdicts"] == count_verdicts(run[0])
     for name in ("figure-1", "figure-2", "figure-3", "figure-4", "sweep"):
         for suffix in ("svg", "png"):
-            assert (run[1] / f"{name}.{suffix}").stat().st_size > 10_000
+            assert (run[1] / PAPER / f"{name}.{suffix}").stat().st_size > 10_000
     page = (run[1] / f"{PAPER}.html").read_text(encoding="utf-8")
     assert "Beyond the printed" in page
     for figure in read_paper(PAPER).figure:

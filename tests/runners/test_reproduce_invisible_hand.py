@@ -83,4 +83,4 @@ def test_all_claims_are_reproduced(tmp_path: Path) -> None:
     table = reproduce(PAPER, tmp_path / "out")
     assert set(table["verdict"]) == {"reproduced"}
     for name in ("path", "rates", "rest-points"):
-        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
+        assert (tmp_path / "out" / PAPER / f"{name}.png").stat().st_size > 10_000

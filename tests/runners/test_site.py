@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,23 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from agora.data.published import Claim, Paper, PrintedFigure, Uncovered
+from agora.data.published import Claim, Paper, PrintedFigure, PublishedScenario, Uncovered, papers, read_paper
+from agora.data.scenarios import shipped_scenarios
 from agora.runners.figures import style
 from agora.runners.reproductions import Beyond, Finding
+from agora.runners.reproductions.berliant_konishi.economies import economy
 from agora.runners.site import write_pages
 from agora.runners.site.verdicts import Reproduction, Verdict
 
 VOID = {"meta", "img", "input", "br", "link"}
+MANIFEST = json.dumps(
+    {
+        "versions": {"agora": "0", "pyomo": "6"},
+        "seconds": 1.0,
+        "created": "2020-01-01T",
+        "platform": "here",
+    }
+)
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -32,6 +44,7 @@ def verdict(number: int, item: str, judged: str, printed: float | str, computed:
         arguments={"setup_cost": number / 10},
         tolerance=0.5,
         note="what a reader should know",
+        program="row" if number == 2 else "",
     )
     finding = None if computed is None else Finding(computed, certificate="a bound")
     return Verdict("small-paper", claim, finding, judged, seconds=0.01 * number)
@@ -47,6 +60,7 @@ def reproduction() -> Reproduction:
         figure=[
             PrintedFigure(name="line", item="Figure 1", title="A line.", printed="The same.", alt="One line.")
         ],
+        scenario=[PublishedScenario(name="circle-3", item="Section 6.1", claims=["claim-4"])],
     )
     verdicts = (
         verdict(1, "Table 1, a", "reproduced", 9.0, 9.1),
@@ -59,7 +73,9 @@ def reproduction() -> Reproduction:
         figure = style.figure(2.0)
         figure.subplots().plot([0, 1], [0, 1])
     beyond = Beyond(
-        tables={"more-numbers": pd.DataFrame({"x": [1.0], "y": ["<b>"]})}, figures={"line": figure}
+        tables={"more-numbers": pd.DataFrame({"x": [1.0], "y": ["<b>"]})},
+        figures={"line": figure},
+        programs={"row": economy("case1", 0.1, marketplaces=1)},
     )
     return Reproduction(paper, verdicts, beyond)
 
@@ -67,12 +83,7 @@ def reproduction() -> Reproduction:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("site")
-    manifest = {
-        "versions": {"agora": "0", "pyomo": "6"},
-        "seconds": 1.0,
-        "created": "2020-01-01T",
-        "platform": "here",
-    }
+    manifest = json.loads(MANIFEST)
     for name in ("manifest.json", "verdicts.json", "verdicts.csv"):
         (place / name).write_text(json.dumps(manifest), encoding="utf-8")
     write_pages(place, [reproduction()], manifest, "small-paper")
@@ -121,16 +132,48 @@ def test_pages_need_nothing_from_anywhere(folder: Path, name: str) -> None:
 def test_links_lead_to_what_the_page_can_choose(folder: Path) -> None:
     links = [link for link in _Page(folder / "index.html").links if "#" in link]
     assert "small-paper.html#group=Table%202&verdict=not%20as%20printed" in links
-    assert "small-paper.html#not-in-the-list" in links
+    assert "small-paper.html#not-computed" in links
     page = _Page(folder / "small-paper.html")
-    assert {"claim-1", "claim-5", "not-in-the-list", "figure-line"} <= set(page.identifiers)
+    assert {"claim-1", "claim-5", "not-computed", "figure-line"} <= set(page.identifiers)
 
 
 def test_figures_have_a_text_for_those_who_cannot_see(folder: Path) -> None:
     images = _Page(folder / "small-paper.html").images
     assert [image["alt"] for image in images] == ["One line."]
-    assert (folder / "line.png").is_file()
-    assert (folder / "more-numbers.csv").is_file()
+    assert images[0]["src"] == "small-paper/line.svg"
+    assert (folder / "small-paper" / "line.png").is_file()
+    assert (folder / "small-paper" / "more-numbers.csv").is_file()
+
+
+def test_claims_lead_to_scenarios_and_programs(folder: Path) -> None:
+    page = (folder / "small-paper.html").read_text(encoding="utf-8")
+    for number, links in {2: ["small-paper/row.gms"], 4: ["small-paper/circle-3.toml"], 5: []}.items():
+        row = page.partition(f'<tr id="claim-{number}"')[2].partition("</tr>")[0]
+        assert re.findall(r'href="([^"]+)"', row)[:1] == links
+    assert (folder / "small-paper" / "circle-3.toml").read_text(encoding="utf-8").startswith("# Circle of 3")
+    assert "Variables" in (folder / "small-paper" / "circle-3.gms").read_text(encoding="utf-8").title()
+
+
+def test_two_papers_with_figures_of_one_name(tmp_path: Path) -> None:
+    manifest = json.loads(MANIFEST) | {"quick": True}
+    first = reproduction()
+    second = replace(first, paper=first.paper.model_copy(update={"name": "other-paper"}))
+    write_pages(tmp_path, [first, second], manifest, "all")
+    for paper in ("small-paper", "other-paper"):
+        page = _Page(tmp_path / f"{paper}.html")
+        assert [image["src"] for image in page.images] == [f"{paper}/line.svg"]
+        assert (tmp_path / paper / "line.svg").is_file()
+        assert not (tmp_path / paper / "circle-3.gms").exists()  # not in a quick run
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_scenarios_and_their_claims_exist(paper: str) -> None:
+    read = read_paper(paper)
+    known = {claim.id for claim in read.claim}
+    assert read.scenario
+    for entry in read.scenario:
+        assert entry.name in shipped_scenarios()
+        assert set(entry.claims) <= known
 
 
 def test_a_row_says_how_it_was_computed(folder: Path) -> None:

@@ -45,6 +45,8 @@ class Claim(Fields):
         What a reader should know to judge the verdict.
     slow : bool
         Whether a quick run leaves the claim out.
+    program : str
+        Name of the program that the reproduction writes for GAMS and that the claim is about, if any.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Claim(Fields):
     tolerance: float | None = Field(default=None, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
     note: str = ""
     slow: bool = False
+    program: str = ""
 
 
 class Uncovered(Fields):
@@ -88,6 +91,27 @@ class PrintedFigure(Fields):
     title: str
     printed: str = ""
     alt: str
+
+
+class PublishedScenario(Fields):
+    """A shipped scenario that solves an economy of the paper.
+
+    Parameters
+    ----------
+    name : str
+        As ``agora solve`` takes it.
+    item : str
+        Where the paper has it.
+    claims : list of str
+        Identifiers of the claims that are about it.
+    gams : bool
+        Whether its program is written for GAMS; false where it is too large to be of use there.
+    """
+
+    name: str
+    item: str
+    claims: list[str] = Field(default_factory=list)
+    gams: bool = True
 
 
 class PrintedColumn(Fields):
@@ -129,6 +153,8 @@ class PrintedTable(Fields):
         Where a row stands, with names of columns in braces.
     words : dict of dict
         For a column, what its values are called in `item` and in what is claimed.
+    program : str
+        Name of the program of a row, with names of columns in braces.
     column : list of PrintedColumn
         The columns that are claimed; cells that repeat one already seen count once.
     """
@@ -136,6 +162,7 @@ class PrintedTable(Fields):
     file: str
     item: str
     words: dict[str, dict[str, str]] = Field(default_factory=dict)
+    program: str = ""
     column: list[PrintedColumn]
 
     def claims(self, folder: Path) -> Iterator[Claim]:
@@ -168,6 +195,7 @@ class PrintedTable(Fields):
                 "printed": cell,
             },
             tolerance=None if number is None or "." not in cell else half_a_digit(cell),
+            program=self.program.format_map(row),
         )
 
 
@@ -202,6 +230,8 @@ class Paper(Fields):
         Claims that are not in the list, with the reason.
     figure : list of PrintedFigure
         The figures that the reproduction draws.
+    scenario : list of PublishedScenario
+        The shipped scenarios that solve economies of the paper.
     """
 
     name: str
@@ -211,6 +241,7 @@ class Paper(Fields):
     claim: list[Claim]
     uncovered: list[Uncovered] = Field(default_factory=list)
     figure: list[PrintedFigure] = Field(default_factory=list)
+    scenario: list[PublishedScenario] = Field(default_factory=list)
 
 
 def papers() -> list[str]:

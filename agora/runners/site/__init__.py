@@ -1,6 +1,7 @@
 """The pages of a reproduction: an index with a card a paper, and a page a paper; they open from disk.
 
-Everything stands in the folder: styles and scripts within the pages, figures beside them.
+Everything stands in the folder: styles and scripts within the pages; figures, tables and programs of a
+paper in a folder of its name, because two papers may both have a figure 3.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from agora.data.published import PrintedFigure
+from agora.data.published import PrintedFigure, PublishedScenario
+from agora.data.scenarios import read_scenario, shipped_scenarios
 from agora.runners.export import export_program
 from agora.runners.figures.pictures import save
 from agora.runners.site.verdicts import NOT_AS_PRINTED, VERDICTS, Reproduction
+from agora.runners.solving import model_from
 
 LARGEST_VECTOR = 1_000_000
 """Bytes of an SVG up to which the page shows it; of a larger one it shows the PNG."""
@@ -54,7 +57,7 @@ def write_pages(
         "command": command,
         "meanings": VERDICTS,
     }
-    papers = [_paper(each, folder, command) for each in found]
+    papers = [_paper(each, folder, not manifest.get("quick", False)) for each in found]
     index = environment.get_template("index.html").render(
         papers=papers,
         total=sum(len(paper["rows"]) for paper in papers),
@@ -66,7 +69,7 @@ def write_pages(
         (folder / f"{paper['name']}.html").write_text(text, encoding="utf-8")
 
 
-def _paper(each: Reproduction, folder: Path, command: str) -> dict[str, Any]:
+def _paper(each: Reproduction, folder: Path, exported: bool) -> dict[str, Any]:
     rows = [
         {
             "id": verdict.claim.id,
@@ -82,6 +85,15 @@ def _paper(each: Reproduction, folder: Path, command: str) -> dict[str, Any]:
     ]
     wrong = Counter(row["group"] for row in rows if row["verdict"] in NOT_AS_PRINTED)
     captions = {figure.name: figure for figure in each.paper.figure}
+    inside = folder / each.paper.name
+    programs = {
+        name: f"{inside.name}/{export_program(model, 'gms', inside / f'{name}.gms').name}"
+        for name, model in each.beyond.programs.items()
+    }
+    scenarios = [_scenario(entry, inside, exported) for entry in each.paper.scenario]
+    for row, verdict in zip(rows, each.verdicts, strict=True):
+        row["program"] = programs.get(verdict.claim.program, "")
+        row["scenarios"] = [entry for entry in scenarios if verdict.claim.id in entry["claims"]]
     return {
         "name": each.paper.name,
         "title": each.paper.title or each.paper.name,
@@ -94,14 +106,12 @@ def _paper(each: Reproduction, folder: Path, command: str) -> dict[str, Any]:
         "seconds": sum(row["seconds"] or 0.0 for row in rows),
         "uncovered": each.paper.uncovered,
         "figures": [
-            _figure(name, drawn, folder, captions.get(name), f"agora reproduce {each.paper.name}")
+            _figure(name, drawn, inside, captions.get(name), f"agora reproduce {each.paper.name}")
             for name, drawn in each.beyond.figures.items()
         ],
-        "tables": [_table(name, table, folder) for name, table in each.beyond.tables.items()],
-        "programs": [
-            export_program(model, "gms", folder / f"{name}.gms").name
-            for name, model in each.beyond.programs.items()
-        ],
+        "tables": [_table(name, table, inside) for name, table in each.beyond.tables.items()],
+        "programs": list(programs.values()),
+        "scenarios": scenarios,
     }
 
 
@@ -112,7 +122,7 @@ def _figure(
     shown = vector if vector.stat().st_size <= LARGEST_VECTOR else raster
     return {
         "name": name,
-        "file": shown.name,
+        "file": f"{folder.name}/{shown.name}",
         "item": caption.item if caption else "Beyond the printed",
         "title": caption.title if caption else name,
         "printed": caption.printed if caption else "",
@@ -122,12 +132,33 @@ def _figure(
 
 
 def _table(name: str, table: Any, folder: Path) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False)
     return {
         "title": name.replace("-", " "),
-        "file": f"{name}.csv",
+        "file": f"{folder.name}/{name}.csv",
         "columns": [str(column) for column in table.columns],
         "rows": list(table.itertuples(index=False, name=None)),
+    }
+
+
+def _scenario(entry: PublishedScenario, folder: Path, exported: bool) -> dict[str, Any]:
+    """Copy a shipped scenario into the folder, with its program for GAMS in a full run."""
+    file = shipped_scenarios()[entry.name]
+    text = file.read_text(encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    (folder / file.name).write_text(text, encoding="utf-8")
+    program = ""
+    if entry.gams and exported:
+        model = model_from(read_scenario(entry.name))
+        program = f"{folder.name}/{export_program(model, 'gms', folder / f'{entry.name}.gms').name}"
+    return {
+        "name": entry.name,
+        "item": entry.item,
+        "claims": set(entry.claims),
+        "title": text.partition("\n")[0].removeprefix("#").strip(),
+        "file": f"{folder.name}/{file.name}",
+        "program": program,
     }
 
 

@@ -27,7 +27,8 @@ def settled(kind: str) -> Solution:
         "asymmetric preferences": {"preferences": ASYMMETRIC},
         "immobile labour": {"immobile_labor": IMMOBILE},
     }
-    return solve(economy(60, horizon="long-run", **changes[kind]))
+    found: Solution = solve(economy(60, horizon="long-run", **changes[kind]))
+    return found
 
 
 @computes("profits-differ-at-first")
