@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 from agora.data.geographies import cell_network, positions
 from agora.models.marketplaces import Marketplaces
 from agora.runners.figures import style
+from agora.runners.figures.marketplace_words import (
+    add_heading,
+    colour_of,
+    key_of_goods,
+    key_of_marketplaces,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,9 +59,9 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
         height = float(np.clip((style.WIDTH - 1.4) * tall / wide, 2.0, 5.0))
         figure = style.figure(2 * height + 1.2)
         upper, lower = figure.subplots(2, 1)
-        goods = np.minimum(sites["makes"].to_numpy(dtype=int), len(style.CATEGORIES))
+        makes = sites["makes"].tolist()
         _draw_ground(upper, model, homes)
-        _draw_sites(upper, homes, used, diameter, [style.CATEGORIES[good - 1] for good in goods], None)
+        _draw_sites(upper, homes, used, diameter, [colour_of(good) for good in makes], None)
         _draw_ground(lower, model, homes)
         rents = sites["rent"].to_numpy(dtype=float)
         shown = _draw_sites(lower, homes, used, diameter, rents, style.light_to_dark())
@@ -70,24 +76,9 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
                 aspect="equal",
             )  # fmt: skip
             axes.set_axis_off()
-        entries: list[Any] = [
-            style.line(
-                f"makes {good}", color=style.CATEGORIES[good - 1], marker="o", markersize=8, linestyle="none"
-            )
-            for good in sorted(set(goods.tolist()))
-        ]
-        entries += [
-            style.line("marketplace", color=style.INK, marker="D", markersize=7, linestyle="none"),
-            style.line("uses", color=style.FLOWS, linewidth=1.2, linestyle=(0, (2, 1.5))),
-        ]
-        style.add_legend(upper, entries)
-        count = f"{len(markets)} marketplace" + ("s" if len(markets) != 1 else "")
-        figure.suptitle(f"{count} for {len(sites)} sites, q̄ = {model.setup_cost:g}")
-        totals = tables["totals"].iloc[0]
-        figure.supxlabel(
-            f"utility {totals['utility']:.4g}, fee {totals['fee']:.4g} a head; area of a disc: population",
-            fontsize=style.SMALL,
-        )
+        uses = style.line("uses", color=style.FLOWS, linewidth=1.2, linestyle=(0, (2, 1.5)))
+        style.add_legend(upper, [*key_of_goods(makes), key_of_marketplaces(), uses])
+        add_heading(figure, model, tables, "; area of a disc: population")
         style.settle(figure)
     return figure
 

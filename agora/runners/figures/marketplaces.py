@@ -19,6 +19,12 @@ from agora.data.grounds import Line
 from agora.models.marketplaces import Marketplaces
 from agora.runners.figures import style
 from agora.runners.figures.marketplace_map import draw_marketplace_map
+from agora.runners.figures.marketplace_words import (
+    add_heading,
+    colour_of,
+    key_of_goods,
+    key_of_marketplaces,
+)
 from agora.runners.figures.pictures import pictures
 
 if TYPE_CHECKING:
@@ -70,14 +76,14 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
     ends = np.array([low, high, sites["position"].min(), sites["position"].max()])
     margin = 0.06 * float(np.ptp(ends))
     limits = (float(ends.min()) - margin, float(ends.max()) + margin)
-    colours = _colours(sites)
+    colours = [colour_of(good) for good in sites["makes"].tolist()]
     with style.settings():
         figure = style.figure(8.2)
         axes, *panels = figure.subplots(
             1 + len(PANELS), 1, height_ratios=[1.9, 1, 1, 1], gridspec_kw={"hspace": 0.08}
         )
         _draw_line(axes, model, sites, places, colours, limits)
-        _add_legend(axes, sites, colours, railway=len(places) > 1)
+        _add_legend(axes, sites["makes"].tolist(), railway=len(places) > 1)
         for panel, (column, label) in zip(panels, PANELS.items(), strict=True):
             _draw_panel(panel, sites, column, colours, places)
             panel.set_xlim(limits)
@@ -85,21 +91,9 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
             panel.yaxis.set_label_coords(0.0, 1.02)
             panel.tick_params(labelbottom=panel is panels[-1])
         panels[-1].set_xlabel(POSITION)
-        count = f"{len(places)} marketplace" + ("s" if len(places) != 1 else "")
-        figure.suptitle(f"{count} for {len(sites)} sites, q̄ = {model.setup_cost:g}")
-        totals = tables["totals"].iloc[0]
-        figure.supxlabel(
-            f"utility {totals['utility']:.4g}, fee {totals['fee']:.4g} a head (share of the unit simplex)",
-            fontsize=style.SMALL,
-        )
+        add_heading(figure, model, tables, " (share of the unit simplex)")
         style.settle(figure)
     return figure
-
-
-def _colours(sites: pd.DataFrame) -> list[str]:
-    """Return the colour of each site: that of its commodity; all beyond the palette have the last."""
-    last = len(style.CATEGORIES)
-    return [style.CATEGORIES[min(good, last) - 1] for good in sites["makes"].tolist()]
 
 
 # --- the line --------------------------------------------------------------------------------------
@@ -195,17 +189,9 @@ def _with_room(middle: Vector, widths: Sequence[float], weight: NDArray[Any]) ->
     return sorted(shown)
 
 
-def _add_legend(axes: Axes, sites: pd.DataFrame, colours: Sequence[str], *, railway: bool) -> None:
+def _add_legend(axes: Axes, makes: Sequence[int], *, railway: bool) -> None:
     """Add what discs, diamonds, arrows and the double line are, above the line."""
-    goods: dict[str, list[int]] = {}
-    for good, colour in sorted(zip(sites["makes"].tolist(), colours, strict=True)):
-        goods.setdefault(colour, []).append(good)
-    entries: list[Any] = []
-    for colour, made in goods.items():
-        name = f"{made[0]}" if made[0] == made[-1] else f"{made[0]}–{made[-1]}"
-        look = {"marker": "o", "markersize": 9, "markeredgecolor": "white", "linestyle": "none"}
-        entries.append(style.line(f"makes {name}", color=colour, **look))
-    entries.append(style.line("marketplace", color=style.INK, marker="D", markersize=8, linestyle="none"))
+    entries: list[Any] = [*key_of_goods(makes), key_of_marketplaces()]
     entries.append(
         style.line("travel", color=style.FLOWS, linewidth=1.2, marker=">", markevery=[1], markersize=5)
     )
