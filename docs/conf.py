@@ -24,11 +24,13 @@ html_theme = "furo"
 html_title = "Agora"
 html_css_files = ["agora.css"]
 html_static_path = ["static"]
-exclude_patterns = ["reproduction", "templates"]
+exclude_patterns = ["extra", "templates"]
 templates_path = ["templates"]
 autosummary_generate = True
-_pages = Path(__file__).parent / "reproduction"
-html_extra_path = [str(_pages)] if _pages.exists() else []
+_extra = Path(__file__).parent / "extra"
+if (_extra / "papers" / "index.html").exists():  # agora reproduce all --quick --out docs/extra/papers
+    html_extra_path = [str(_extra)]
+    tags.add("pages")  # type: ignore[name-defined]  # noqa: F821  (Sphinx puts it here)
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import subprocess
@@ -51,6 +52,15 @@ def test_the_definition_of_equilibrium_bites_in_the_one_page_model(tmp_path: Pat
         assert not certify(solution.model, {**solution.tables, "markets": markets}, 1e-6).passed
 
 
+def test_the_python_beside_gams_runs(tmp_path: Path) -> None:
+    """Both columns of the page say the same: the program in pieces has the model's optimum."""
+    page = (ROOT / "docs" / "coming-from-gams.md").read_text(encoding="utf-8")
+    script = tmp_path / "beside_gams.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.S)), encoding="utf-8")
+    names = runpy.run_path(str(script))
+    assert names["program"].utility.value == pytest.approx(names["solution"].objective, abs=1e-7)
+
+
 def test_the_readme_has_its_two_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^python3 -m venv .*$", text, re.M)
@@ -75,6 +85,19 @@ def test_only_one_file_imports_a_solver() -> None:
         if solver.search(path.read_text(encoding="utf-8"))
     }
     assert knowing == {"runners/solvers.py", "runners/derivatives.py"}  # the second only differentiates
+
+
+def test_every_equation_of_a_formulation_is_in_its_docstring() -> None:
+    """What adds a row to a program says in mathematics which, so that the reference shows it."""
+    silent = set()
+    for path in ROOT.glob("agora/formulations/*.py"):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("add_"):
+                adds = re.search(r"\.(Constraint|Objective)\(", ast.get_source_segment(text, node) or "")
+                if adds and ".. math::" not in (ast.get_docstring(node) or ""):
+                    silent.add(f"{path.stem}.{node.name}")
+    assert silent == set()
 
 
 def test_files_stay_small() -> None:

@@ -168,8 +168,10 @@ def add_values_and_densities(block: pyo.Block, initial_density: Vector, terminal
 def add_moving_rates_implicit(block: pyo.Block, arcs: Arcs, technology: Technology) -> None:
     r"""Workers decide on the values at the beginning of a period: implicit Euler.
 
-    Adds the expressions ``moving_worth`` φ_e(u^{n−1}_j − u^{n−1}_i) and ``moving_rate`` φ_e' for all periods
-    n and arcs e.
+    .. math:: \varphi_e(u^{n-1}_j - u^{n-1}_i), \quad \varphi_e'(u^{n-1}_j - u^{n-1}_i)
+              \quad \text{for all periods } n \text{ and arcs } e = (i, j)
+
+    Adds both as the expressions ``moving_worth`` and ``moving_rate``.
     """
     _add_moving(block, arcs, technology, _value_before)
 
@@ -177,7 +179,10 @@ def add_moving_rates_implicit(block: pyo.Block, arcs: Arcs, technology: Technolo
 def add_moving_rates_midpoint(block: pyo.Block, arcs: Arcs, technology: Technology) -> None:
     r"""Workers decide on the values at the middle of a period, the mean of its two ends: trapezoid.
 
-    Adds ``moving_worth`` and ``moving_rate`` as `add_moving_rates_implicit` does.
+    .. math:: \varphi_e(\bar u_j - \bar u_i), \quad \varphi_e'(\bar u_j - \bar u_i), \quad
+              \bar u = \tfrac12 (u^{n-1} + u^n) \quad \text{for all } n, e = (i, j)
+
+    Adds both as the expressions ``moving_worth`` and ``moving_rate``.
     """
     _add_moving(block, arcs, technology, _value_middle)
 
@@ -307,7 +312,12 @@ def add_rest(block: pyo.Block, cells: int) -> None:
 
 
 def add_moving_rates_at_rest(block: pyo.Block, arcs: Arcs, technology: Technology) -> None:
-    """Add ``moving_worth`` φ_e(u_j − u_i) and ``moving_rate`` φ_e' of all arcs, at rest."""
+    r"""Workers decide on values that do not change.
+
+    .. math:: \varphi_e(u_j - u_i), \quad \varphi_e'(u_j - u_i) \quad \text{for all arcs } e = (i, j)
+
+    Adds both as the expressions ``moving_worth`` and ``moving_rate``.
+    """
     block.arcs = pyo.RangeSet(0, len(arcs.tails) - 1, doc="directed links between cells")
     block.moving_worth = pyo.Expression(block.arcs, doc="φ(p), real wage")
     block.moving_rate = pyo.Expression(block.arcs, doc="φ'(p), per unit of time")
