@@ -73,24 +73,29 @@ def _fill(axes: Axes, across: Vector, columns: Sequence[Pieces], last: float) ->
     axes.set(xlim=(across[0], across[-1]), ylim=(0, last))
 
 
-def _strip(axes: Axes, firms: Vector) -> None:
-    """Draw firms of equal cells as a strip: business, integrated, residential."""
+def _wheel(axes: Axes, firms: Vector) -> None:
+    """Draw firms of equal cells on their circle: business, integrated, residential."""
+    from matplotlib.patches import Wedge
+
     number = len(firms)
-    uses = np.rint(firms * 2 * number).astype(int)
-    for use, word in ((0, "residential"), (1, "integrated"), (2, "business")):
-        seen = np.flatnonzero(uses == use)
-        hatch = style.HATCH if word == "residential" else None
-        axes.bar(
-            seen + 0.5,
-            1,
-            width=1.0,
-            color=style.LAND_USES[word],
-            hatch=hatch,
-            edgecolor="white",
-            linewidth=0.4,
+    words = ("residential", "integrated", "business")
+    for cell, use in enumerate(np.rint(firms * 2 * number).astype(int)):
+        word = words[use]
+        ends = 360.0 * cell / number, 360.0 * (cell + 1) / number
+        axes.add_patch(
+            Wedge(
+                (0.0, 0.0),
+                1.0,
+                *ends,
+                width=1.0 - style.Ring.inner,
+                facecolor=style.LAND_USES[word],
+                hatch=style.HATCH if word == "residential" else None,
+                edgecolor="white",
+                linewidth=0.8 if number < 24 else 0.3,
+            )
         )
-    axes.set(xlim=(0, number), ylim=(0, 1), xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
+    axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
+    axes.set_axis_off()
 
 
 def _uses_legend() -> list[Any]:
@@ -104,14 +109,13 @@ def _uses_legend() -> list[Any]:
 def draw_patterns() -> Figure:
     """Draw figures 7a and 8: the patterns of 8 cells and of 48."""
     with style.settings():
-        figure = style.figure(4.6)
-        panels = figure.subplots(9, 1)
-        rows = [(8, number) for number in (0, 1, 2, 4)] + [(48, number) for number in range(5)]
-        for axes, (cells, number) in zip(panels, rows, strict=True):
-            _strip(axes, centric(cells, number))
-            axes.set_ylabel(
-                f"{cells} cells: {_name(number)}", rotation=0, ha="right", va="center", fontsize=style.SMALL
-            )
+        figure = style.figure(6.4)
+        panels = figure.subplots(3, 3).ravel()
+        wheels = [(8, number) for number in (0, 1, 2, 4)] + [(48, number) for number in range(5)]
+        for axes, (cells, number) in zip(panels, wheels, strict=True):
+            _wheel(axes, centric(cells, number))
+            words = f"{cells} cells\n{_name(number)}"
+            axes.text(0.0, 0.0, words, ha="center", va="center", fontsize=style.SMALL)
         figure.legend(handles=_uses_legend(), loc="outside lower center", ncols=3)
         style.settle(figure)
     return figure
