@@ -28,7 +28,9 @@ CASES: dict[str, dict[str, Any]] = {
     "K2": {"variant": "krugman", "moving_cost": 400.0, "horizon": 20.0},
 }
 RELAXATIONS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
-ROUTES = ("program", "program-dense", "newton", *(f"fixed-point-{w:g}" for w in RELAXATIONS), "anderson")
+MIXINGS = (1.0, 0.3, 0.1)
+RIVALS = (*(f"fixed-point-{w:g}" for w in RELAXATIONS), *(f"anderson-{w:g}" for w in MIXINGS))
+ROUTES = ("program", "program-dense", "newton", *RIVALS)
 ACCURACY, ROUNDS, DEPTH = 1e-8, 2000, 8
 
 
@@ -164,8 +166,10 @@ class Rival:
         return density
 
 
-def run_fixed_point(case: str, cells: int, relaxation: float | None, limit: float) -> dict[str, Any]:
-    """Iterate to 1e-8 with a relaxation, or with Anderson acceleration (None)."""
+def run_fixed_point(
+    case: str, cells: int, relaxation: float, limit: float, *, anderson: bool = False
+) -> dict[str, Any]:
+    """Iterate to 1e-8 with a relaxation, or with Anderson acceleration that mixes so much of the reply."""
     import numpy as np
 
     model = model_of(case, cells)
@@ -194,16 +198,16 @@ def run_fixed_point(case: str, cells: int, relaxation: float | None, limit: floa
         if time.process_time() - start > limit:
             why = f"stopped after {limit:g} s at {residual:.1e}"
             break
-        if relaxation is not None:
+        if not anderson:
             mu = mu + relaxation * gap
         else:
             points, gaps = [*points, mu.ravel()][-DEPTH:], [*gaps, gap.ravel()][-DEPTH:]
-            mixed = points[-1] + 0.3 * gaps[-1]
+            mixed = points[-1] + relaxation * gaps[-1]
             if len(gaps) > 1:
                 slopes = np.diff(np.array(gaps), axis=0).T
                 moves = np.diff(np.array(points), axis=0).T
                 weights = np.linalg.lstsq(slopes, gaps[-1], rcond=1e-10)[0]
-                mixed = mixed - (moves + 0.3 * slopes) @ weights
+                mixed = mixed - (moves + relaxation * slopes) @ weights
             mu = np.maximum(mixed.reshape(mu.shape), 1e-8)
     return {"failed": why, "rounds": rounds}
 
@@ -213,8 +217,8 @@ def child(route: str, case: str, cells: int, limit: float) -> dict[str, Any]:
         return run_program(case, cells, "dense" if route.endswith("dense") else "sparse")
     if route == "newton":
         return run_newton(case, cells)
-    relaxation = None if route == "anderson" else float(route.rsplit("-", 1)[1])
-    return run_fixed_point(case, cells, relaxation, limit)
+    relaxation = float(route.rsplit("-", 1)[1])
+    return run_fixed_point(case, cells, relaxation, limit, anderson=route.startswith("anderson"))
 
 
 def written(rows: list[dict[str, Any]], cells: list[int]) -> str:

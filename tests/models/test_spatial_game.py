@@ -16,6 +16,7 @@ from agora.formulations.racetrack import LinearGame, wave_eigenvalue
 from agora.models.equilibrium import Solution
 from agora.models.graph_game import GraphGame
 from agora.runners import NotCertified, certify, solve, solve_program
+from agora.runners.reproductions.spatial_dynamics.dynamics import fine_grid_limit
 
 # --- algebra -------------------------------------------------------------------------------------
 
@@ -158,17 +159,10 @@ def test_a1_on_64_by_64() -> None:
     assert solution.tables["branch"]["iterations"].iloc[-1] <= 10
 
 
-@pytest.mark.heavy
 def test_k1_in_the_limit_of_fine_grids() -> None:
-    # continuous space-time by Richardson extrapolation of second-order schemes, 5 digits
-    found = []
-    for cells in (32, 64):
-        solution = solve(game("K1", cells, scheme="exponential", time_scheme="trapezoid"))
-        mu, u = field(solution, "density"), field(solution, "value")
-        hhi = float(solution.tables["concentration"]["hhi"].iloc[-1])
-        found.append(np.array([mu[-1, 0], mu[-1, cells // 2], u[0, 0], u[0, cells // 2], hhi]))
-    limit = (4 * found[1] - found[0]) / 3
-    assert limit == pytest.approx([2.44711, 0.24786, 13.82591, 10.82150, 1.580731], rel=2e-4)
+    # continuous space-time, by Richardson extrapolation: five digits of an independent derivation
+    limit = fine_grid_limit("K1", "exponential", (24, 32, 48, 64))
+    assert limit == pytest.approx([2.44711, 0.24786, 13.82591, 10.82150, 1.580731], rel=0, abs=1e-5)
 
 
 # --- at rest and for ever ------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from agora.data.checks import Caution
 from agora.models.equilibrium import Solution
 from agora.models.spatial_game import SpatialGame
+from agora.runners.methods.path_newton import Course, newton_path
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.spatial_dynamics.cases import (
     CASES,
@@ -19,6 +22,7 @@ from agora.runners.reproductions.spatial_dynamics.cases import (
     NOISE,
     RADIUS,
     RATE,
+    Vector,
     linear_game,
 )
 from agora.runners.reproductions.spatial_dynamics.game import solved
@@ -72,6 +76,46 @@ def equilibria_exist() -> Finding:
         note=f"A1 and K1 on 64 × 64: a best reply computed afresh gains at most {max(gains):.1g}; instances, "
         "not a proof",
         certificate="values, densities and wages re-evaluated with a dense kernel, and best replies",
+    )
+
+
+def fine_grid_limit(case: str, scheme: str, grids: Sequence[int]) -> Vector:
+    """Return μ(T, 0), μ(T, π), u(0, 0), u(0, π) and H(T) of a case in continuous space and time, δ = .5.
+
+    Richardson's extrapolation of a scheme of second order in space and time to ever finer grids, N cells and N
+    periods each: the polynomial in N^{−2} through all of them, at zero.
+    """
+    found = []
+    for cells in grids:
+        model = game(case, cells, scheme=scheme, time_scheme="trapezoid")
+        rest, times = float(model.initial_real_wage.mean()) / DISCOUNT, cells + 1
+        start = [np.tile(model.initial_density, (times, 1)), np.full((times, cells), rest)]
+        course, _ = newton_path(model, Course(*start, wages=np.ones((times, cells))), tolerance=1e-10)
+        last, first = course.density[-1], course.value[0]
+        ends = [last[0], last[cells // 2], first[0], first[cells // 2], float((last**2).mean())]
+        found.append(np.array(ends))
+    squares = [1 / cells**2 for cells in grids]
+    while len(found) > 1:  # Neville's scheme
+        span = len(squares) - len(found) + 1
+        found = [
+            later + (later - earlier) * squares[k + span] / (squares[k] - squares[k + span])
+            for k, (earlier, later) in enumerate(itertools.pairwise(found))
+        ]
+    return found[0]
+
+
+@computes("continuous-limit")
+def continuous_limit(case: str, grids: list[int]) -> Finding:
+    """Test that two schemes of the nonlinear game tend to the same equilibrium of continuous space-time."""
+    central, exponential = (fine_grid_limit(case, scheme, grids) for scheme in ("central", "exponential"))
+    gap = float(np.abs(central / exponential - 1).max())
+    names = ("μ(T, 0)", "μ(T, π)", "u(0, 0)", "u(0, π)", "H(T)")
+    told = ", ".join(f"{name} = {number:.6g}" for name, number in zip(names, exponential, strict=True))
+    return Finding(
+        gap < 1e-5,
+        note=f"{case}, δ = .5, in continuous space and time: {told}; the central and the exponential scheme, "
+        f"extrapolated from {grids[0]} to {grids[-1]} cells and periods, differ by {gap:.1g} relative",
+        certificate="two schemes, Newton's method with wages eliminated; the program agrees on each grid",
     )
 
 
