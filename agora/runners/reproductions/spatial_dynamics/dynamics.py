@@ -82,15 +82,15 @@ def equilibria_exist() -> Finding:
 def fine_grid_limit(case: str, scheme: str, grids: Sequence[int]) -> Vector:
     """Return μ(T, 0), μ(T, π), u(0, 0), u(0, π) and H(T) of a case in continuous space and time, δ = .5.
 
-    Richardson's extrapolation of a scheme of second order in space and time to ever finer grids, N cells and N
-    periods each: the polynomial in N^{−2} through all of them, at zero.
+    Richardson's extrapolation of a scheme of second order in space and time from ever finer grids, N cells
+    and N periods each: the polynomial in N^{−2} through all of them, at zero.
     """
     found = []
     for cells in grids:
         model = game(case, cells, scheme=scheme, time_scheme="trapezoid")
         rest, times = float(model.initial_real_wage.mean()) / DISCOUNT, cells + 1
-        start = [np.tile(model.initial_density, (times, 1)), np.full((times, cells), rest)]
-        course, _ = newton_path(model, Course(*start, wages=np.ones((times, cells))), tolerance=1e-10)
+        density, even = np.tile(model.initial_density, (times, 1)), np.ones((times, cells))
+        course, _ = newton_path(model, Course(density, rest * even, even), tolerance=1e-10)
         last, first = course.density[-1], course.value[0]
         ends = [last[0], last[cells // 2], first[0], first[cells // 2], float((last**2).mean())]
         found.append(np.array(ends))
