@@ -1,4 +1,4 @@
-"""What kind of program a Pyomo model is, which decides the solver; its linear rows; why a solve failed."""
+"""What kind of program a Pyomo model is, which decides the solver; why a solve failed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 from pyomo.repn import generate_standard_repn
-from scipy.sparse import csc_matrix
 
 
 class ProgramClass(Enum):
@@ -98,20 +96,3 @@ def explain(program: pyo.ConcreteModel, record: Any) -> str:
         f"{record.solver} stopped with '{record.status}' (iterations: {record.iterations}); "
         f"largest violated row: {place} by {worst:.3g}; {hint}."
     )
-
-
-def linear_rows(rows: list[Any], column: dict[int, int], width: int) -> tuple[Any, NDArray[np.float64]]:
-    """Return the coefficients of linear rows as a sparse matrix, and their constants.
-
-    `column` maps the id of a variable to its column, `width` is the number of columns.
-    """
-    indices: list[tuple[int, int]] = []
-    data: list[float] = []
-    constant = np.zeros(len(rows))
-    for k, row in enumerate(rows):
-        repn = generate_standard_repn(row.body, compute_values=True)
-        constant[k] = repn.constant
-        indices.extend((k, column[id(variable)]) for variable in repn.linear_vars)
-        data.extend(repn.linear_coefs)
-    where = np.array(indices, dtype=int).reshape(-1, 2)
-    return csc_matrix((data, (where[:, 0], where[:, 1])), shape=(len(rows), width)), constant

@@ -34,14 +34,22 @@ Value = TypeVar("Value")
 
 
 class Workbench:
-    """What a process keeps from row to row: programs, places to start from, numbers."""
+    """What a process keeps from row to row: programs, places to start from, numbers.
+
+    Attributes
+    ----------
+    warm : bool
+        Whether a program of this row started where one of the block's first row ended.
+    found : int
+        Programs and numbers of this row that were there already.
+    """
 
     def __init__(self) -> None:
         self._programs: OrderedDict[Hashable, Kept] = OrderedDict()
         self._values: OrderedDict[Hashable, object] = OrderedDict()
         self._places: dict[Hashable, Any] = {}
         self._lent: dict[Hashable, Kept] = {}
-        self.warm = False
+        self.warm, self.found = False, 0
 
     def start_block(self) -> None:
         """Forget the places to start from: the next row, the block's first, starts cold."""
@@ -50,16 +58,28 @@ class Workbench:
     def start_row(self) -> None:
         """Take back what was lent to the last row."""
         self._lent = {}
-        self.warm = False
+        self.warm, self.found = False, 0
 
     def mark(self) -> None:
         """Remember where the programs of this row, the block's first, ended."""
         self._places = {key: program.place() for key, program in self._lent.items()}
 
+    def start_beside(self, key: Hashable, program: Kept) -> bool:
+        """Set a row's own program where the block's first row left one of that structure, if it did."""
+        if key in self._lent:
+            return False
+        self._lent[key] = program
+        place = self._places.get(key)
+        if place is not None:
+            self.warm = True
+            program.rewind(place)
+        return place is not None
+
     def take(self, key: Hashable, build: Callable[[], KeptType]) -> KeptType:
         """Return the program of that structure, set back; a second one in the same row is built anew."""
         if key in self._lent:
             return build()
+        self.found += key in self._programs
         if key not in self._programs:
             self._programs[key] = build()
             if len(self._programs) > MOST_KEPT:
@@ -73,6 +93,7 @@ class Workbench:
 
     def know(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """Return what depends on `key` alone, computed at most once."""
+        self.found += key in self._values
         if key not in self._values:
             self._values[key] = compute()
             if len(self._values) > MOST_KEPT:
@@ -105,6 +126,17 @@ def kept(key: Hashable, build: Callable[[], KeptType]) -> KeptType:
     """
     bench = _bench.get()
     return build() if bench is None else bench.take(key, build)
+
+
+def sweeping() -> bool:
+    """Tell whether this is a row of a sweep."""
+    return _bench.get() is not None
+
+
+def start_beside(key: Hashable, program: Kept) -> bool:
+    """Set a program where the block's first row left one of the structure `key`; say if there was one."""
+    bench = _bench.get()
+    return bench is not None and bench.start_beside(key, program)
 
 
 def known(key: Hashable, compute: Callable[[], Value]) -> Value:

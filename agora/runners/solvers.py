@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ from numpy.typing import NDArray
 from pyomo.contrib.solver.common.results import SolutionStatus
 from pyomo.contrib.solver.solvers.highs import Highs
 from pyomo.contrib.solver.solvers.ipopt import Ipopt
-from pyomo.core.expr.visitor import identify_variables
-from pyomo.repn.plugins.nl_writer import NLWriter
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from agora.runners.ipopt_places import IpoptRoute, idaes_folder, library_path
@@ -34,15 +31,15 @@ from agora.runners.programs import (
     ProgramClass,
     classify,
     explain,
-    linear_rows,
     objective_of,
     sign_test_program,
 )
+from agora.runners.reuse import known, start_beside, sweeping
 from agora.runners.solver_options import HIGHS_OPTIONS, IPOPT_OPTIONS, WARM_START
 from agora.runners.solver_records import SolveFailed as SolveFailed
 from agora.runners.solver_records import SolverRecord as SolverRecord
 from agora.runners.solver_records import release
-from agora.runners.square_systems import with_derivatives
+from agora.runners.structure import Structure, algebra, derivatives, take_apart
 
 Vector = NDArray[np.float64]
 
@@ -50,7 +47,13 @@ Vector = NDArray[np.float64]
 # --- solving a program -------------------------------------------------------------------------
 
 
-def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None = None) -> SolverRecord:
+def solve_program(
+    program: pyo.ConcreteModel,
+    options: Mapping[str, Any] | None = None,
+    *,
+    unique: bool = False,
+    interior: bool = False,
+) -> SolverRecord:
     """Solve a program to optimality; values land in its variables, multipliers in ``program.dual``.
 
     Multipliers are d(objective)/d(right-hand side), for both senses and every solver.
@@ -61,20 +64,26 @@ def solve_program(program: pyo.ConcreteModel, options: Mapping[str, Any] | None 
         Any Pyomo program with one active objective.
     options : dict, optional
         Solver options that replace the defaults of this file.
+    unique : bool
+        Whether a nonlinear program has one optimum at most, so that a row of a sweep may be solved from
+        that of a neighbour; otherwise IPOPT starts where the program does.
+    interior : bool
+        Whether IPOPT solves it even if HiGHS could.
 
     Raises
     ------
     SolveFailed
         With the solver's word, the worst violated row and a hint.
     """
-    kind = classify(program)
+    kind = ProgramClass.NLP if interior else classify(program)
     if kind is ProgramClass.LP:
         return _solve_linear(program, {**HIGHS_OPTIONS, **(options or {})})
     if kind is not ProgramClass.NLP:
         return _solve_with_highs(program, kind, {**HIGHS_OPTIONS, **(options or {})})
     route = ipopt_route()
-    if route.executable is None:
-        return NonlinearProgram(program, options or {}, expand=False).solve()
+    if route.executable is None or sweeping():
+        kept = NonlinearProgram(program, options or {})
+        return kept.solve(warm=unique and start_beside(kept.key, kept))
     return _solve_with_executable(program, route, {**IPOPT_OPTIONS, **(options or {})})
 
 
@@ -210,11 +219,11 @@ def _solve_with_executable(
 
 @dataclass
 class NonlinearProgram:
-    """A Pyomo program kept in IPOPT: bounds and starts change, derivatives and multipliers stay.
+    """A Pyomo program in IPOPT: bounds and starts change, derivatives and multipliers stay.
 
-    The program is read once; what changes from solve to solve are bounds and values of its variables,
-    so parameters are variables whose bounds are equal (not fixed ones, which become numbers). IPOPT
-    runs in process, in CasADi's wheel, whatever the chain finds first.
+    What changes from solve to solve are bounds and values of its variables, so parameters are variables
+    whose bounds are equal (not fixed ones, which become numbers). In a sweep programs that differ in numbers
+    alone share their derivatives. IPOPT runs in process, in CasADi's wheel, whatever the chain finds first.
 
     Parameters
     ----------
@@ -222,64 +231,36 @@ class NonlinearProgram:
         Any program with continuous variables and one active objective; its rows must not change.
     options : dict, optional
         IPOPT options that replace the defaults of this file.
-    expand : bool
-        Whether expressions are expanded to scalars: dearer to read, several times quicker to solve.
     """
 
     program: pyo.ConcreteModel
     options: Mapping[str, Any] = field(default_factory=dict)
-    expand: bool = True
     solves: int = 0
     iterations: int = 0
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        import casadi
-
-        program, start = self.program, time.perf_counter()
-        rows = list(program.component_data_objects(pyo.Constraint, active=True))
-        linear = [row for row in rows if row.body.polynomial_degree() == 1]
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "program.nl"
-            for row in linear:
-                row.deactivate()
-            try:
-                with file.open("w", encoding="utf-8") as stream:
-                    info = NLWriter().write(program, stream, linear_presolve=False, scale_model=False)
-            finally:
-                for row in linear:
-                    row.activate()
-            builder = casadi.NlpBuilder()
-            builder.import_nl(str(file))
-        column = {id(v): k for k, v in enumerate(info.variables)}
-        self.variables = list(info.variables)
-        for row in linear:
-            for variable in identify_variables(row.body, include_fixed=False):
-                if id(variable) not in column:
-                    column[id(variable)] = len(self.variables)
-                    self.variables.append(variable)
-        extra = casadi.MX.sym("extra", len(self.variables) - len(info.variables))
-        x = casadi.vertcat(*builder.x, extra)
-        matrix, constant = linear_rows(linear, column, len(self.variables))
-        g = casadi.vertcat(*builder.g, casadi.mtimes(casadi.DM(matrix), x) + casadi.DM(constant))
-        self._rows, self._last = [*info.constraints, *linear], None
-        self._lower = [*builder.g_lb, *(row.lb if row.has_lb() else -np.inf for row in linear)]
-        self._upper = [*builder.g_ub, *(row.ub if row.has_ub() else np.inf for row in linear)]
-        parts = {"x": x, "f": builder.f, "g": g}
-        self._parts, self._derivatives = with_derivatives(casadi, parts, self._rows)
-        self._sign = -1.0 if objective_of(program).sense == pyo.minimize else 1.0
-        self._solvers: dict[bool, Any] = {}
+        start = time.perf_counter()
+        self._structure = structure = take_apart(self.program)
+        self.variables, self._last = structure.variables, None
+        self.key = ("nonlinear", structure.key, tuple(sorted(self.options.items())))
+        self._compiled = known(self.key, partial(_Compiled, structure, self._options()))
         self.seconds += time.perf_counter() - start
 
-    def _solver(self, warm: bool) -> Any:
-        import casadi
+    def place(self) -> Any:
+        """Return the last optimum and its multipliers, or None before the first."""
+        last: Any = self._last
+        return None if last is None else {name: np.array(last[name]) for name in ("x", "lam_x", "lam_g")}
 
-        if warm not in self._solvers:
-            ipopt = {**self._options(), **(WARM_START if warm else {})}
-            settings: Any = {"ipopt": ipopt, "print_time": False, "show_eval_warnings": False}
-            settings |= {"expand": self.expand, **self._derivatives}
-            self._solvers[warm] = casadi.nlpsol("program", "ipopt", self._parts, settings)
-        return self._solvers[warm]
+    def rewind(self, place: Any | None) -> None:
+        """Start the next warm solve from an optimum of a program of this structure and its multipliers."""
+        self._last = place
+        if place is not None:
+            self._put(place["x"])
+
+    def _put(self, values: Any) -> None:
+        for variable, value in zip(self.variables, np.array(values).ravel().tolist(), strict=True):
+            variable.set_value(value, skip_validation=True)
 
     def solve(self, *, warm: bool = False) -> SolverRecord:
         """Solve from the variables' values; values and multipliers land in the Pyomo program.
@@ -296,27 +277,28 @@ class NonlinearProgram:
         """
         start = time.perf_counter()
         last: Any = self._last if warm else None
-        solver, variables = self._solver(last is not None), self.variables
+        solver, variables = self._compiled.solver(last is not None), self.variables
         multipliers = {} if last is None else {"lam_x0": last["lam_x"], "lam_g0": last["lam_g"]}
+        lower, upper = self._structure.limits
         answer = solver(
             x0=[0.0 if v.value is None else float(v.value) for v in variables],
+            p=self._structure.numbers,
             lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
             ubx=[np.inf if v.ub is None else float(v.ub) for v in variables],
-            lbg=self._lower,
-            ubg=self._upper,
+            lbg=lower,
+            ubg=upper,
             **multipliers,
         )
         stats, taken = solver.stats(), time.perf_counter() - start
         self.solves, self.seconds = self.solves + 1, self.seconds + taken
         self.iterations += int(stats["iter_count"])
-        for variable, value in zip(variables, np.array(answer["x"]).ravel().tolist(), strict=True):
-            variable.set_value(value, skip_validation=True)
+        self._put(answer["x"])
         if not stats["success"]:
             record = self.record(str(stats["return_status"]))
             raise SolveFailed(explain(self.program, record), record)
         self._last = answer
-        duals, sign = _duals(self.program), self._sign
-        for row, value in zip(self._rows, np.array(answer["lam_g"]).ravel().tolist(), strict=True):
+        duals, sign = _duals(self.program), -self._structure.sign
+        for row, value in zip(self._structure.rows, np.array(answer["lam_g"]).ravel().tolist(), strict=True):
             duals[row] = sign * value
         return self.record()
 
@@ -329,6 +311,25 @@ class NonlinearProgram:
 
     def _options(self) -> dict[str, Any]:
         return {**IPOPT_OPTIONS, **self.options, "linear_solver": "mumps", "print_level": 0, "sb": "yes"}
+
+
+class _Compiled:
+    """What programs of one structure share: IPOPT with their derivatives, the numbers left open."""
+
+    def __init__(self, structure: Structure, options: Mapping[str, Any]) -> None:
+        import casadi
+
+        self._options, self._solvers, self._nlpsol = options, dict[bool, Any](), casadi.nlpsol
+        found = algebra(casadi, structure)
+        self._parts = {"x": found.x, "p": found.p, "f": found.f, "g": found.g}
+        self._derivatives = derivatives(casadi, found, structure)
+
+    def solver(self, warm: bool) -> Any:
+        if warm not in self._solvers:
+            ipopt = {**self._options, **(WARM_START if warm else {})}
+            settings = {"ipopt": ipopt, "print_time": False, "show_eval_warnings": False, **self._derivatives}
+            self._solvers[warm] = self._nlpsol("program", "ipopt", self._parts, settings)
+        return self._solvers[warm]
 
 
 # --- one linear program, solved many times -----------------------------------------------------

@@ -181,7 +181,7 @@ def _projection(city: FujitaOgawa) -> Callable[[FirmsGame, Vector, float], Vecto
         try:
             solve_program(program)
         except SolveFailed:
-            NonlinearProgram(program, TIGHT, expand=False).solve()
+            NonlinearProgram(program, TIGHT).solve()
         return np.array([float(program.firms[c].value) for c in cells])
 
     return move

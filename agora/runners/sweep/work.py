@@ -102,34 +102,46 @@ def _bench(piece: Piece) -> tuple[Workbench, bool]:
 def _solved(
     row: tuple[str, Mapping[str, Any]], piece: Piece, bench: Workbench
 ) -> tuple[bytes, dict[str, Any]]:
-    """Solve one row; what goes wrong is its outcome."""
+    """Solve one row, and once more from nothing if a warm start ended without a certified answer."""
+    outcome, record = _attempt(row, piece, bench if piece.warm else Workbench())
+    if outcome != SOLVED and record["work"]["start"] == "warm":
+        again, other = _attempt(row, piece, Workbench())
+        if again != FAILED or outcome == FAILED:
+            outcome, record = again, other
+        record["work"] |= {"start": "cold, after a warm start failed"}
+    return outcome, record
+
+
+def _attempt(
+    row: tuple[str, Mapping[str, Any]], piece: Piece, bench: Workbench
+) -> tuple[bytes, dict[str, Any]]:
+    """Solve one row at a workbench; what goes wrong is its outcome."""
     key, content = row
     start = time.perf_counter()
-    bench = bench if piece.warm else Workbench()
     bench.start_row()
+    outcome, record = FAILED, dict[str, Any]()
     try:
         with working_at(bench):
             scenario, model = _rows.model(content, key, Path(piece.folder))
             solution = solve(model, raise_uncertified=False, **scenario.solve)
     except InputError as error:
-        return FAILED, _failure("bad input", str(error), start)
+        record = _failure("bad input", str(error))
     except SolveFailed as failure:
-        return FAILED, _failure("not solved", str(failure), start)
+        record = _failure("not solved", str(failure))
     except Exception as error:  # an error of ours, or of a library, belongs to its row and stops no other
-        return FAILED, _failure(type(error).__name__, str(error), start)
-    record = record_of(solution)
+        record = _failure(type(error).__name__, str(error))
+    else:
+        outcome, record = SOLVED if solution.certificate.passed else UNCERTIFIED, record_of(solution)
     record["work"] |= {
         "start": "warm" if bench.warm else "cold",
+        "kept": bench.found,
         "row_seconds": time.perf_counter() - start,
     }
-    return (SOLVED if solution.certificate.passed else UNCERTIFIED), record
+    return outcome, record
 
 
-def _failure(kind: str, message: str, start: float) -> dict[str, Any]:
-    return {
-        "error": {"kind": kind, "message": message},
-        "work": {"row_seconds": time.perf_counter() - start},
-    }
+def _failure(kind: str, message: str) -> dict[str, Any]:
+    return {"error": {"kind": kind, "message": message}, "work": {}}
 
 
 def record_of(solution: Solution) -> dict[str, Any]:
