@@ -99,7 +99,7 @@ def plain_loop(block: list[Any]) -> Any:
     import numpy as np
     import pyomo.environ as pyo
 
-    from agora.runners.methods.best_response import starting_points
+    from agora.runners.methods.city_starts import starting_points
     from agora.runners.solvers import solve_program
     from agora.runners.sweep.rows import Rows
 

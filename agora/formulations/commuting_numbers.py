@@ -52,14 +52,17 @@ def closed_form_commuting_cost(network: CellNetwork) -> Callable[[Vector], Vecto
 def _tree(graph: nx.Graph) -> Callable[[Vector], Vector]:
     order = list(nx.dfs_preorder_nodes(graph, 0))
     parent = {child: mother for mother, child in nx.dfs_edges(graph, 0)}
-    below = np.eye(len(order))
+    size = dict.fromkeys(order, 1)
     for cell in reversed(order[1:]):
-        below[parent[cell]] += below[cell]
+        size[parent[cell]] += size[cell]
     lengths = np.array([graph.edges[cell, parent[cell]]["length"] for cell in order[1:]])
-    subtrees = below[order[1:]]
+    first = np.arange(1, len(order))  # the cells of a subtree stand together
+    last = first + np.array([size[cell] for cell in order[1:]])
 
     def cost(imbalance: Vector) -> Vector:
-        total: Vector = np.abs(imbalance @ subtrees.T) @ lengths
+        behind = np.cumsum(np.take(imbalance, order, axis=-1), axis=-1)
+        within = np.take(behind, last - 1, axis=-1) - np.take(behind, first - 1, axis=-1)
+        total: Vector = np.abs(within) @ lengths
         return total
 
     return cost

@@ -22,6 +22,7 @@ from scipy.linalg import eigh
 from agora.data.checks import InputError
 from agora.data.externalities import ExponentialDecay, InteractionMatrix, ProductionFunction, WithinCellPower
 from agora.data.geographies import CellNetwork
+from agora.formulations.network_kernels import LARGEST_DENSE, KernelProduct, kernel_product
 
 Vector = NDArray[np.float64]
 
@@ -46,12 +47,15 @@ class Interaction:
         m (I,) → ∇A(m) (I × I).
     linear : bool
         Whether ∇A is the same everywhere.
+    product : KernelProduct, optional
+        How A = D m is computed on a network too large for D; then ∇A is symmetric, and `jacobian` refuses.
     """
 
     level: Callable[[Vector], Vector]
     potential: Callable[[Vector], float]
     jacobian: Callable[[Vector], Vector]
     linear: bool
+    product: KernelProduct | None = None
 
 
 # --- algebra -----------------------------------------------------------------------------------
@@ -68,6 +72,8 @@ def add_production(externality: Any, block: pyo.Block, network: CellNetwork) -> 
 
 @add_production.register
 def _(externality: ExponentialDecay, block: pyo.Block, network: CellNetwork) -> None:
+    if network.number > LARGEST_DENSE:
+        raise _too_large(network)
     add_production_linear(block, exponential_kernel(network.distances, externality.decay))
 
 
@@ -157,6 +163,8 @@ def interaction(externality: Any, network: CellNetwork) -> Interaction:
 
 @interaction.register
 def _(externality: ExponentialDecay, network: CellNetwork) -> Interaction:
+    if network.number > LARGEST_DENSE:
+        return _product(kernel_product(network, externality.decay), network)
     return _linear(exponential_kernel(network.distances, externality.decay))
 
 
@@ -223,6 +231,28 @@ def _linear(kernel: Vector) -> Interaction:
     )
 
 
+def _product(product: KernelProduct, network: CellNetwork) -> Interaction:
+    def jacobian(_: Vector) -> Vector:
+        raise _too_large(network)
+
+    return Interaction(
+        level=product.apply,
+        potential=lambda m: float(0.5 * m @ product.apply(m)),
+        jacobian=jacobian,
+        linear=True,
+        product=product,
+    )
+
+
+def _too_large(network: CellNetwork) -> InputError:
+    return InputError(
+        "geography (number of cells)",
+        network.number,
+        f"at most {LARGEST_DENSE} where every pair of cells is held in memory; method = 'best-response' "
+        "needs no pairs",
+    )
+
+
 def _line_integral(externality: ProductionFunction, firms: list[Any]) -> Any:
     if externality.potential is not None:
         return externality.potential(firms)
@@ -242,6 +272,8 @@ def check_symmetric(numbers: Interaction, network: CellNetwork, samples: list[Ve
 
     The tolerance is 1e-9 of the largest entry of ∇A.
     """
+    if numbers.product is not None:
+        return
     for sample in samples[:1] if numbers.linear else samples:
         slope = numbers.jacobian(sample)
         gap = np.abs(slope - slope.T)

@@ -31,6 +31,9 @@ from agora.models.equilibrium import Condition, worst_case
 
 Vector = NDArray[np.float64]
 
+NEGLIGIBLE_SPILLOVER = 1e-18
+"""Share of a firm's effect on its own cell below which its effect on another is left out."""
+
 
 class Market(Protocol):
     """What the definition needs to know of a place where households commute."""
@@ -275,7 +278,13 @@ def production_level(externality: Any, firms: Vector, network: CellNetwork) -> V
 
 @production_level.register
 def _(externality: ExponentialDecay, firms: Vector, network: CellNetwork) -> Vector:
-    level: Vector = (np.exp(-externality.decay * network.distances) * firms[None, :]).sum(axis=1)
+    level = np.zeros(network.number)
+    towards = network.matrix().T.tocsr()
+    occupied = np.flatnonzero(firms)
+    reach = -np.log(NEGLIGIBLE_SPILLOVER) / externality.decay
+    for start in range(0, len(occupied), 256):
+        cells = occupied[start : start + 256]
+        level += firms[cells] @ np.exp(-externality.decay * dijkstra(towards, indices=cells, limit=reach))
     return level
 
 

@@ -435,14 +435,11 @@ class LinearProgram:
 
     def _push_columns(self, columns: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
         self._highs.changeColsBounds(
-            len(columns),
-            columns,
-            np.ascontiguousarray(lower, dtype=float),
-            np.ascontiguousarray(upper, dtype=float),
+            len(columns), columns, np.ascontiguousarray(lower, float), np.ascontiguousarray(upper, float)
         )
 
-    def solve(self) -> LinearAnswer:
-        """Solve from the basis of the last solve.
+    def solve(self, *, interior: bool = False) -> LinearAnswer:
+        """Solve from the basis of the last solve, or anew by the interior point method and crossover.
 
         Raises
         ------
@@ -450,6 +447,7 @@ class LinearProgram:
             If HiGHS reports anything but an optimum.
         """
         start = time.perf_counter()
+        self._highs.setOptionValue("solver", "ipm" if interior else "choose")
         self._highs.run()
         status, info = self._highs.getModelStatus(), self._highs.getInfo()
         self.solves += 1

@@ -8,7 +8,7 @@ from makers import city
 from agora.data import circle, read_scenario, shipped_scenarios
 from agora.runners import solve, solve_scenario
 
-LONG = ("price-case-4a", "grid-30", "marketplaces-plane-25", "marketplaces-randstad")
+LONG = ("price-case-4a", "grid-30", "grid-100", "marketplaces-plane-25", "marketplaces-randstad")
 """Scenarios that take about ten seconds or more; smaller ones of their kind stay in the default tests."""
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agora.data.geographies import CellNetwork
+from agora.formulations.network_kernels import LARGEST_DENSE
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.answers import Answer, Progress, silent
+from agora.runners.methods.city_starts import large_city_starts, starting_points
 from agora.runners.methods.firms_game import FirmsGame, State
 from agora.runners.methods.symmetries import symmetries
 
@@ -43,19 +45,24 @@ def best_response(city: FujitaOgawa, starts: int = 20, seed: int = 1, progress: 
     city.check_potential()
     game = FirmsGame(city)
     found: list[Found] = []
-    for number, start in enumerate(starting_points(city, starts, np.random.default_rng(seed))):
+    large, random = city.network.number > LARGEST_DENSE, np.random.default_rng(seed)
+    for number, start in enumerate((large_city_starts if large else starting_points)(city, starts, random)):
         progress(f"best responses from start {number + 1} of {starts}")
         keep_distinct(game, found, game.climb(start))
     found.sort(key=lambda f: -f.potential)
     top = found[0]
     allocation, prices = game.allocation(top.state)
+    eigenvalue, meaning = game.definiteness
     facts = {
         "kind": top.kind,
         "starts": starts,
         "distinct_states": len(found),
-        "tangent_eigenvalue": game.tangent_eigenvalue,
+        "tangent_eigenvalue": eigenvalue,
         "proof": "none: the best of the states found; others may be higher",
     }
+    product = city.interaction.product
+    if product is not None:
+        facts |= {"definiteness": meaning, "kernel": product.road, "kernel_error": product.error}
     tables = {**city.tables(allocation), "equilibria": equilibria_table(found, city.network)}
     return Answer(top.kind, top.potential, False, tables, facts, (game.linear.record(), prices))
 
@@ -112,63 +119,3 @@ def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:
             edge_match=lambda a, b: a["length"] == b["length"],
         )
     )
-
-
-def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator) -> list[Vector]:
-    """Return distributions of firms to start from: even; 1, 2, … centres; random orders of the cells.
-
-    Centres are spread over the geography, once in the middle of links and once in cells, so that
-    centres of an even and of an odd number of cells are both met.
-    """
-    network = city.network
-    cells = network.number
-    everywhere, once = np.arange(cells), network.tails < network.heads
-    kinds = []
-    for first, second in ((network.tails[once], network.heads[once]), (everywhere, everywhere)):
-        kinds.append(((network.distances[:, first] + network.distances[:, second]) / 2, first, second))
-    points = [city.firm_mass * network.land / network.land.sum()]
-    for count in range(1, max(1, cells // 4) + 1):
-        for places, first, second in kinds:
-            if len(points) <= number // 2:
-                centres = _spread(places, first, second, count, random)
-                points.append(_filled(city, places[:, centres].min(axis=1)))
-    while len(points) < number:
-        points.append(_filled(city, random.random(cells)))
-    return points[:number]
-
-
-def _spread(
-    places: Vector, first: NDArray[np.int_], second: NDArray[np.int_], count: int, random: np.random.Generator
-) -> list[int]:
-    """Choose places far apart, then move each to the middle of the cells nearest to it.
-
-    `places` holds the distance of every cell (rows) to every place (columns); a place is the middle
-    of its `first` and `second` cell.
-    """
-    chosen = [int(random.integers(places.shape[1]))]
-    while len(chosen) < count:
-        near = places[:, chosen]
-        apart = ((near[first] + near[second]) / 2).min(axis=1)
-        chosen.append(int(np.argmax(apart)))
-    for _ in range(50):
-        nearest = places[:, chosen].argmin(axis=1)
-        moved = []
-        for k, place in enumerate(chosen):
-            spread = places[nearest == k].sum(axis=0)
-            moved.append(place if spread[place] <= spread.min() * (1 + 1e-12) else int(spread.argmin()))
-        if moved == chosen:
-            break
-        chosen = moved
-    return chosen
-
-
-def _filled(city: FujitaOgawa, order_by: Vector) -> Vector:
-    """Fill cells with firms, smallest `order_by` first, until all firms are placed."""
-    land, left = city.network.land, city.firm_mass
-    firms = np.zeros(len(land))
-    for cell in np.argsort(order_by, kind="stable"):
-        firms[cell] = min(land[cell], left)
-        left -= firms[cell]
-        if left <= 0:
-            break
-    return firms

@@ -19,6 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from agora.formulations.commuting_numbers import closed_form_commuting_cost, lowest_wages
 from agora.formulations.externalities import smallest_tangent_eigenvalue
+from agora.formulations.network_kernels import LARGEST_DENSE
 from agora.models.city_tables import CityAllocation, Commuters, offered_wages
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.shared_programs import BestResponses, SupportingPrices
@@ -70,7 +71,7 @@ class FirmsGame:
         self.linear.set_costs(self.columns, np.zeros(len(firms)))
         self.linear.set_bounds(self.columns, firms, firms)
         try:
-            answer = self.linear.solve()
+            answer = self._solve()
         finally:
             self.linear.set_bounds(self.columns, np.zeros(len(firms)), np.full(len(firms), np.inf))
         return State(firms, -answer.objective, answer)
@@ -85,9 +86,13 @@ class FirmsGame:
     def respond(self, level: Vector) -> State:
         """Return the best response of all firms to given production levels (I,)."""
         self.linear.set_costs(self.columns, level)
-        answer = self.linear.solve()
+        answer = self._solve()
         firms = np.maximum(answer.values[self.columns], 0.0)
         return State(firms, float(level @ firms) - answer.objective, answer)
+
+    def _solve(self) -> LinearAnswer:
+        """Solve the linear program; a large one for the first time by the interior point method."""
+        return self.linear.solve(interior=not self.linear.solves and len(self.land) > LARGEST_DENSE)
 
     # --- climbing ------------------------------------------------------------------------------
 
@@ -203,8 +208,18 @@ class FirmsGame:
     @cached_property
     def tangent_eigenvalue(self) -> float:
         """The least eigenvalue of ∇A at the even distribution, on {ε : Σ ε = 0}."""
+        if self.city.interaction.product is not None:
+            raise ValueError("the kernel of a large city is not held: see `definiteness`")
         even = self.city.firm_mass * self.land / self.land.sum()
         return smallest_tangent_eigenvalue(self.city.interaction.jacobian(even))
+
+    @cached_property
+    def definiteness(self) -> tuple[float | None, str]:
+        """The least tangent eigenvalue of ∇A or a bound below it (None: not known), and which it is."""
+        product = self.city.interaction.product
+        if product is not None:
+            return product.least_eigenvalue()
+        return self.tangent_eigenvalue, "least eigenvalue on the tangent space"
 
     # --- prices --------------------------------------------------------------------------------
 

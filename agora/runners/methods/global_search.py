@@ -6,8 +6,9 @@ import numpy as np
 
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.methods.answers import Answer, Progress, silent
-from agora.runners.methods.best_response import Found, equilibria_table, keep_distinct, starting_points
+from agora.runners.methods.best_response import Found, equilibria_table, keep_distinct
 from agora.runners.methods.city_bounds import Bounded, ChainBounds
+from agora.runners.methods.city_starts import starting_points
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.lattice_city import LatticeCity, check_convex, lattice_city
 from agora.runners.methods.vertex_enumeration import LARGEST, global_maximiser

@@ -9,7 +9,7 @@ from agora.data.checks import InputError
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.spatial import Commuting
 from agora.runners.methods.answers import Answer, Progress, silent
-from agora.runners.methods.best_response import starting_points
+from agora.runners.methods.city_starts import starting_points
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.solvers import SolveFailed, SolverRecord, solve_program
 

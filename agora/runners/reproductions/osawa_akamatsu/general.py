@@ -11,7 +11,7 @@ from agora.data.geographies import as_geography
 from agora.formulations.externalities import smallest_tangent_eigenvalue
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.certifying import certify
-from agora.runners.methods.best_response import starting_points
+from agora.runners.methods.city_starts import starting_points
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.osawa_akamatsu.cities import (
