@@ -14,10 +14,10 @@ from agora.data.scenarios import read_scenario
 from agora.formulations import externalities
 from agora.models import FujitaOgawa
 from agora.runners import solve
-from agora.runners.certify import certify
+from agora.runners.certifying import certify
 from agora.runners.methods import best_response, firms_game
 from agora.runners.methods.city_starts import coarse_city, large_city_starts
-from agora.runners.solve import model_from, solve_scenario
+from agora.runners.solving import model_from, solve_scenario
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from agora.models import InvisibleHand, Marketplaces, ShortRunCompetition, Spati
 from agora.models.price_formation import PriceFormation
 from agora.runners.derivatives import ProgramFunctions
 from agora.runners.reuse import Workbench, working_at
-from agora.runners.solve import model_from
 from agora.runners.solvers import NonlinearProgram
+from agora.runners.solving import model_from
 from agora.runners.structure import algebra, derivatives, take_apart
 
 
