@@ -417,7 +417,7 @@ class Map:
         half = across * (widest * (0.15 + 0.85 * mass[number] / mass.max()))[:, None]
         wedges = PolyCollection(
             list(np.stack([start - half, start + half, end], axis=1)), facecolor=INK, edgecolor="white",
-            linewidth=0.3, zorder=4,
+            linewidth=0.3 if self.disc > 6 else 0.0, zorder=4,
         )  # fmt: skip
         wedges.set_rasterized(self.network.number > MOST_VECTORS)
         axes.add_collection(wedges, autolim=False)
