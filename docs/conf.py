@@ -63,6 +63,16 @@ def bars_are_absolute_values(
             lines[k] = "".join(part if part.startswith("``") else part.replace("|", "\\|") for part in parts)
 
 
+def names_of_one_line_stay_together(
+    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """Write "a, b" of one attribute line without the blank, which would make "a," the type of b."""
+    for k, line in enumerate(lines):
+        if named := re.match(r":(ivar|vartype) (\w+(?:, \w+)+):", line):
+            lines[k] = line.replace(named[2], named[2].replace(", ", ",\N{NO-BREAK SPACE}"), 1)
+
+
 def setup(app: Any) -> None:
     """Register what docstrings need."""
     app.connect("autodoc-process-docstring", bars_are_absolute_values)
+    app.connect("autodoc-process-docstring", names_of_one_line_stay_together)

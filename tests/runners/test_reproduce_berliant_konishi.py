@@ -8,10 +8,12 @@ import math
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from browsing import open_page, shown_rows
 
 from agora.data.published import half_a_digit, read_claims, read_paper
 from agora.runners import reproduce as runner
@@ -308,6 +310,20 @@ def test_files(run: tuple[pd.DataFrame, Path]) -> None:
     for figure in read_paper(PAPER).figure:
         assert f'id="figure-{figure.name}"' in page
         assert figure.alt in unescape(page)
+
+
+def test_what_is_wrong_in_table_2_and_why_in_two_clicks(run: tuple[pd.DataFrame, Path], browser: Any) -> None:
+    open_page(browser, run[1] / "index.html")
+    browser.find_element("partial link text", "Table 2").click()
+    wrong = run[0][run[0]["item"].str.startswith("Table 2") & (run[0]["verdict"] == "corrected")]
+    shown = shown_rows(browser)
+    assert len(shown) == len(wrong) == 16
+    text = browser.find_element("css selector", ".claims tbody").text
+    assert text.count("q̄ = 0.01 with two marketplaces at b c in case 2") >= 10
+    browser.find_element("css selector", "#case2-0\\.05-b-population summary").click()
+    links = browser.find_elements("css selector", "#case2-0\\.05-b-population details a")
+    assert [link.text for link in links] == ["berliant-konishi/case2-0.05.gms"]
+    assert browser.get_log("browser") == []
 
 
 def test_a_broken_addition_leaves_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from browsing import open_page, shown_rows
 
 from agora.data.published import Claim, Paper, PrintedFigure, PublishedScenario, Uncovered, papers, read_paper
 from agora.data.scenarios import shipped_scenarios
@@ -191,41 +190,6 @@ def test_a_row_says_how_it_was_computed(folder: Path) -> None:
 
 
 # --- in a browser --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no Chromium with its driver on the PATH")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
-
-
-def shown_rows(browser: Any) -> list[str]:
-    rows = browser.find_elements("css selector", ".claims tbody tr")
-    return [row.get_attribute("id") for row in rows if row.is_displayed()]
-
-
-def open_page(browser: Any, path: Path, choice: str = "") -> None:
-    browser.get("about:blank")
-    browser.get(path.as_uri() + choice)
 
 
 def test_two_clicks_from_the_index_to_what_is_wrong_in_a_table(browser: Any, folder: Path) -> None:
