@@ -69,7 +69,7 @@ def names_of_one_line_stay_together(
     """Write "a, b" of one attribute line without the blank, which would make "a," the type of b."""
     for k, line in enumerate(lines):
         if named := re.match(r":(ivar|vartype) (\w+(?:, \w+)+):", line):
-            lines[k] = line.replace(named[2], named[2].replace(", ", ",\N{NO-BREAK SPACE}"), 1)
+            lines[k] = line.replace(named[2], named[2].replace(", ", ","), 1)
 
 
 def setup(app: Any) -> None:
