@@ -125,6 +125,10 @@ KNOWN: list[tuple[str, str, float | str | bool | None, float]] = [
     ("conjecture-1-24-cells-global", "refuted", 0.010400117916 - 0.009609776869, 1e-11),
     ("conjecture-1-48-cells-global", "refuted", 0.007835385231 - 0.007761523928, 1e-11),
     ("conjecture-1-repaired", "reproduced", 0.0, 0.0),
+    ("remark-1", "reproduced", 0.5, 1e-9),
+    ("proposition-2", "reproduced", 0.0, 1e-8),
+    ("figure-2c", "reproduced", True, 0.0),
+    ("remark-d2", "reproduced", True, 0.0),
 ]
 
 
@@ -177,6 +181,9 @@ def test_figure_9_switches_where_the_potentials_tie(run: tuple[pd.DataFrame, Pat
         ("e3-second-of-two", "which", 1),
         ("e6-two", "decay", 9.0),
         ("e10", "decay", 9.0),
+        ("remark-1", "labor", 2.0),
+        ("figure-2c", "land", 0.6),
+        ("remark-d2", "masses", [0.7, 0.5]),
     ],
 )
 def test_no_computed_value_is_typed(identifier: str, argument: str, other: Any) -> None:

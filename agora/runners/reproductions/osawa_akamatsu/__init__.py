@@ -4,10 +4,20 @@ from agora.runners.reproductions.osawa_akamatsu import (
     appendix_e,
     beyond,
     circles,
+    city_basics,
     general,
     many_cells,
     three_cells,
     two_cells,
 )
 
-__all__ = ["appendix_e", "beyond", "circles", "general", "many_cells", "three_cells", "two_cells"]
+__all__ = [
+    "appendix_e",
+    "beyond",
+    "circles",
+    "city_basics",
+    "general",
+    "many_cells",
+    "three_cells",
+    "two_cells",
+]
