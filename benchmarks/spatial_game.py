@@ -227,7 +227,8 @@ def written(rows: list[dict[str, Any]], cells: list[int]) -> str:
         "# The dynamic game: one program against fixed points", "",
         f"Python {platform.python_version()}, {platform.machine()}. Processor seconds from the model to "
         "residual 1e-8 (program: build, translation, solve and reading; fixed points: no density moves by "
-        "more), with rounds or iterations.", "",
+        "more), with rounds or iterations. A rival that failed, or took over three times as long as the best "
+        "of its kind, is not tried on the next larger grid.", "",
     ]  # fmt: skip
     for case in CASES:
         lines += [f"## {case}", "", "| route | " + " | ".join(f"{n}×{n}" for n in cells) + " |"]
@@ -286,12 +287,31 @@ def main() -> None:
             for route in given.routes:
                 if any((row["case"], row["cells"], row["route"]) == (case, cells, route) for row in rows):
                     continue
+                if why := hopeless(rows, case, cells, route):
+                    rows.append({"case": case, "cells": cells, "route": route, "skipped": why})
+                    continue
                 call = ["--limit", given.limit, "--child", route, case, cells]
                 report = in_child("benchmarks.spatial_game", call, 10 * given.limit + 60)
                 rows.append({"case": case, "cells": cells, "route": route, "limit": given.limit, **report})
                 print(rows[-1], file=sys.stderr)
                 save(rows, file)
     (given.out / "spatial-game.md").write_text(written(rows, given.cells), encoding="utf-8")
+
+
+def hopeless(rows: list[dict[str, Any]], case: str, cells: int, route: str) -> str:
+    """Return why a rival need not be tried on this grid, by what it did on the next smaller; or nothing."""
+    smaller = [row for row in rows if row["case"] == case and row["cells"] < cells and row["route"] in RIVALS]
+    if route not in RIVALS or not smaller:
+        return ""
+    before = max(row["cells"] for row in smaller)
+    kind = route.partition("-")[0]
+    alike = {r["route"]: r for r in smaller if r["cells"] == before and r["route"].startswith(kind)}
+    if route not in alike:
+        return ""
+    own, arrived = alike[route], [row["seconds"] for row in alike.values() if "seconds" in row]
+    if "seconds" not in own:
+        return str(own.get("skipped") or f"not tried: failed on {before} cells")
+    return f"not tried: slow on {before} cells" if own["seconds"] > 3 * min(arrived) else ""
 
 
 def save(rows: list[dict[str, Any]], file: Path) -> None:

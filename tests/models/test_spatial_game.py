@@ -15,7 +15,7 @@ from agora.data import Caution, circle
 from agora.formulations.racetrack import LinearGame, wave_eigenvalue
 from agora.models.equilibrium import Solution
 from agora.models.graph_game import GraphGame
-from agora.runners import NotCertified, certify, solve, solve_program
+from agora.runners import NotCertified, SolveFailed, certify, solve, solve_program
 from agora.runners.reproductions.spatial_dynamics.dynamics import fine_grid_limit
 
 # --- algebra -------------------------------------------------------------------------------------
@@ -209,6 +209,43 @@ def test_an_infinite_horizon_does_not_move_when_doubled() -> None:
     heights = 2 * field(solution, "density") @ np.cos(model.angles[0]) / model.number
     assert rate < 0
     assert heights[1] < heights[0]
+
+
+def test_an_economy_that_hardly_disperses_comes_to_rest_after_ages() -> None:
+    """A little above the pitchfork the last waves die out at the grid's own rate, period by period."""
+    model = game("K1", 16, horizon="infinite", steps=8, moving_cost=240.0, scheme="exponential")
+    solution = solve(model)
+    facts = solution.certificate.facts
+    assert facts["horizon"] >= 2e4
+    assert max(facts["turnpike_residual"], facts["distance_to_rest"]) <= 1e-4
+    linear = model.wave(1)
+    times = solution.tables["concentration"]["time"].to_numpy()
+    heights = 2 * field(solution, "density") @ np.cos(model.angles[0]) / model.number
+    small = np.flatnonzero((heights[:-1] < 4e-3) & (heights[:-1] > 1e-5))
+    inside = [n for n in small if n % 8 < 4]  # a value near the end of 8 equal periods foresees longer ones
+    assert len(inside) > 3
+    for n in inside:
+        z = euler_factor(linear, times[n + 1] - times[n])
+        assert heights[n + 1] / heights[n] == pytest.approx(z, rel=2e-5)
+
+
+def euler_factor(linear: LinearGame, step: float) -> float:
+    """Return z in (0, 1) of a wave a zⁿ, b zⁿ of the linear game by implicit Euler."""
+    k2, lag = linear.squared_wavenumber, linear.noise * linear.squared_wavenumber
+    growth = np.polynomial.Polynomial([-1 / step, 1 / step + lag]) * (linear.moving_cost / k2)  # b of a = 1
+    value = np.polynomial.Polynomial([1 / step + linear.discount + lag, -1 / step])
+    roots = (growth * value - np.polynomial.Polynomial([0.0, linear.eigenvalue])).roots()
+    return float(next(z.real for z in roots if 0 < z.real < 1))
+
+
+def test_an_agglomeration_is_where_an_infinite_path_ends() -> None:
+    model = game("K1", 16, horizon="infinite", steps=8, scheme="exponential")
+    solution = solve(model, start="agglomerated")
+    still = solve(game("K1", 16, horizon="stationary", scheme="exponential"), start="agglomerated")
+    assert field(solution, "density")[-1] == pytest.approx(field(still, "density")[0], abs=1e-4)
+    assert solution.tables["concentration"]["hhi"].is_monotonic_increasing
+    with pytest.raises(SolveFailed, match="no path ends at an even one from which waves grow"):
+        solve(game("K1", 6, horizon="infinite", steps=2, scheme="exponential"))
 
 
 def test_a_path_that_is_too_short_to_come_to_rest_is_not_certified(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,9 @@ MOST_DOUBLINGS = 12
 PEAKS = (6.0, 4.0, 3.0, 2.0, 1.5, 1.0, 0.5)
 """Steepness of the crowds from which a stationary equilibrium is sought."""
 
+SMALLEST_SHARE = 4e-3
+"""Of the way from rest to an initial density, the share below which it is not halved again."""
+
 CROWD = 1.02
 """Concentration from which a density is a crowd."""
 
@@ -50,7 +53,8 @@ class GameOptions(Options):
     ----------
     start : str
         ``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell
-        (best replies from there, `replies` of them, before the program).
+        (best replies from there, `replies` of them, before the program). For an infinite horizon: where the
+        stationary equilibrium is found at which the path ends.
     replies : int
         Best replies to the start before the program is solved.
     continuation : Continuation, optional
@@ -124,8 +128,6 @@ def first_start(model: MeanFieldGame, chosen: GameOptions) -> tuple[Course | Non
         return None, "the initial density for ever"
     if model.horizon == "stationary":
         return crowd_at_rest(model), "a crowd around the first cell"
-    if model.horizon == "infinite":
-        raise InputError("start", "agglomerated", "initial for an infinite horizon")
     steps = model.period_lengths()
     crowd = crowded(model, 0, 0.3, len(steps) + 1)
     return replied(
@@ -274,53 +276,114 @@ def _described(model: MeanFieldGame, course: Course) -> dict[str, float]:
 def _infinite(
     model: MeanFieldGame, chosen: GameOptions, progress: Progress
 ) -> tuple[Tables, list[dict[str, Any]], list[SolverRecord], dict[str, Any]]:
-    """Double the horizon until the path does not move; it ends at the stationary equilibrium."""
+    """Double the horizon until the path does not move; it ends at the stationary equilibrium.
+
+    The doublings are Newton's, with wages eliminated; the last path is solved by the program.
+    """
     if chosen.continuation is not None:
         raise InputError("continuation", chosen.continuation.parameter, "left out for an infinite horizon")
-    rest = rest_course(model, model.initial_density)
     still = at_value(model, "horizon", "stationary")
-    rest_tables, record = solve_once(still, rest)
+    start, name = first_start(still, chosen)
+    rest_tables, record = solve_once(still, start)
     rest = course_of(model, rest_tables["path"])
     records, rows, moved = [record], [], np.inf
-    before: Course | None = None
-    count = 0
+    before = Course(*(part[:0] for part in (rest.density, rest.value, rest.wages)))
     for doublings in range(MOST_DOUBLINGS + 1):
         lengths = model.period_lengths(doublings)
         progress(f"horizon {lengths.sum():.6g}")
-        times = len(lengths) + 1
-        start = Course(*(np.tile(part, (times, 1)) for part in (rest.density, rest.value, rest.wages)))
-        if before is not None:
-            count = len(before.density)
-            start = Course(
-                *(
-                    np.concatenate([known, more[count:]])
-                    for known, more in zip(
-                        (before.density, before.value, before.wages),
-                        (start.density, start.value, start.wages),
-                        strict=True,
-                    )
-                )
-            )
-        tables, record = solve_once(model, start, doublings, rest)
-        records.append(record)
-        now = course_of(model, tables["path"])
-        if before is not None:
-            gaps = [np.abs(now.density[:count] - before.density), np.abs(now.value[:count] - before.value)]
-            half = len(gaps[0]) - model.steps // 2
-            moved = float(max(gap[:half].max() for gap in gaps))
-        rows.append({**branch_row(doublings, "time", float(lengths.sum()), tables, record), "moved": moved})
-        before = now
+        now, taken = _longer(model, before, rest, lengths, record)
+        moved = _moved(model, before, now)
+        row = {"step": doublings, "parameter": "time", "value": float(lengths.sum())}
+        hhi = float(model.arcs.weights @ now.density[-1] ** 2)
+        rows.append({**row, "hhi": hhi, "iterations": taken, "moved": moved})
         away = float(np.abs(now.density[-1] - rest.density[0]).max())
         if max(moved, away) <= model.turnpike:
             break
+        if doublings < MOST_DOUBLINGS:
+            before = now
+    tables, record = solve_once(model, now, doublings, rest)
+    records.append(record)
+    now = course_of(model, tables["path"])
+    moved, away = _moved(model, before, now), float(np.abs(now.density[-1] - rest.density[0]).max())
+    row = branch_row(doublings, "time", float(lengths.sum()), tables, record)
+    rows[-1] = {**row, "iterations": taken, "moved": moved}
     facts = {
-        "reached": "the horizon doubled, from the stationary equilibrium for ever; that one from the initial "
-        "density",
+        "reached": f"the horizon doubled, from the stationary equilibrium for ever; that one from {name}",
         "horizon": float(lengths.sum()),
         "turnpike_residual": moved,
         "distance_to_rest": away,
     }
     return tables, rows, records, facts
+
+
+def _longer(
+    model: MeanFieldGame, before: Course, rest: Course, lengths: Vector, record: SolverRecord
+) -> tuple[Course, int]:
+    """Return the path over a longer horizon, which starts as `before` and goes on at rest."""
+    more = len(lengths) + 1 - len(before.density)
+    start = Course(
+        *(
+            np.concatenate([known, np.tile(part, (more, 1))])
+            for known, part in zip(
+                (before.density, before.value, before.wages),
+                (rest.density, rest.value, rest.wages),
+                strict=True,
+            )
+        )
+    )
+    try:
+        return newton_path(model, start, steps=lengths, end=rest.value[0])
+    except ArithmeticError:
+        return _from_rest(model, start, rest, lengths, record)
+
+
+def _from_rest(
+    model: MeanFieldGame, start: Course, rest: Course, lengths: Vector, record: SolverRecord
+) -> tuple[Course, int]:
+    """Return a path to rest, followed as its beginning is moved from rest to the initial density.
+
+    Raises
+    ------
+    SolveFailed
+        If a share of the way is too long at a thousandth of it.
+    """
+    at_rest = rest.density[0] / float(model.arcs.weights @ rest.density[0])
+    done, share, taken = 0.0, 0.25, 0
+    course = Course(
+        *(np.tile(part[-1], (len(part), 1)) for part in (start.density, start.value, start.wages))
+    )
+    while done < 1:
+        there = min(1.0, done + share)
+        between = (1 - there) * at_rest + there * model.initial_density
+        here = model if there == 1 else at_value(model, "initial", between.tolist())
+        try:
+            course, steps = newton_path(here, course, steps=lengths, end=rest.value[0], limit=20)
+        except ArithmeticError as failure:
+            share /= 2
+            if share < SMALLEST_SHARE:
+                raise SolveFailed(
+                    f"No path to the stationary equilibrium was found over {lengths.sum():.6g} of time: "
+                    f"it was followed {done:.3g} of the way from there to the initial density. Perhaps none "
+                    "ends there: the equilibrium at the end is found from `start` (initial or agglomerated), "
+                    "and no path ends at an even one from which waves grow. Else more cells, more steps or "
+                    "a longer first_horizon may help.",
+                    record,
+                ) from failure
+        else:
+            done, taken, share = there, taken + steps, 2 * share
+    return course, taken
+
+
+def _moved(model: MeanFieldGame, before: Course, now: Course) -> float:
+    """Return how far the earlier path, but for half of its last periods, moved; infinity if there is none."""
+    half = len(before.density) - model.steps // 2
+    if half <= 0:
+        return np.inf
+    gaps = [
+        np.abs(now.density[:half] - before.density[:half]),
+        np.abs(now.value[:half] - before.value[:half]),
+    ]
+    return float(max(gap.max() for gap in gaps))
 
 
 @answer.register

@@ -37,19 +37,24 @@ class Course:
 
 
 class PathEquations:
-    r"""The backward and forward equations of a game with a finite horizon, in values and densities.
+    r"""The backward and forward equations of a game's path, in values and densities.
 
-    Unknown are :math:`u^0 … u^{n-1}` and :math:`\mu^1 … \mu^n`, (2, n, N); :math:`u^n = 0` and μ⁰ are given.
+    Unknown are :math:`u^0 … u^{n-1}` and :math:`\mu^1 … \mu^n`, (2, n, N); :math:`u^n` and μ⁰ are given.
 
     Parameters
     ----------
     model : MeanFieldGame
-        With a finite horizon.
+        With a finite or an infinite horizon.
+    steps : (n,) array, optional
+        Lengths of the periods; the model's own unless given.
+    end : (N,) array, optional
+        u^n, the value at the end; 0 unless given.
     """
 
-    def __init__(self, model: MeanFieldGame) -> None:
+    def __init__(self, model: MeanFieldGame, steps: Vector | None = None, end: Vector | None = None) -> None:
         self.model, self.arcs, self.technology = model, model.arcs, model.technology
-        self.steps = model.period_lengths()
+        self.steps = model.period_lengths() if steps is None else steps
+        self.end = np.zeros(self.arcs.number) if end is None else end
         self.shape = (2, len(self.steps), self.arcs.number)
         self.back = 0.5 if model.time_scheme == "trapezoid" else 0.0
         """Weight of the other end of a period: ½ for the trapezoid scheme, 0 for implicit Euler."""
@@ -59,7 +64,7 @@ class PathEquations:
     def paths(self, unknown: Vector) -> tuple[Vector, Vector]:
         """Return values and densities with what is given, (n + 1, N) each."""
         value, density = unknown
-        whole = np.vstack([value, np.zeros(self.shape[2])])
+        whole = np.vstack([value, self.end])
         return whole, np.vstack([self.model.initial_density, density])
 
     def _wages(self, density: Vector) -> Vector:
@@ -148,10 +153,12 @@ def newton_path(
     start: Course,
     known: Sequence[Vector] = (),
     *,
+    steps: Vector | None = None,
+    end: Vector | None = None,
     tolerance: float = 1e-9,
     limit: int = 60,
 ) -> tuple[Course, int]:
-    r"""Return a path of a game with a finite horizon near a start, and the steps taken, by Newton's method.
+    r"""Return a path of a game near a start, and the steps taken, by Newton's method.
 
     With paths `known` to be equilibria the equations g(x) = 0 are deflated,
 
@@ -164,11 +171,13 @@ def newton_path(
     Parameters
     ----------
     model : MeanFieldGame
-        With a finite horizon.
+        With a finite or an infinite horizon.
     start : Course
         Densities, values (T + 1, N).
     known : list of (T + 1, N) array
         Densities of the equilibria to keep away from.
+    steps, end : array, optional
+        Lengths of the periods and value at the end, as for `PathEquations`.
     tolerance : float
         Largest gap, in units of each equation.
     limit : int
@@ -179,7 +188,7 @@ def newton_path(
     ArithmeticError
         If the steps do not reach the tolerance.
     """
-    equations = PathEquations(model)
+    equations = PathEquations(model, steps, end)
     x = np.stack([start.value[:-1], start.density[1:]])
     gap = equations.residual(x)
     for step in range(limit + 1):
