@@ -23,6 +23,7 @@ PAPER = read_paper("spatial-dynamics")
 NOT_REPRODUCED = {
     "equation-1": "corrected",
     "image-of-w0": "corrected",
+    "derivative-of-wages": "corrected",
     "free-trade-armington": "refuted",
     "krugman-expectations": "refuted",
     "always-agglomerate": "refuted",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from scipy.linalg import null_space
 
 from agora.formulations.kernels import DenseKernel
 from agora.formulations.racetrack import wave_eigenvalue
@@ -12,6 +15,8 @@ from agora.runners.methods.trade import trade_cost_homotopy
 from agora.runners.reproductions import Finding, computes
 from agora.runners.reproductions.spatial_dynamics.cases import (
     ELASTICITY,
+    RADIUS,
+    RATE,
     Vector,
     racetrack,
     random_places,
@@ -79,12 +84,12 @@ def demand_and_utility() -> Finding:
 
 
 @computes("unique-wages")
-def unique_wages(variant: str, economies: int, starts: int) -> Finding:
+def unique_wages(variant: str, economies: int, starts: int, spillover: float = 0.0) -> Finding:
     """Solve random economies from random wages; test that all agree and goods are substitutes."""
     worst, substitutes = 0.0, True
     for seed in range(economies):
         kernel, density = random_places(seed)
-        economy = trade_economy(variant, ELASTICITY, len(density))
+        economy = trade_economy(variant, ELASTICITY, len(density), spillover=spillover)
         reference = solve_wages(economy, kernel, density).wage
         random = np.random.default_rng(1000 + seed)
         for _ in range(starts):
@@ -116,7 +121,7 @@ def _map_slope(kernel: DenseKernel, density: Vector, wage: Vector, c: float) -> 
 @computes("derivative-of-the-wage-map")
 def derivative_of_the_wage_map(part: str) -> Finding:
     """Test the statements on DI[w₀] of the uniqueness proof, for Krugman, in twenty random economies."""
-    images, seconds, tangents, positive = [], [], [], True
+    images, seconds, tangents, floors, positive = [], [], [], [], True
     for seed in range(20):
         kernel, density = random_places(seed)
         wage = solve_wages(trade_economy("krugman", ELASTICITY, len(density)), kernel, density).wage
@@ -124,6 +129,8 @@ def derivative_of_the_wage_map(part: str) -> Finding:
         images.append(float(np.abs(slope @ wage / wage - 1).max()))
         sizes = np.sort(np.abs(np.linalg.eigvals(slope)))
         seconds.append(float(sizes[-2]))
+        level = null_space((kernel.weights * density)[None, :])
+        floors.append(float(np.linalg.svd((np.eye(len(wage)) - slope) @ level, compute_uv=False).min()))
         tangents.append(float(np.abs((kernel.weights * density) @ (slope - np.eye(len(wage)))).max()))
         positive = positive and bool((slope > 0).all())
     if part == "image":
@@ -133,6 +140,11 @@ def derivative_of_the_wage_map(part: str) -> Finding:
         return Finding(
             "DI[w0] w0 = w0, so that (Id − DI[w0]) w0 = 0",
             note=f"|DI[w0] w0 − w0| ≤ {gap:.1g}: I is homogeneous of degree one (Euler)",
+        )
+    if part == "isomorphism":
+        return Finding(
+            min(floors) > 1e-3,
+            note=f"smallest singular value of Id − DI[w0] on Θ⁰ ≥ {min(floors):.3f} in twenty economies",
         )
     if part == "krein-rutman":
         return Finding(
@@ -209,6 +221,70 @@ def stable_wages(pairs: int) -> Finding:
         max(ratios) < 1.0,
         note=f"max |W(μ₁) − W(μ₂)| / W₁(μ₁, μ₂) = {max(ratios):.4f} over {len(ratios)} pairs; W₁ ≤ W₂, so "
         "that the same constant serves for W₂; instances, not the proof",
+    )
+
+
+def _normalised_map(kernel: DenseKernel, density: Any, wage: Any) -> Any:
+    """Return Λ[w] = I[w] / ∫ I[w] dμ of the existence proof, Krugman; complex arguments too."""
+    image = wage_map(kernel, density, wage, transposed=False) ** (1 / ELASTICITY)
+    return image / (kernel.weights @ (density * image))
+
+
+@computes("derivative-of-wages")
+def derivative_of_wages() -> Finding:
+    """Test the printed D_μW against differences of equilibria, in ten economies, ten directions each."""
+    restricted, whole, outside, step = [], [], [], 1e-5
+    for seed in range(10):
+        kernel, density = random_places(seed)
+        economy, m, n = trade_economy("krugman", ELASTICITY, len(density)), kernel.weights, len(density)
+        wage, random = solve_wages(economy, kernel, density).wage, np.random.default_rng(seed)
+        tiny = 1e-30j * np.eye(n)
+        by_wage = (
+            np.eye(n) - np.array([_normalised_map(kernel, density, wage + e).imag for e in tiny]).T / 1e-30
+        )
+        level = null_space((m * density)[None, :])
+        for _ in range(10):
+            way = random.normal(size=n)
+            way -= m @ way
+            ends = [solve_wages(economy, kernel, density + sign * step * way).wage for sign in (1, -1)]
+            true = (ends[0] - ends[1]) / (2 * step)
+            by_people = -_normalised_map(kernel, density + 1e-30j * way, wage + 0j).imag / 1e-30
+            outside.append(abs(float((m * density) @ by_people)) / float(np.abs(by_people).max()))
+            inside = level @ np.linalg.lstsq(by_wage @ level, -by_people, rcond=None)[0]
+            size = float(np.abs(true).max())
+            restricted.append(float(np.abs(inside - true).max()) / size)
+            whole.append(float(np.abs(np.linalg.solve(by_wage, -by_people) - true).max()) / size)
+    if max(whole) > 1e-6:
+        raise ArithmeticError(f"the implicit function theorem is missed by {max(whole):.2g}")
+    note = (
+        f"∫ D_μG[h] dμ = ∫ W dh, up to {max(outside):.2g} of D_μG[h], so that D_μG[h] is not in Θ⁰, nor is "
+        f"D_μW[h]: its nearest reading in Θ⁰ misses differences of equilibria by up to {max(restricted):.2g}"
+        f", relative; with the inverse on all of C⁰, where D_wG w0 = w0, they agree to {max(whole):.1g}"
+    )
+    certificate = "central differences of equilibria solved to 1e-13; derivatives of G by complex steps"
+    if max(restricted) <= 1e-6:
+        return Finding(True, note=note, certificate=certificate)
+    return Finding(
+        "D_μW(μ) = −D_wG(μ, W(μ))^{−1} D_μG(μ, W(μ)), the inverse on C⁰", note=note, certificate=certificate
+    )
+
+
+@computes("lipschitz-map")
+def lipschitz_map(pairs: int) -> Finding:
+    """Test that Λ[w] is as smooth as trade costs make it, for rough wages and densities."""
+    bound, worst, low, high = (ELASTICITY - 1) / ELASTICITY * RATE, 0.0, np.inf, 0.0
+    for seed in range(pairs):
+        _, ring = racetrack("krugman", 64)
+        random = np.random.default_rng(seed)
+        wage, density = np.exp(random.normal(0, 2.0, 64)), random.exponential(size=64)
+        image = _normalised_map(DenseKernel(ring.dense(), ring.weights), density / density.mean(), wage)
+        steep = np.abs(np.diff(np.log(image), append=np.log(image[0]))).max() * 64 / (2 * np.pi * RADIUS)
+        worst, low, high = max(worst, float(steep)), min(low, image.min()), max(high, image.max())
+    return Finding(
+        bool(worst <= bound * (1 + 1e-9) and low > 0),
+        note=f"{pairs} rough wage profiles (log-normal, spread 2): log Λ[w] has slopes of at "
+        f"most {worst:.4f} ≤ (σ − 1)/σ · τ = {bound:g}, the Lipschitz constant of log τ times (σ − 1)/σ; "
+        f"Λ[w] between {low:.3f} and {high:.3f}",
     )
 
 
