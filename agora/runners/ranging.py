@@ -342,14 +342,19 @@ def _verified(each: Parameter, move: Moving, end: float, what: Differentiable) -
     if outside is None or inside == each.value:
         return end, "not verified"
     if beyond == "forbidden":
-        return _edge(each, outside), ALLOWED
+        return edge(each, outside), ALLOWED
     middle = (inside + outside) / 2
     return (end if abs(middle - end) <= 2 * width else middle), "verified"
 
 
-def _edge(each: Parameter, outside: float) -> float:
-    """Return the last value on the way to `outside` that the model allows."""
+def edge(each: Parameter, outside: float) -> float:
+    """Return the last value on the way to `outside` that the model allows; `outside` itself if it does."""
     inside = each.value
+    try:
+        if not np.isfinite(outside) or each.at(outside):
+            return outside
+    except InputError:
+        pass
     for _ in range(50):
         middle = (inside + outside) / 2
         try:

@@ -21,6 +21,7 @@ from agora.models.equilibrium import Model, Solution
 from agora.runners.derivatives import ProgramFunctions
 from agora.runners.methods.answers import Progress, silent
 from agora.runners.methods.differentiable import Differentiable, differentiable
+from agora.runners.methods.differentiable_path import DifferentiablePath
 from agora.runners.optimality import SLACK, UPPER, NoOptimum, Optimum, optimum, polished
 from agora.runners.parameters import Parameter, parameter
 from agora.runners.ranging import (
@@ -126,6 +127,8 @@ def sensitivity(
     NoOptimum
         If the answer is not the optimum of a program, so that there is nothing to differentiate.
     """
+    from agora.runners.path_sensitivity import PathStudy
+
     chosen = list(parameters) if parameters is not None else [parameter(model, path) for path in wrt]
     if not chosen:
         raise InputError("--wrt", "", "one or more parameters, joined by commas")
@@ -134,7 +137,8 @@ def sensitivity(
         raise InputError("--wrt", ", ".join(names), "parameters that differ from each other")
     solution = solve(model, progress=progress, **dict(options or {}))
     progress("finding the optimum's conditions")
-    study = Study(model, differentiable(model, solution.tables))
+    what = differentiable(model, solution.tables)
+    study = PathStudy(model, what) if isinstance(what, DifferentiablePath) else Study(model, what)
     study.check_against(solution)
     parts, ranges = [], []
     for each in chosen:
@@ -230,9 +234,9 @@ class Study:
 
     def moves(self, each: Parameter) -> list[Move]:
         """Return the derivative on both sides at once, or on each side where they may differ."""
-        allowed = {side: _allows(each, side) for side in ("left", "right")}
+        allowed = {side: allows(each, side) for side in ("left", "right")}
         if not any(allowed.values()):
-            each.at(each.value + _step(each))  # the model says why not
+            each.at(each.value + step_of(each))  # the model says why not
             raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
         both = all(allowed.values())
         drifts = {side: self.drift(each, self.at, side) for side, open_ in allowed.items() if open_}
@@ -252,15 +256,9 @@ class Study:
 
     def drift(self, each: Parameter, at: Optimum, side: str) -> Drift:
         """Return the derivatives of the conditions at a fixed point, by differences in the parameter."""
-        offsets, weights = STENCILS[side]
-        step = _step(each)
-        total: list[Vector] | None = None
-        for offset, weight in zip(offsets, weights, strict=True):
-            conditions = self._conditions(self._functions(each, offset, step), at)
-            parts = [weight / step * part for part in conditions]
-            total = parts if total is None else [a + b for a, b in zip(total, parts, strict=True)]
-        assert total is not None
-        return Drift(*total)
+        offsets, step = STENCILS[side][0], step_of(each)
+        others = [self._functions(each, offset, step) for offset in offsets]
+        return drift_of(at, others, side, step)
 
     def _functions(self, each: Parameter, offset: int, step: float) -> ProgramFunctions:
         """Return the program's functions `offset` steps from the parameter's value; built once."""
@@ -273,35 +271,11 @@ class Study:
             built[offset] = ProgramFunctions(self.what.build(each.at(each.value + offset * step)))
         return built[offset]
 
-    def _conditions(self, other: ProgramFunctions, at: Optimum) -> list[Vector]:
-        """Return slope, rows and sides of a program at the values and multipliers of `at`."""
-        f = at.functions
-        missing = set(f.places) ^ set(other.places)
-        if missing:
-            raise NoOptimum(f"the parameter changes the program's structure: row {min(missing)}")
-        x = dict(zip(f.columns, at.x.tolist(), strict=True))
-        start = other.point()
-        there = np.array([x.get(name, start[k]) for name, k in other.columns.items()])
-        order = np.array([f.places[name] for name in other.places], dtype=int)
-        slope, level = other.values(there, at.y[order])
-        columns = [(f.columns[name], k) for name, k in other.columns.items() if name in f.columns]
-        to, source = (np.array([pair[i] for pair in columns], dtype=int) for i in (0, 1))
-        full_slope, lower, upper = np.zeros(len(f.columns)), f.lower.copy(), f.upper.copy()
-        full_slope[to], lower[to], upper[to] = slope[source], other.lower[source], other.upper[source]
-        rows = [np.zeros(len(f.places)) for _ in range(3)]
-        for target, values in zip(rows, (level, other.row_lower, other.row_upper), strict=True):
-            target[order] = values
-        return [np.nan_to_num(v, posinf=0.0, neginf=0.0) for v in (full_slope, *rows, lower, upper)]
-
     def move(
         self, each: Parameter, side: str, at: Optimum, drift: Drift, unsure: frozenset[Any] | None = None
     ) -> Move:
         """Return how the optimum moves while its regime lasts."""
-        bound = _bound_drift(at, drift)
-        answer = at.system.solve(_right(at, drift))
-        x, y = bound.copy(), np.zeros(len(at.y))
-        x[at.free] = answer[: len(at.free)]
-        y[at.binding] = -answer[len(at.free) :]
+        x, y = moved(at, drift)
         if side != "both":
             inside = allowed_move(at, x, y, drift, side)
             if inside is None:
@@ -338,7 +312,7 @@ class Study:
     ) -> tuple[pd.Series, pd.Series]:
         """Return derivatives of all numbers of the tables, read along the move; NaN where rows come or go."""
         offsets, weights = STENCILS[side]
-        step = _step(each)
+        step = step_of(each)
         base = self.readings.numbers(self.model, at)
         total = pd.Series(0.0, index=base.index)
         for offset, weight in zip(offsets, weights, strict=True):
@@ -346,18 +320,16 @@ class Study:
             model = each.at(each.value + change) if offset else self.model
             numbers = self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
             total += weight / step * numbers.reindex(base.index)
-        # below this a difference is rounding
-        noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
-        return total.mask(total.abs() <= noise, 0.0), base
+        return beyond_rounding(total, base, each), base
 
     # --- ranges and rows -----------------------------------------------------------------------
 
     def range(self, each: Parameter, moves: list[Move], verify: bool) -> Range:
         """Return the values of the parameter between which no limit starts or ceases to bind."""
         span = Range()
-        if not _allows(each, "left"):
+        if not allows(each, "left"):
             span = replace(span, low=each.value, low_is=ALLOWED)
-        if not _allows(each, "right"):
+        if not allows(each, "right"):
             span = replace(span, high=each.value, high_is=ALLOWED)
         for move in moves:
             span = span.joined(first_order_range(move.at, move, each.value))
@@ -416,16 +388,23 @@ def _verdicts(key: Any, moves: list[Move]) -> list[tuple[str, float]]:
     return [("left", left), ("right", right)]
 
 
-def _step(each: Parameter) -> float:
+def beyond_rounding(total: pd.Series, base: pd.Series, each: Parameter) -> pd.Series:
+    """Return derivatives of numbers, zero where a difference is rounding."""
+    noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
+    return total.mask(total.abs() <= noise, 0.0)
+
+
+def step_of(each: Parameter) -> float:
+    """Return the step of the differences in a parameter."""
     return STEP * (abs(each.value) or 1.0)
 
 
-def _allows(each: Parameter, side: str) -> bool:
+def allows(each: Parameter, side: str) -> bool:
     """Tell whether the model allows values on that side."""
     offsets, _ = STENCILS[side]
     try:
         for offset in offsets:
-            each.at(each.value + offset * _step(each))
+            each.at(each.value + offset * step_of(each))
     except InputError:
         return False
     return True
@@ -438,6 +417,46 @@ def _same(left: Drift, right: Drift) -> bool:
         if np.abs(one - other).max(initial=0.0) > 1e-5 * scale:
             return False
     return True
+
+
+def drift_of(at: Optimum, others: Sequence[ProgramFunctions], side: str, step: float) -> Drift:
+    """Return the derivatives of the conditions from those at the points of a stencil."""
+    total: list[Vector] | None = None
+    for other, weight in zip(others, STENCILS[side][1], strict=True):
+        parts = [weight / step * part for part in conditions_of(other, at)]
+        total = parts if total is None else [a + b for a, b in zip(total, parts, strict=True)]
+    assert total is not None
+    return Drift(*total)
+
+
+def conditions_of(other: ProgramFunctions, at: Optimum) -> list[Vector]:
+    """Return slope, rows and sides of a program at the values and multipliers of `at`."""
+    f = at.functions
+    missing = set(f.places) ^ set(other.places)
+    if missing:
+        raise NoOptimum(f"the parameter changes the program's structure: row {min(missing)}")
+    x = dict(zip(f.columns, at.x.tolist(), strict=True))
+    start = other.point()
+    there = np.array([x.get(name, start[k]) for name, k in other.columns.items()])
+    order = np.array([f.places[name] for name in other.places], dtype=int)
+    slope, level = other.values(there, at.y[order])
+    columns = [(f.columns[name], k) for name, k in other.columns.items() if name in f.columns]
+    to, source = (np.array([pair[i] for pair in columns], dtype=int) for i in (0, 1))
+    full_slope, lower, upper = np.zeros(len(f.columns)), f.lower.copy(), f.upper.copy()
+    full_slope[to], lower[to], upper[to] = slope[source], other.lower[source], other.upper[source]
+    rows = [np.zeros(len(f.places)) for _ in range(3)]
+    for target, values in zip(rows, (level, other.row_lower, other.row_upper), strict=True):
+        target[order] = values
+    return [np.nan_to_num(v, posinf=0.0, neginf=0.0) for v in (full_slope, *rows, lower, upper)]
+
+
+def moved(at: Optimum, drift: Drift) -> tuple[Vector, Vector]:
+    """Return the derivatives of values and multipliers while the regime lasts."""
+    answer = at.system.solve(_right(at, drift))
+    x, y = _bound_drift(at, drift), np.zeros(len(at.y))
+    x[at.free] = answer[: len(at.free)]
+    y[at.binding] = -answer[len(at.free) :]
+    return x, y
 
 
 def _bound_drift(at: Optimum, drift: Drift) -> Vector:

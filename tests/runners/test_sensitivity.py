@@ -15,13 +15,26 @@ import pytest
 from makers import FOUR_SITES, city, command, complaint
 
 from agora.data import circle, segment, two_cell
+from agora.data.checks import InputError
 from agora.data.scenarios import read_scenario
-from agora.models import CoalitionTest, CommutingMarket, FujitaOgawa, Marketplaces, Model
+from agora.models import (
+    CoalitionTest,
+    CommutingMarket,
+    FujitaOgawa,
+    InvisibleHand,
+    Marketplaces,
+    Model,
+    MyopicMigration,
+    ShortRunCompetition,
+    SpatialGame,
+    SpatialTrade,
+)
 from agora.models.price_formation import PriceFormation
 from agora.runners import solve
 from agora.runners.optimality import NoOptimum
 from agora.runners.parameters import parameter, scenario_parameter
 from agora.runners.readings import flatten
+from agora.runners.reuse import Workbench, working_at
 from agora.runners.sensitivity import Sensitivity, sensitivity
 from agora.runners.solving import model_from
 
@@ -71,7 +84,8 @@ def agree(
         sure = part[part["exists"] == "yes"]["derivative"]
         assert len(sure) > 5
         assert (sure != 0).any()
-        differences = by_solves(model, path, options, step * abs(parameter(model, path).value))
+        with working_at(Workbench()):  # the solves share their derivatives
+            differences = by_solves(model, path, options, step * abs(parameter(model, path).value))
         gap = (sure - differences.reindex(sure.index)).abs() / np.maximum(sure.abs(), 0.1)
         assert gap.max() < tolerance, (path, gap.idxmax())
     return found
@@ -146,6 +160,94 @@ def test_price_formation(terminal: str) -> None:
     found = agree(market, ["control_cost", "terminal.weight", "horizon"], 1e-5)
     assert set(found.table["exists"]) == {"yes"}
     assert len(rows(found, "horizon").loc["paths"]) >= 4 * 12  # each moment of each agent
+
+
+def hand(**changes: Any) -> InvisibleHand:
+    given = {
+        "geography": segment(5), "firm_share": 0.35, "substitution": 2.0, "moving_cost": 0.8,
+        "productivity": {"kind": "sine", "amplitude": 0.5}, "horizon": 0.025, "step": 0.01,
+        "initial": {"kind": "bump", "at": 0.15, "width": 0.1, "floor": 0.05},
+    }  # fmt: skip
+    return InvisibleHand.model_validate(given | changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, pytest.param({"noise": 0.01, "numeraire": "labor"}, marks=pytest.mark.heavy)]
+)
+def test_a_path_of_the_invisible_hand(changes: dict[str, Any]) -> None:
+    """Step after step, with a last step that is shorter; what a step begins with moves too."""
+    paths = ["moving_cost", "initial.at", "horizon"]
+    if changes:
+        paths += ["firm_share", "productivity.amplitude", "step"]
+    found = agree(hand(**changes), paths, 2e-6, step=1e-3)
+    last = found.table[(found.table["table"] == "aggregate") & (found.table["quantity"] == "consumption")]
+    assert len(last) == 4 * len(paths)
+    cost = last[last["parameter"] == "moving_cost"]["derivative"].to_numpy()
+    assert cost[0] == 0.0
+    assert (cost[1:] < 0).all()  # the dearer a move, the slower consumption climbs
+    assert np.abs(np.diff(cost[1:])).min() > 0.1 * np.abs(cost[1:]).max()
+
+
+def test_ranges_of_a_path_end_where_the_first_step_changes_its_regime() -> None:
+    found = sensitivity(hand(), ["moving_cost", "initial.at"])
+    ends = found.ranges.set_index(["parameter", "end"])
+    assert ends.loc[("moving_cost", "from"), "value"] == pytest.approx(0.0, abs=1e-9)
+    assert ends.loc[("moving_cost", "from"), "how"] == "end of the allowed values"
+    assert ends.loc[("initial.at", "to"), "what"].startswith("step ")
+    assert ends.loc[("initial.at", "from"), "value"] < 0.15 < ends.loc[("initial.at", "to"), "value"]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        (hand(horizon="long-run"), {}, "horizon is 'long-run', but must be a number"),
+        (hand(), {"step_control": "adaptive"}, "step_control is 'adaptive', but must be fixed"),
+        (hand(), {"method": "ode"}, "method is 'ode', but must be minimizing-movement"),
+        (
+            MyopicMigration(
+                elasticity=5.0, trade_cost_rate=0.5, noise=0.01, discount=0.05, moving_cost=250.0,
+                horizon=1.0, cells=4, steps=2, initial=[1.2, 1.0, 0.8, 1.0],
+            ),
+            {},
+            "model is 'myopic-migration', but must be one whose answer is the optimum of a program",
+        ),
+    ],
+)  # fmt: skip
+def test_paths_that_are_not_differentiated_are_refused_in_a_sentence(
+    model: Model, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        sensitivity(model, ["moving_cost"], options=options)
+
+
+def test_a_path_with_a_kink_is_refused() -> None:
+    """With a fixed cost of moving somebody is just at the threshold: no derivative, and the step is named."""
+    with pytest.raises(NoOptimum, match="step 1: two regimes meet"):
+        sensitivity(hand(initial=[1.0] * 5, productivity=1.0, fixed_cost=0.1), ["moving_cost"])
+
+
+def test_trade_and_the_short_run() -> None:
+    costs = [[1.0, 1.3, 1.8], [1.5, 1.0, 1.2], [1.4, 1.6, 1.0]]
+    trade = SpatialTrade(elasticity=5.0, trade_cost=costs, population=[0.5, 0.3, 0.2])
+    agree(trade, ["elasticity", "trade_cost.0.1"], 1e-6)
+    economy = ShortRunCompetition(
+        geography=segment(4), firm_share=0.35, substitution=2.0,
+        productivity={"kind": "sine", "amplitude": 0.5}, distribution=[0.4, 0.3, 0.2, 0.1],
+    )  # fmt: skip
+    agree(economy, ["firm_share"], 1e-6)
+
+
+@pytest.mark.parametrize("horizon", ["stationary", 10.0])
+def test_the_game_on_its_branch(horizon: float | str) -> None:
+    game = SpatialGame(
+        elasticity=5.0, trade_cost_rate=0.5, noise=0.01, discount=0.05, moving_cost=60.0, horizon=horizon,
+        cells=6, steps=2, initial={"kind": "cosine", "amplitude": 0.5}, scheme="exponential",
+    )  # fmt: skip
+    start = "agglomerated" if horizon == "stationary" else "initial"
+    found = agree(game, ["moving_cost", "trade_cost_rate"], 1e-5, start=start)
+    assert "on its branch" in found.note
+    if horizon == "stationary":  # a crowd, which the program from its own start does not find
+        assert found.solution.tables["concentration"]["hhi"].iloc[0] > 1.02
 
 
 def test_a_model_of_ones_own_gets_it_for_free(tmp_path: Path) -> None:

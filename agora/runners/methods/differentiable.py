@@ -56,8 +56,10 @@ class Differentiable:
 
 
 @singledispatch
-def differentiable(model: Any, tables: Tables) -> Differentiable:
+def differentiable(model: Any, tables: Tables) -> Any:
     """Return the program whose optimum a solution is; without a method of its own, the model's program.
+
+    A `Differentiable`, or a `DifferentiablePath` where the answer is a sequence of optima.
 
     Parameters
     ----------
@@ -77,11 +79,14 @@ def differentiable(model: Any, tables: Tables) -> Differentiable:
 
     program = build(model)
     solve_program(program)
-    return Differentiable(program, build, read, partial(_followed, build), "the model's program")
+    return Differentiable(program, build, read, partial(followed, build), "the model's program")
 
 
-def _followed(
-    build: Callable[[Any], pyo.ConcreteModel], model: Any, before: pyo.ConcreteModel
+def followed(
+    build: Callable[[Any], pyo.ConcreteModel],
+    model: Any,
+    before: pyo.ConcreteModel,
+    options: Mapping[str, Any] | None = None,
 ) -> pyo.ConcreteModel:
     """Solve a neighbouring model's program from an optimum."""
     program = build(model)
@@ -89,7 +94,7 @@ def _followed(
     for variable in program.component_data_objects(pyo.Var, descend_into=True):
         if not variable.fixed and known.get(variable.name) is not None:
             variable.set_value(known[variable.name], skip_validation=True)
-    solve_program(program)
+    solve_program(program, options)
     return program
 
 
@@ -259,6 +264,6 @@ def _(model: CoalitionTest, tables: Tables) -> Differentiable:
     program = build(model)
     solve_program(program, ACCURATE)
     return Differentiable(
-        program, build, lambda other, solved: other.read(solved), partial(_followed, build),
+        program, build, lambda other, solved: other.read(solved), partial(followed, build),
         "the coalition's program, its marketplaces free to move",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -153,19 +154,22 @@ def _ends(model: InvisibleHand, control: _Control | None) -> Iterator[float]:
     """Give the time at which the next step ends, until the horizon."""
     horizon = float("inf") if model.horizon == "long-run" else float(model.horizon)
     if control is None:
-        if np.isinf(horizon):
-            number = 0
-            while True:
-                number += 1
-                yield number * model.step
-        whole = max(1, round(horizon / model.step))
-        exact = abs(whole * model.step - horizon) <= 1e-9 * horizon
-        ends = np.arange(1, (whole if exact else int(horizon / model.step)) + 1) * model.step
-        yield from ends[:-1].tolist() if exact else ends.tolist()
-        yield horizon
+        yield from step_ends(model)
         return
     while control.time < horizon * (1 - 1e-12):
         yield min(control.time + control.step, horizon)
+
+
+def step_ends(model: InvisibleHand) -> Iterator[float]:
+    """Give the times at which steps of the model's length end, until the horizon if there is one."""
+    if model.horizon == "long-run":
+        yield from (number * model.step for number in count(1))
+    horizon = float(model.horizon)
+    whole = max(1, round(horizon / model.step))
+    exact = abs(whole * model.step - horizon) <= 1e-9 * horizon
+    ends = np.arange(1, (whole if exact else int(horizon / model.step)) + 1) * model.step
+    yield from ends[:-1].tolist() if exact else ends.tolist()
+    yield horizon
 
 
 @dataclass

@@ -1,0 +1,54 @@
+"""Games and paths of migration: what is differentiated of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+
+from agora.data.checks import InputError
+from agora.models.mean_field_game import MeanFieldGame
+from agora.models.myopic_migration import MyopicMigration
+from agora.runners.methods.continuation import NEWTON, course_of
+from agora.runners.methods.differentiable import Differentiable, Tables, differentiable, followed
+from agora.runners.solvers import solve_program
+
+
+@differentiable.register
+def _(model: MeanFieldGame, tables: Tables) -> Differentiable:
+    """Take the square program of the horizon, started at the answer: the branch that was found."""
+    course = course_of(model, tables["path"])
+
+    def build(other: MeanFieldGame) -> pyo.ConcreteModel:
+        if other.horizon == "stationary":
+            return other.rest_program()
+        return other.path_program(other.period_lengths(doublings))
+
+    def read(other: MeanFieldGame, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
+        return other.read(program)
+
+    def follow(other: MeanFieldGame, before: pyo.ConcreteModel) -> pyo.ConcreteModel:
+        return followed(build, other, before, NEWTON)
+
+    periods = len(course.density) - 1
+    doublings = max(0, round(periods / model.steps) - 1)
+    program = build(model)
+    if model.horizon == "stationary":
+        model.start_rest(program, course.density[0], course.value[0], course.wages[0])
+    else:
+        if model.horizon == "infinite":
+            rest = course_of(model, tables["rest"])
+            model.start_rest(program.rest, rest.density[0], rest.value[0], rest.wages[0])
+        model.start(program, course.density, course.value, np.maximum(course.wages, 1e-300))
+    solve_program(program, NEWTON)
+    return Differentiable(program, build, read, follow, "the equilibrium's equations, on its branch")
+
+
+@differentiable.register
+def _(model: MyopicMigration, tables: Tables) -> Differentiable:
+    """Say that an integrator's path is no optimum."""
+    raise InputError(
+        "model",
+        model.card.name,
+        "one whose answer is the optimum of a program; an integrator follows this path",
+    )
