@@ -1,4 +1,4 @@
-"""A local maximiser of up to ten thousand cells: fast products with the kernel against the kernel itself.
+"""A local maximiser of a city of ten thousand cells: products with the kernel against the kernel itself.
 
     python -m benchmarks.large_city             # about five minutes
     python -m benchmarks.large_city --sides 30 --out somewhere
@@ -32,7 +32,7 @@ def measure(route: str, side: int) -> dict[str, Any]:
     from agora.data import grid
     from agora.formulations import externalities
     from agora.models import FujitaOgawa
-    from agora.runners.certifying import certify
+    from agora.runners.certify import certify
     from agora.runners.methods.city_starts import filled
     from agora.runners.methods.firms_game import FirmsGame
 

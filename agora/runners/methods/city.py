@@ -27,7 +27,8 @@ class CityOptions(SearchOptions):
     ----------
     method : str
         ``best-response`` (local maximisers, linear programs), ``global`` (the global maximiser with
-        proof: all vertices up to 10 cells; more, of equal land with φ = 1, by bounds and a search),
+        proof: all vertices up to 10 cells; more, of equal land with φ = 1, on circles, lines and
+        trees by dynamic programs, elsewhere as far as HiGHS proves it),
         ``all-equilibria`` (every equilibrium of up to 6 cells, classified), ``history`` (the
         equilibrium to which a dynamic leads), ``ipopt`` (the overall program (P0) by IPOPT),
         ``complementarity`` (Definition 1, for externalities without a potential).

@@ -64,6 +64,8 @@ class Bounded:
         The bound before any search.
     complete : bool
         Whether the best configuration is proved best, up to rounding.
+    all_listed : bool
+        Whether `listed` holds every configuration within the asked distance; else it may miss some.
     """
 
     best: Steps
@@ -74,6 +76,7 @@ class Bounded:
     visited: int
     root: float
     complete: bool
+    all_listed: bool = True
 
 
 class Pool:

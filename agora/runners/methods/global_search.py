@@ -11,6 +11,7 @@ from agora.runners.methods.city_bounds import Bounded, ChainBounds
 from agora.runners.methods.city_starts import starting_points
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.lattice_city import LatticeCity, check_convex, lattice_city
+from agora.runners.methods.lattice_tree import OutOfTimeError, TreeBounds
 from agora.runners.methods.vertex_enumeration import LARGEST, global_maximiser
 from agora.runners.solvers import SolveFailed, solve_within
 
@@ -31,9 +32,10 @@ def certified_maximiser(
 ) -> Answer:
     """Return the global maximiser with the bound that proves it, or the best state with its gap.
 
-    Up to `LARGEST` cells every vertex is evaluated. More cells, on a circle or a line, are searched by
-    dynamic programming (`agora.runners.methods.city_bounds`); on any other geography HiGHS solves the
-    mixed-integer program `FujitaOgawa.lattice_program`, as far as time allows.
+    Up to `LARGEST` cells every vertex is evaluated. More cells, on a circle, a line or a tree, are searched
+    by dynamic programming (`agora.runners.methods.city_bounds`, `agora.runners.methods.lattice_tree`); on
+    any other geography, or a tree too large for the time, HiGHS solves the mixed-integer program
+    `FujitaOgawa.lattice_program`, as far as time allows.
 
     Parameters
     ----------
@@ -54,11 +56,18 @@ def certified_maximiser(
     if city.network.number <= LARGEST:
         return global_maximiser(city, progress, folded)
     lattice = lattice_city(city)
-    if lattice.shape not in ("circle", "line"):
-        return _by_program(city, lattice, seconds, progress)
     progress("bounding lattice configurations")
-    bounds = ChainBounds(lattice)
-    found = bounds.maximum(city.commuting_cost, within=lattice.value(within), seconds=seconds)
+    bounds: ChainBounds | TreeBounds
+    if lattice.shape in ("circle", "line"):
+        bounds = ChainBounds(lattice)
+    elif lattice.shape == "tree":
+        bounds = TreeBounds(lattice)
+    else:
+        return _by_program(city, lattice, seconds, progress)
+    try:
+        found = bounds.maximum(city.commuting_cost, within=lattice.value(within), seconds=seconds)
+    except OutOfTimeError:
+        return _by_program(city, lattice, seconds, progress)
     return _answer(city, lattice, found, within, progress)
 
 
@@ -83,7 +92,7 @@ def _answer(
         "gap": gap,
         "bound_before_search": lattice.potential(found.root),
         "within": within,
-        "configurations_within": len(found.listed),
+        "configurations_within": len(found.listed) if found.all_listed else None,
         "tangent_eigenvalue": eigenvalue,
         "visited": found.visited,
     }
@@ -95,10 +104,15 @@ def _answer(
 def _proof(lattice: LatticeCity, found: Bounded, eigenvalue: float) -> str:
     if not found.complete:
         return "none: the search ran out of time or memory; no configuration exceeds the bound"
+    found_by = (
+        "an exact dynamic program on the tree gives the highest value of them all, which the best one has"
+        if lattice.shape == "tree"
+        else f"dynamic programming on the {lattice.shape} bounds them all, and all whose bound reaches the "
+        "best were listed and evaluated"
+    )
     return (
         f"f is convex (least tangent eigenvalue {eigenvalue:.6g}), so maximisers are vertices, with cells "
-        f"empty, half full or full; dynamic programming on the {lattice.shape} bounds them all, and all "
-        f"whose bound reaches the best were listed and evaluated"
+        f"empty, half full or full; {found_by}"
     )
 
 

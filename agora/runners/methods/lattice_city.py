@@ -43,7 +43,7 @@ class LatticeCity:
     kernel : array (I, I)
         D, in the order of the network.
     shape : str
-        ``circle`` (links of equal length), ``line`` or ``graph``.
+        ``circle`` (links of equal length), ``line``, ``tree`` or ``graph``.
     order : integer array (I,)
         The cells along the circle or the line; else the order of the network.
     lengths : array
@@ -201,6 +201,8 @@ def _shape(network: CellNetwork) -> tuple[str, NDArray[np.int_], Vector]:
         return plain
     beside = [sorted(v for u, v in length if u == cell) for cell in range(network.number)]
     ends = [cell for cell, near in enumerate(beside) if len(near) == 1]
+    if len(length) == 2 * (network.number - 1) and len(ends) > 2:
+        return "tree", *plain[1:]
     if max(map(len, beside)) > 2 or len(ends) not in (0, 2):
         return plain
     order = [min(ends, default=0)]
