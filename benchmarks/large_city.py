@@ -32,7 +32,7 @@ def measure(route: str, side: int) -> dict[str, Any]:
     from agora.data import grid
     from agora.formulations import externalities
     from agora.models import FujitaOgawa
-    from agora.runners.certify import certify
+    from agora.runners.certifying import certify
     from agora.runners.methods.city_starts import filled
     from agora.runners.methods.firms_game import FirmsGame
 
