@@ -72,7 +72,10 @@ def reproduction() -> Reproduction:
         figure = style.figure(2.0)
         figure.subplots().plot([0, 1], [0, 1])
     beyond = Beyond(
-        tables={"more-numbers": pd.DataFrame({"x": [1.0], "y": ["<b>"]})},
+        tables={
+            "more-numbers": pd.DataFrame({"x": [1.0], "y": ["<b>"]}),
+            "many-rows": pd.DataFrame({"x": range(200)}),
+        },
         figures={"line": figure},
         programs={"row": economy("case1", 0.1, marketplaces=1)},
     )
@@ -151,6 +154,14 @@ def test_claims_lead_to_scenarios_and_programs(folder: Path) -> None:
         assert re.findall(r'href="([^"]+)"', row)[:1] == links
     assert (folder / "small-paper" / "circle-3.toml").read_text(encoding="utf-8").startswith("# Circle of 3")
     assert "Variables" in (folder / "small-paper" / "circle-3.gms").read_text(encoding="utf-8").title()
+
+
+def test_of_long_tables_the_page_shows_the_first_rows(folder: Path) -> None:
+    text = (folder / "small-paper.html").read_text(encoding="utf-8")
+    assert "The first 30 of 200 rows" in text
+    assert "<td>29</td>" in text
+    assert "<td>30</td>" not in text
+    assert len(pd.read_csv(folder / "small-paper" / "many-rows.csv")) == 200
 
 
 def test_two_papers_with_figures_of_one_name(tmp_path: Path) -> None:

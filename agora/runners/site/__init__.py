@@ -24,6 +24,8 @@ from agora.runners.solving import model_from
 
 LARGEST_VECTOR = 1_000_000
 """Bytes of an SVG up to which the page shows it; of a larger one it shows the PNG."""
+MOST_ROWS = 30
+"""Rows of a table that the page shows; all are in its CSV file."""
 
 
 def write_pages(
@@ -85,6 +87,7 @@ def _paper(each: Reproduction, folder: Path, exported: bool) -> dict[str, Any]:
     ]
     wrong = Counter(row["group"] for row in rows if row["verdict"] in NOT_AS_PRINTED)
     captions = {figure.name: figure for figure in each.paper.figure}
+    order = {name: place for place, name in enumerate(captions)}
     inside = folder / each.paper.name
     programs = {
         name: f"{inside.name}/{export_program(model, 'gms', inside / f'{name}.gms').name}"
@@ -107,7 +110,9 @@ def _paper(each: Reproduction, folder: Path, exported: bool) -> dict[str, Any]:
         "uncovered": each.paper.uncovered,
         "figures": [
             _figure(name, drawn, inside, captions.get(name), f"agora reproduce {each.paper.name}")
-            for name, drawn in each.beyond.figures.items()
+            for name, drawn in sorted(
+                each.beyond.figures.items(), key=lambda item: order.get(item[0], len(order))
+            )
         ],
         "tables": [_table(name, table, inside) for name, table in each.beyond.tables.items()],
         "programs": list(programs.values()),
@@ -138,7 +143,8 @@ def _table(name: str, table: Any, folder: Path) -> dict[str, Any]:
         "title": name.replace("-", " "),
         "file": f"{folder.name}/{name}.csv",
         "columns": [str(column) for column in table.columns],
-        "rows": list(table.itertuples(index=False, name=None)),
+        "rows": list(table.head(MOST_ROWS).itertuples(index=False, name=None)),
+        "number": len(table),
     }
 
 
