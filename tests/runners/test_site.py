@@ -240,6 +240,16 @@ def test_claims_can_be_sorted_by_number(browser: Any, folder: Path) -> None:
     assert browser.get_log("browser") == []
 
 
+def test_tables_beyond_the_printed_can_be_sorted(browser: Any, folder: Path) -> None:
+    open_page(browser, folder / "small-paper.html")
+    table = browser.find_elements("css selector", "table.plain")[1]
+    for last in ("29", "0"):  # upwards, as it is; then downwards
+        table.find_element("css selector", "thead button").click()
+        assert table.find_elements("css selector", "tbody tr")[-1].text == last
+    assert shown_rows(browser) == [f"claim-{number}" for number in range(1, 6)]
+    assert browser.get_log("browser") == []
+
+
 @pytest.mark.parametrize("name", ["index.html", "small-paper.html"])
 def test_pages_fit_a_phone(browser: Any, folder: Path, name: str) -> None:
     narrow = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}

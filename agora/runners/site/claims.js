@@ -1,5 +1,5 @@
 "use strict";
-// Filters and sorts the table of claims; what is chosen stands in the address, so that a link can choose.
+// Filters and sorts the table of claims, and sorts the others; what is chosen stands in the address, so that a link can choose.
 (function () {
   const body = document.querySelector(".claims tbody");
   const rows = Array.from(body.rows);
@@ -62,7 +62,7 @@
     return typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
   }
 
-  function sort(head) {
+  function sort(head, body, rows) {
     const order = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
     for (const other of head.parentNode.cells) { other.setAttribute("aria-sort", "none"); }
     head.setAttribute("aria-sort", order);
@@ -78,7 +78,11 @@
   group.addEventListener("change", remember);
   words.addEventListener("input", remember);
   for (const head of document.querySelectorAll(".claims th[aria-sort]")) {
-    head.querySelector("button").addEventListener("click", () => sort(head));
+    head.querySelector("button").addEventListener("click", () => sort(head, body, rows));
+  }
+  for (const head of document.querySelectorAll(".plain th[aria-sort]")) {
+    const plain = head.closest("table").tBodies[0];
+    head.querySelector("button").addEventListener("click", () => sort(head, plain, Array.from(plain.rows)));
   }
   window.addEventListener("hashchange", choose);
   choose();
