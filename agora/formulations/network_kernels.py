@@ -4,7 +4,7 @@ r"""Products with the exponential kernel on large networks, A = D m with d_ij = 
 
 * a tree: D is the covariance of a Markov field, so that with W_pc = e^{−τℓ} from parent p to child c
 
-.. math:: D = (1 - W')^{-1}\, \operatorname{diag}(1 - \delta_c^2)\, (1 - W)^{-1}
+  .. math:: D = (1 - W')^{-1}\, \operatorname{diag}(1 - \delta_c^2)\, (1 - W)^{-1}
 
   (δ = 0 at the root), two triangular solves with I − 1 entries each;
 * a Cartesian product of two networks, such as a grid or a torus: distances add up, so that D is the
