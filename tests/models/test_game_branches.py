@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from games import field, game
+from makers import complaint
 
 from agora.data import Caution
 from agora.formulations.kernels import DenseKernel, LowRankKernel
@@ -83,7 +84,7 @@ def test_the_special_road_is_the_program(scheme: str, time_scheme: str) -> None:
 
 def test_deflation_leaves_what_is_known() -> None:
     even = game("K3", 8, initial={"kind": "uniform"})
-    start = replied(even, crowded(even, 0, 0.3, 9), 8, even.period_lengths())
+    start = replied(even, crowded(even, [0], 0.3, 9), 8, even.period_lengths())
     first, _ = newton_path(even, start)
     second, _ = newton_path(even, start, [first.density])
     assert np.abs(first.density - second.density).max() > 1e-3
@@ -107,13 +108,33 @@ def test_self_fulfilling_equilibria_beside_the_even_one() -> None:
     assert solve(game("A1")).certificate.facts["lasry_lions_quotient"] < 0
 
 
-@pytest.mark.heavy
-def test_a_rush_to_one_cell_fulfils_itself() -> None:
-    # K3 without a wave, 32 × 32: our own value, the same by the program and with wages eliminated
+def test_a_rush_to_two_cells_fulfils_itself() -> None:
+    # K3 without a wave, 32 × 32: a value derived independently, two crowds 14 cells apart
     even = game("K3", 32, initial={"kind": "uniform"})
-    start = replied(even, crowded(even, 0, 0.3, 33), 20, even.period_lengths())
+    start = replied(even, crowded(even, [0, 14], 0.3, 33), 6, even.period_lengths())
     course, _ = newton_path(even, start)
-    assert float(np.square(course.density[-1]).mean()) == pytest.approx(6.83780541, abs=1e-7)
+    assert float(np.square(course.density[-1]).mean()) == pytest.approx(6.62589424, abs=1e-7)
+    assert np.flatnonzero(course.density[-1] > 5).tolist() == [0, 14]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("centres", "hhi", "crowds"), [([0], 6.83780541, [0, 16]), ([0, 14], 6.62589424, [0, 14])]
+)
+def test_two_crowds_by_two_roads(centres: list[int], hhi: float, crowds: list[int]) -> None:
+    # the first is our own value: a rush to one cell empties the other side, where a second crowd forms
+    even = game("K3", 32, initial={"kind": "uniform"})
+    start = replied(even, crowded(even, centres, 0.3, 33), 20, even.period_lengths())
+    course, _ = newton_path(even, start)
+    assert float(np.square(course.density[-1]).mean()) == pytest.approx(hhi, abs=1e-7)
     with pytest.warns(Caution):
-        solution = solve(even, start="agglomerated")
-    assert solution.tables["concentration"]["hhi"].iloc[-1] == pytest.approx(6.83780541, abs=1e-7)
+        solution = solve(even, start="agglomerated", centres=centres)
+    assert solution.tables["concentration"]["hhi"].iloc[-1] == pytest.approx(hhi, abs=1e-7)
+    assert np.flatnonzero(field(solution, "density")[-1] > 5).tolist() == crowds
+
+
+def test_centres_are_cells() -> None:
+    assert "centres[1] is 8, but must be at most 7, the last cell." in complaint(
+        solve, game("A1"), start="agglomerated", centres=[0, 8]
+    )
+    assert "centres[0] is -1, but must be a whole number >= 0." in complaint(solve, game("A1"), centres=[-1])

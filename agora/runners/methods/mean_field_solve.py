@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agora.data.checks import Caution, InputError
+from agora.data.checks import Caution, InputError, whole
 from agora.formulations.mean_field_numbers import backward_values, forward_density
 from agora.formulations.monotonicity import largest_quotient
 from agora.formulations.trade import real_wage_jacobian, solve_wages
@@ -53,8 +54,11 @@ class GameOptions(Options):
     ----------
     start : str
         ``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell
-        (best replies from there, `replies` of them, before the program). For an infinite horizon: where the
+        or to the cells `centres` in equal parts (best replies from there, `replies` of them, before the
+        program). For an infinite horizon: where the
         stationary equilibrium is found at which the path ends.
+    centres : list of int
+        Cells, counted from 0, to which everybody moves in an agglomerated start.
     replies : int
         Best replies to the start before the program is solved.
     continuation : Continuation, optional
@@ -66,6 +70,7 @@ class GameOptions(Options):
     """
 
     start: Literal["initial", "agglomerated"] = "initial"
+    centres: tuple[int, ...] = Field(default=(0,), min_length=1)
     replies: int = Field(default=20, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
     continuation: Continuation | None = None
     starts: int = Field(default=0, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
@@ -75,11 +80,12 @@ class GameOptions(Options):
 # --- starts --------------------------------------------------------------------------------------
 
 
-def crowded(model: MeanFieldGame, centre: int, strength: float, times: int) -> Vector:
-    """Return densities (times, cells) that flow into the cell `centre` at a steady pace."""
+def crowded(model: MeanFieldGame, centres: Sequence[int], strength: float, times: int) -> Vector:
+    """Return densities (times, cells) that flow into the cells `centres`, evenly, at a steady pace."""
     m = model.arcs.weights
     peak = np.zeros(model.arcs.number)
-    peak[centre] = 1.0 / m[centre]
+    for centre in centres:
+        peak[centre] += 1.0 / m[centre] / len(centres)
     share = strength * np.linspace(0.0, 1.0, times)[:, None] if times > 1 else np.array([[strength]])
     mu: Vector = (1 - share) * model.initial_density + share * peak
     return mu
@@ -122,25 +128,35 @@ def rest_course(model: MeanFieldGame, density: Vector) -> Course:
 
 def first_start(model: MeanFieldGame, chosen: GameOptions) -> tuple[Course | None, str]:
     """Return where the first solve starts, and what that is called."""
+    for number, cell in enumerate(chosen.centres):
+        whole(f"centres[{number}]", cell, at_least=0)
+        if cell >= model.arcs.number:
+            raise InputError(f"centres[{number}]", cell, f"at most {model.arcs.number - 1}, the last cell")
     if chosen.start == "initial":
         if model.horizon == "stationary":
             return rest_course(model, model.initial_density), "the initial density"
         return None, "the initial density for ever"
     if model.horizon == "stationary":
-        return crowd_at_rest(model), "a crowd around the first cell"
+        return crowd_at_rest(model, chosen.centres), f"a crowd around {_named(chosen.centres)}"
     steps = model.period_lengths()
-    crowd = crowded(model, 0, 0.3, len(steps) + 1)
-    return replied(
-        model, crowd, chosen.replies, steps
-    ), f"{chosen.replies} best replies to a rush to one cell"
+    crowd = crowded(model, chosen.centres, 0.3, len(steps) + 1)
+    told = f"{chosen.replies} best replies to a rush to {_named(chosen.centres)}"
+    return replied(model, crowd, chosen.replies, steps), told
 
 
-def crowd_at_rest(model: MeanFieldGame) -> Course:
+def _named(centres: Sequence[int]) -> str:
+    if tuple(centres) == (0,):
+        return "the first cell"
+    return ("cell " if len(centres) == 1 else "cells ") + ", ".join(map(str, centres))
+
+
+def crowd_at_rest(model: MeanFieldGame, centres: Sequence[int] = (0,)) -> Course:
     """Return the first stationary equilibrium that is a crowd, from crowds of falling steepness."""
     found: list[tuple[float, Course]] = []
     for peak in PEAKS:
         try:
-            tables, _ = solve_once(model, rest_course(model, bell(model, 0, peak)))
+            bells = np.mean([bell(model, centre, peak) for centre in centres], axis=0)
+            tables, _ = solve_once(model, rest_course(model, bells))
         except SolveFailed:
             continue
         hhi = float(tables["concentration"]["hhi"].iloc[0])
@@ -148,7 +164,7 @@ def crowd_at_rest(model: MeanFieldGame) -> Course:
         if hhi > CROWD:
             break
     if not found:
-        return rest_course(model, bell(model, 0, PEAKS[-1]))
+        return rest_course(model, bell(model, centres[0], PEAKS[-1]))
     return max(found, key=lambda each: each[0])[1]
 
 
@@ -234,7 +250,7 @@ def search(
                 start, deflations = rest_course(model, bell(model, centre, 10 * strength)), [False]
             else:
                 steps = model.period_lengths()
-                crowd = crowded(model, centre, strength, len(steps) + 1)
+                crowd = crowded(model, [centre], strength, len(steps) + 1)
                 start = replied(model, crowd, int(random.integers(0, chosen.replies + 1)), steps)
                 deflations = [False, True]
         except ArithmeticError:

@@ -98,7 +98,7 @@ def draw_linear_forces() -> Figure:
                 )
             bottom.set_xlabel("time")
             top.set_ylim(bottom=0)
-            bottom.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2), useMathText=True)
+            bottom.ticklabel_format(axis="y", style="sci", scilimits=(-1, 2), useMathText=True)
         panels[0, 0].set_ylabel("(H − 1)/δ²", fontsize=style.SMALL)
         panels[1, 0].set_ylabel("forces, parts of H′/(2δ²)", fontsize=style.SMALL)
         figure.align_ylabels(panels[:, 0])

@@ -81,6 +81,7 @@ def draw_evolution() -> Figure:
             axes.set_title(f"{title}, c₀ = {CASES[case][1]:g}", fontsize=style.TEXT)
             axes.set_xticks([-np.pi, 0, np.pi * (1 - 2 / CELLS)], ["−π", "0", "π"])
             axes.set_xlabel("place x")
+            axes.locator_params(axis="y", nbins=5)
             figure.colorbar(image, ax=axes, location="bottom", label="density μ")
         panels[0].set_ylabel("time")
         style.settle(figure)
@@ -102,7 +103,7 @@ def draw_forces() -> Figure:
             for name, look in LOOKS.items():
                 bottom.plot(table["time"], table[name], **look)
             bottom.set_xlabel("time")
-            bottom.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2), useMathText=True)
+            bottom.ticklabel_format(axis="y", style="sci", scilimits=(-1, 2), useMathText=True)
         panels[0, 0].set_ylabel("concentration H", fontsize=style.SMALL)
         panels[1, 0].set_ylabel("forces, parts of H′/2", fontsize=style.SMALL)
         figure.align_ylabels(panels[:, 0])

@@ -88,7 +88,7 @@ def stationary_branch() -> list[tuple[float, float]]:
         initial={"kind": "cosine", "amplitude": 0.6},
     )  # fmt: skip
     first = rest_course(model, model.initial_density)
-    table = bifurcation(model, "moving_cost", 220.0, [50.0, 231.0], first=first, steps=10)
+    table = bifurcation(model, "moving_cost", 220.0, [50.0, 231.0], first=first, steps=20)
     return list(zip(table["value"].tolist(), table["hhi"].tolist(), strict=True))
 
 
