@@ -16,12 +16,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from agora.data.checks import MISSING, InputError, finite, nearest, whole
-from agora.data.scenarios import SECTIONS, find_scenario, read_toml
+from agora.data.checks import MISSING, InputError, finite, whole
+from agora.data.scenarios import (
+    SECTIONS,
+    anchored,
+    check_sections,
+    find_file,
+    find_scenario,
+    read_toml,
+    shipped,
+)
 
 MOST_ROWS = 1_000_000
 """Rows up to which a grid is written out."""
@@ -117,8 +124,7 @@ class BadRows(InputError):
 
 def shipped_datasets() -> dict[str, Path]:
     """Return the datasets that come with Agora: name → file, sorted by name."""
-    folder = Path(str(files("agora.data"))) / "scenarios" / "datasets"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return shipped("scenarios/datasets")
 
 
 def read_dataset(name_or_file: str | Path) -> Dataset:
@@ -135,12 +141,7 @@ def read_dataset(name_or_file: str | Path) -> Dataset:
         If there is no such file, or it is no table: empty, without a header, with a column twice, no
         valid TOML, a grid of more than a million rows.
     """
-    path, shipped = Path(name_or_file), shipped_datasets()
-    if not path.is_file():
-        if str(name_or_file) not in shipped:
-            allowed = f"a file, or {nearest(str(name_or_file), shipped)}"
-            raise InputError("dataset", str(name_or_file), allowed)
-        path = shipped[str(name_or_file)]
+    path = find_file("dataset", name_or_file, shipped_datasets())
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError("dataset", path.name, f"a file that ends in {', '.join(sorted(_READERS))}")
@@ -219,18 +220,7 @@ def _scenario(name: Any, folder: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _content(path: Path) -> dict[str, Any]:
-    return _anchored(read_toml(path), path.parent)
-
-
-def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the files that a scenario's geography names independent of where it is read from."""
-    geography = content.get("geography")
-    if isinstance(geography, Mapping):
-        files_named = {
-            key: str(folder / str(geography[key])) for key in ("file", "nodes") if key in geography
-        }
-        return {**content, "geography": {**geography, **files_named}}
-    return content
+    return anchored(read_toml(path), path.parent)
 
 
 # --- tables ----------------------------------------------------------------------------------------
@@ -326,18 +316,12 @@ def _no_constant(name: str) -> Any:
 
 def _read_toml(path: Path) -> Table:
     content = read_toml(path, "dataset")
+    check_sections(content, ("model", "scenario", *SECTIONS, "grid", "zip"))
     grid, zips = content.pop("grid", {}), content.pop("zip", [])
     if not isinstance(grid, Mapping):
         raise InputError("grid", grid, "a table, [grid], of columns and their values")
     if not isinstance(zips, list) or not all(isinstance(each, Mapping) for each in zips):
         raise InputError("zip", zips, "tables, [[zip]], of columns that change together")
-    for key in content:
-        if key not in ("model", "scenario", *SECTIONS):
-            known = ("model", "scenario", *SECTIONS, "grid", "zip")
-            raise InputError(key, content[key], f"left out, or a known section: {nearest(key, known)}")
-    for section in SECTIONS:
-        if not isinstance(content.get(section, {}), Mapping):
-            raise InputError(section, content[section], f"a table, [{section}]")
     axes: list[list[dict[str, Any]]] = []
     for each in zips:
         columns = {column: _values(f"zip.{column}", given) for column, given in _flat(each)}

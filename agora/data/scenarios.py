@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -45,10 +45,31 @@ class Scenario:
     content: Mapping[str, Any] = field(repr=False)
 
 
+def shipped(folder: str) -> dict[str, Path]:
+    """Return the TOML files that come with Agora in a folder of its data: name → file, sorted by name."""
+    place = Path(str(files("agora.data"))) / folder
+    return {path.stem: path for path in sorted(place.glob("*.toml"))}
+
+
 def shipped_scenarios() -> dict[str, Path]:
     """Return the scenarios that come with Agora: name → file, sorted by name."""
-    folder = Path(str(files("agora.data"))) / "scenarios"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return shipped("scenarios")
+
+
+def find_file(what: str, name_or_file: str | Path, names: Mapping[str, Path]) -> Path:
+    """Return the file meant by a path or by one of some names.
+
+    Raises
+    ------
+    InputError
+        About `what`, if there is no such file and no such name.
+    """
+    path = Path(name_or_file)
+    if path.is_file():
+        return path
+    if str(name_or_file) in names:
+        return names[str(name_or_file)]
+    raise InputError(what, str(name_or_file), f"a file, or {nearest(str(name_or_file), names)}")
 
 
 def find_scenario(name_or_file: str | Path) -> Path:
@@ -59,13 +80,7 @@ def find_scenario(name_or_file: str | Path) -> Path:
     InputError
         If there is no such file and no such shipped scenario.
     """
-    path = Path(name_or_file)
-    if path.is_file():
-        return path
-    shipped = shipped_scenarios()
-    if str(name_or_file) in shipped:
-        return shipped[str(name_or_file)]
-    raise InputError("scenario", str(name_or_file), f"a file, or {nearest(str(name_or_file), shipped)}")
+    return find_file("scenario", name_or_file, shipped_scenarios())
 
 
 def read_scenario(name_or_file: str | Path) -> Scenario:
@@ -90,45 +105,54 @@ def read_toml(path: Path, what: str = "scenario") -> dict[str, Any]:
 
 def scenario_from(content: Mapping[str, Any], *, name: str, folder: Path) -> Scenario:
     """Build a `Scenario` from the content of its file; `folder` anchors the files it names."""
-    for key in content:
-        if key != "model" and key not in SECTIONS:
-            raise InputError(
-                key, content[key], f"left out, or a known section: {nearest(key, ('model', *SECTIONS))}"
-            )
+    check_sections(content, ("model", *SECTIONS))
     if not isinstance(content.get("model"), str):
         raise InputError(
             "model", content.get("model", MISSING), "the name of a model, such as 'fujita-ogawa'"
         )
-    for section in SECTIONS:
-        if not isinstance(content.get(section, {}), Mapping):
-            raise InputError(section, content[section], f"a table, [{section}]")
-    geography = _geography(content["geography"], folder) if "geography" in content else None
+    found = anchored(content, folder)
+    geography = _geography(found["geography"]) if "geography" in found else None
     return Scenario(
         name=name,
         model=content["model"],
         geography=geography,
-        parameters=_anchored(content.get("parameters", {}), folder),
-        solve=dict(content.get("solve", {})),
+        parameters=dict(found.get("parameters", {})),
+        solve=dict(found.get("solve", {})),
         content=dict(content),
     )
 
 
-def _anchored(parameters: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the parameters with the files that their tables name found from the scenario's folder."""
-    found = dict(parameters)
-    for name, table in parameters.items():
-        if isinstance(table, Mapping) and isinstance(table.get("file"), str):
-            found[name] = {**table, "file": str(folder / table["file"])}
+def check_sections(content: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise `InputError` for a section that is not known, or one of a scenario that is no table."""
+    for key in content:
+        if key not in known:
+            raise InputError(key, content[key], f"left out, or a known section: {nearest(key, known)}")
+    for section in SECTIONS:
+        if not isinstance(content.get(section, {}), Mapping):
+            raise InputError(section, content[section], f"a table, [{section}]")
+
+
+def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a scenario whose files, of its geography and its parameters, are found from anywhere."""
+    found = dict(content)
+    geography, parameters = content.get("geography"), content.get("parameters")
+    if isinstance(geography, Mapping):
+        named = {key: str(folder / str(geography[key])) for key in ("file", "nodes") if key in geography}
+        found["geography"] = {**geography, **named}
+    if isinstance(parameters, Mapping):
+        found["parameters"] = {
+            name: {**table, "file": str(folder / table["file"])}
+            if isinstance(table, Mapping) and isinstance(table.get("file"), str)
+            else table
+            for name, table in parameters.items()
+        }
     return found
 
 
-def _geography(table: Mapping[str, Any], folder: Path) -> nx.Graph:
+def _geography(table: Mapping[str, Any]) -> nx.Graph:
     arguments = dict(table)
     kind = arguments.pop("kind", MISSING)
     if kind == "file":
-        for key in ("file", "nodes"):
-            if key in arguments and not Path(str(arguments[key])).is_absolute():
-                arguments[key] = str(folder / str(arguments[key]))
         if "file" not in arguments:
             raise InputError("geography.file", MISSING, "the path of a geography's file")
         return read_geography(arguments.pop("file"), **arguments)

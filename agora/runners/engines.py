@@ -30,16 +30,21 @@ _WORK = "agora.runners.sweep.work"
 
 
 class Engine:
-    """An executor and how many pieces of work it does at once; `renew` replaces one that has broken."""
+    """An executor, and how many pieces of work it does at once; one that does not break.
 
-    name = "engine"
+    Attributes
+    ----------
+    executor : Executor
+        Who does the work; `renew` may put another in its place.
+    width : int
+        Pieces of work at once.
+    """
 
     def __init__(self, executor: Executor, width: int) -> None:
         self.executor, self.width = executor, width
 
     def renew(self) -> None:
-        """Put a working executor in the place of a broken one."""
-        raise NotImplementedError(f"{self.name} cannot be renewed")
+        """Make ready to go on after a piece of work was lost: here the executor is as good as before."""
 
     def stop(self) -> None:
         """Stop at once; work that has not begun is dropped."""
@@ -62,16 +67,12 @@ class _AtOnce(Executor):
 class Here(Engine):
     """The process itself, one piece of work after the other: for a debugger, or where none can be started."""
 
-    name = "this process"
-
     def __init__(self) -> None:
         super().__init__(_AtOnce(), 1)
 
 
 class Processes(Engine):
     """Processes on this machine."""
-
-    name = "processes"
 
     def __init__(self, workers: int) -> None:
         super().__init__(_pool(workers), workers)
@@ -112,8 +113,6 @@ def _follow(parent: Any) -> None:
 
 class Dask(Engine):
     """The workers of a Dask scheduler; work of a worker that dies is given to another."""
-
-    name = "Dask"
 
     def __init__(self, address: str) -> None:
         allowed = "the address of a running Dask scheduler, such as tcp://127.0.0.1:8786"

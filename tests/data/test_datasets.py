@@ -10,6 +10,7 @@ import pytest
 
 from agora.data.checks import InputError
 from agora.data.datasets import read_dataset, shipped_datasets
+from agora.data.scenarios import scenario_from
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -129,3 +130,27 @@ def test_a_parquet_table_may_hold_lists(tmp_path: Path) -> None:
     frame = pd.DataFrame({"model": ["fujita-ogawa"], "geography.land": [np.array([0.5, 0.5])]})
     frame.to_parquet(tmp_path / "t.parquet", index=False)
     assert read_dataset(tmp_path / "t.parquet").rows[0].content["geography"]["land"] == [0.5, 0.5]
+
+
+def test_files_that_a_scenario_names_are_found_from_another_folder(tmp_path: Path) -> None:
+    """A dataset elsewhere starts from a scenario: the scenario's tables stay beside the scenario."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "models" / "supply.csv").write_text("time,supply\n0.0,0.1\n0.5,-0.2\n", encoding="utf-8")
+    text = """model = "price-formation"
+[parameters]
+horizon = 1.0
+steps = 2
+control_cost = 1.0
+agents = { kind = "linspace", from = 0.0, to = 1.0, number = 2 }
+supply = { kind = "table", file = "supply.csv" }
+running = { kind = "none" }
+terminal = { kind = "quadratic", weight = 1.0, target = 0.0 }
+"""
+    (tmp_path / "models" / "market.toml").write_text(text, encoding="utf-8")
+    table = "scenario,control_cost\n../models/market.toml,2.0\n"
+    read = read_dataset(written(tmp_path / "tables", "t.csv", table))
+    row = read.rows[0]
+    scenario = scenario_from(row.content, name=row.name, folder=row.folder)
+    assert scenario.parameters["control_cost"] == 2.0
+    assert Path(scenario.parameters["supply"]["file"]).samefile(tmp_path / "models" / "supply.csv")
