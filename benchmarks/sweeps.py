@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.sweeps [--rows N] [--out FOLDER]``. Each road solves the same neighbouring
 scenarios in one process on one thread; what is reported is the processor's time, so that other work on
-the machine disturbs little. The plain loop is what a user would write: a Pyomo program a row, handed
-to ``SolverFactory``; it makes no tables, no certificate and no prices.
+the machine disturbs little. The plain loop is what a user would write: a Pyomo program a row (a step, of a
+path), handed to ``SolverFactory`` or, where IPOPT is needed, to ``solve_program``; it makes no tables and no
+certificate.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from typing import Any
 from benchmarks.measuring import ROOT, machine
 
 STARTS = """scenario = "{scenario}"
+[parameters]
+{parameters}
 [solve]
 {solve}
 [grid]
 {grid}
 """
 
+PLAIN = {"parameters": "", "solve": ""}
 CASES: dict[str, dict[str, str]] = {
     "two cells, global": {
         "scenario": "two-cell-low",
@@ -48,18 +52,41 @@ CASES: dict[str, dict[str, str]] = {
     },
     "commuting, jobs in a corner": {
         "scenario": "commuting-corner",
-        "solve": "",
         "grid": "commuting_cost = {{ from = 0.01, to = 0.25, number = {rows} }}",
     },
     "marketplaces, free": {
         "scenario": "marketplaces-case-1",
-        "solve": "",
         "grid": "setup_cost = {{ from = 0.02, to = 0.4, number = {rows} }}",
     },
     "marketplaces, given": {
         "scenario": "marketplaces-case-1",
-        "solve": "",
         "grid": "marketplaces = [[0.5]]\nsetup_cost = {{ from = 0.02, to = 0.4, number = {rows} }}",
+    },
+    "trade, 3 places": {
+        "scenario": "krugman-three",
+        "grid": "elasticity = {{ from = 4.0, to = 7.0, number = {rows} }}",
+    },
+    "trade, ring of 64": {
+        "scenario": "racetrack-64",
+        "grid": "elasticity = {{ from = 4.0, to = 7.0, number = {rows} }}",
+    },
+    "price formation, bounded": {
+        "scenario": "price-bounded",
+        "grid": "control_cost = {{ from = 0.8, to = 1.5, number = {rows} }}",
+    },
+    "short run, 20 sectors": {
+        "scenario": "short-run",
+        "grid": "firm_share = {{ from = 0.25, to = 0.5, number = {rows} }}",
+    },
+    "game, 12 cells × 12 periods": {
+        "scenario": "spatial-game-k1",
+        "parameters": "cells = 12\nsteps = 12",
+        "grid": "moving_cost = {{ from = 150.0, to = 200.0, number = {rows} }}",
+    },
+    "invisible hand, 60 sectors, 10 steps": {
+        "scenario": "invisible-hand-immobile-labor",
+        "parameters": "horizon = 0.1",
+        "grid": "moving_cost = {{ from = 0.8, to = 1.5, number = {rows} }}",
     },
 }
 ROADS = ("shared", "anew", "plain")
@@ -75,7 +102,7 @@ def measure(case: str, road: str, rows: int) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "case.toml"
-        given = {**CASES[case], "grid": CASES[case]["grid"].format(rows=rows)}
+        given = {**PLAIN, **CASES[case], "grid": CASES[case]["grid"].format(rows=rows)}
         file.write_text(STARTS.format(**given), encoding="utf-8")
         planned = plan(read_dataset(file))
     block = [(ready.key, ready.row.content) for part in planned.blocks() for ready in part.rows]
@@ -133,9 +160,24 @@ def plain_loop(block: list[Any]) -> Any:
             places = economy.marketplaces if isinstance(economy.marketplaces, tuple) else (0.5,)
             solve_program(economy.fixed_program(places))
 
-    return {"FujitaOgawa": cities, "CommutingMarket": commuting, "Marketplaces": marketplaces}[
-        type(models(block[:1])[0][1]).__name__
-    ]
+    def programs(part: list[Any]) -> None:
+        for _, model in models(part):
+            solve_program(model.program())
+
+    def paths(part: list[Any]) -> None:
+        for _, hand in models(part):
+            firms = hand.start
+            for _ in range(round(hand.horizon / hand.step)):
+                program = hand.step_program(firms, hand.step)
+                solve_program(program, {"tol": 1e-12})
+                firms = np.array([pyo.value(mass) for mass in program.firms.values()])
+
+    return {
+        "FujitaOgawa": cities,
+        "CommutingMarket": commuting,
+        "Marketplaces": marketplaces,
+        "InvisibleHand": paths,
+    }.get(type(models(block[:1])[0][1]).__name__, programs)
 
 
 def write(seconds: Mapping[tuple[str, str], float], rows: int, folder: Path) -> None:
@@ -143,10 +185,11 @@ def write(seconds: Mapping[tuple[str, str], float], rows: int, folder: Path) -> 
     lines = [
         "# Sweeps", "", f"`python -m benchmarks.sweeps --rows {rows}`", "",
         *machine(["pyomo", "highspy", "casadi"]), "",
-        f"{rows} neighbouring rows a case, the first of them solved from nothing on every road; rows a "
-        "second of the processor's time, imports not counted; mean load of the machine meanwhile "
+        f"{rows} neighbouring rows a case; rows a second of the processor's time, imports not counted, nor, "
+        "for shared programs, what is built once a process; mean load of the machine meanwhile "
         f"{os.getloadavg()[1]:.1f}. The roads of Agora end with tables, prices and a certificate, the plain "
-        "loop with a solved program. Where the answer is global the plain loop does less still: it climbs "
+        "loop with a solved program, which it builds anew in every row. Where the answer is global the plain "
+        "loop does less still: it climbs "
         "from one start without a proof, and of free marketplaces it solves one place.", "",
         "| case | programs shared | every row anew | plain Pyomo loop | shared / anew | shared / plain |",
         "|---|---|---|---|---|---|",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +51,10 @@ class Structure:
         Its variables that are not fixed, in the order in which they are met.
     rows : list
         Its active rows, first those that are sums of multiples of variables.
+    lower, upper : array (rows,)
+        Their sides; infinite where there are none.
     flat : int
-        How many these are.
+        How many are such sums.
     terms : array (3, T)
         Their terms: row, column, number of the factor.
     constants : array (flat,)
@@ -71,6 +72,8 @@ class Structure:
     numbers: Vector
     variables: list[Any]
     rows: list[Any]
+    lower: Vector
+    upper: Vector
     flat: int
     terms: Indices
     constants: Indices
@@ -78,12 +81,15 @@ class Structure:
     named: list[list[str]]
     sign: float
 
-    @cached_property
+    @property
     def limits(self) -> tuple[Vector, Vector]:
         """The sides of the rows (rows,); infinite where there are none."""
-        lower = [row.lb if row.has_lb() else -np.inf for row in self.rows]
-        upper = [row.ub if row.has_ub() else np.inf for row in self.rows]
-        return np.array(lower, dtype=float), np.array(upper, dtype=float)
+        return self.lower, self.upper
+
+    @property
+    def square(self) -> bool:
+        """Whether there are as many equations as variables, and nothing else."""
+        return len(self.rows) == len(self.variables) and bool((self.lower == self.upper).all())
 
 
 def take_apart(program: pyo.ConcreteModel) -> Structure:
@@ -98,19 +104,21 @@ def take_apart(program: pyo.ConcreteModel) -> Structure:
     flat: list[Any] = []
     curved: list[Any] = []
     for row in program.component_data_objects(pyo.Constraint, active=True):
-        (flat if walk.takes_flat(len(flat), row.body) else curved).append(row)
+        lower, body, upper = row.to_bounded_expression(evaluate_bounds=True)
+        parts = row, body, -np.inf if lower is None else lower, np.inf if upper is None else upper
+        (flat if walk.takes_flat(len(flat), body) else curved).append(parts)
     objective = objective_of(program)
-    lines = [walk.lines_of(row.body) for row in curved]
+    lines = [walk.lines_of(body) for _, body, _, _ in curved]
     lines.append(walk.lines_of(objective.expr))
     sign = 1.0 if objective.sense == pyo.minimize else -1.0
     terms = np.array(walk.terms, dtype=np.int64).reshape(-1, 3).T
     constants = np.array(walk.constants, dtype=np.int64)
-    rows = [*flat, *curved]
-    equal = bytes(row.equality for row in rows)
+    rows, _, lower, upper = zip(*flat, *curved, strict=True) if flat or curved else ((), (), (), ())
+    low, high = np.array(lower, dtype=float), np.array(upper, dtype=float)
     text = "\n".join("\n".join(each) for each in (*walk.named, *lines))
     return Structure(
-        (text, terms.tobytes(), constants.tobytes(), equal, sign), np.array(walk.numbers, dtype=float),
-        walk.variables, rows, len(flat), terms, constants, lines, walk.named, sign,
+        (text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign),
+        np.array(walk.numbers, dtype=float), walk.variables, list(rows), low, high, len(flat), terms, constants, lines, walk.named, sign,
     )  # fmt: skip
 
 
@@ -272,7 +280,7 @@ def derivatives(casadi: Any, found: Algebra, structure: Structure) -> dict[str, 
     number, rows = len(structure.variables), len(structure.rows)
     factors = [casadi.SX.sym("f", 1), casadi.SX.sym("g", rows)]
     constant = casadi.jacobian_sparsity(found.f, found.x).nnz() == 0
-    if constant and rows == number and all(row.equality for row in structure.rows):
+    if constant and structure.square:
         hessian = casadi.SX(number, number)
     else:
         curved = slice(structure.flat, None)

@@ -79,7 +79,7 @@ def solve_once(
                 model.start_rest(program.rest, rest.density[0], rest.value[0], rest.wages[0])
             if start is not None:
                 model.start(program, start.density, start.value, start.wages)
-        record = solve_program(program, NEWTON)
+        record = solve_program(program, NEWTON, interior=True)
         return model.read(program), record
 
 

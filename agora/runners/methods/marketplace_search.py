@@ -211,10 +211,10 @@ def _solved(economy: Marketplaces, places: Vector, at: Settlement) -> tuple[pyo.
     program = economy.fixed_program(places.tolist())
     start_from(economy, program, at, places)
     try:
-        return program, solve_program(program, IPOPT_FROM_SOLUTION)
+        return program, solve_program(program, IPOPT_FROM_SOLUTION, interior=True)
     except SolveFailed:
         program = economy.fixed_program(places.tolist())
-        return program, solve_program(program, IPOPT_ACCURACY)
+        return program, solve_program(program, IPOPT_ACCURACY, interior=True)
 
 
 def _distinct(economy: Marketplaces, found: list[StructureResult]) -> list[StructureResult]:

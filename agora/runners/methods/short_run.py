@@ -19,7 +19,7 @@ def _(model: ShortRunCompetition, options: dict[str, Any], progress: Progress) -
     chosen = Options.model_validate(options)
     program = model.program()
     progress("solving")
-    record = solve_program(program, ACCURACY, unique=True)
+    record = solve_program(program, ACCURACY, unique=True, interior=True)
     tables = model.read(program)
     value = float(pyo.value(program.aggregate_consumption))
     closed = float(model.closed_form()["totals"]["consumption"].iloc[0])

@@ -105,7 +105,7 @@ def trade_cost_homotopy(
         with collector_paused():
             program = model.program(kernel if goal == 1.0 else part, wages)
         try:
-            records.append(solve_program(program, IPOPT_ACCURACY))
+            records.append(solve_program(program, IPOPT_ACCURACY, interior=True))
         except SolveFailed:
             halved, step = halved + 1, step / 2
             if step < SMALLEST_STEP:
@@ -141,7 +141,7 @@ def solve_trade(
             program = model.program(form)
         progress("solving")
         try:
-            record = solve_program(program, IPOPT_ACCURACY)
+            record = solve_program(program, IPOPT_ACCURACY, interior=True)
         except SolveFailed:
             if method == "direct":
                 raise
