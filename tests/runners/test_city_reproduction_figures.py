@@ -8,7 +8,8 @@ import pytest
 from agora.data.published import read_paper
 from agora.runners.reproductions.osawa_akamatsu import landscapes, regions
 from agora.runners.reproductions.osawa_akamatsu.beyond import figures_and_map
-from agora.runners.reproductions.osawa_akamatsu.small_circle import maximisers_named
+from agora.runners.reproductions.osawa_akamatsu.points import certified_by_decay, certified_points
+from agora.runners.reproductions.osawa_akamatsu.small_circle import maximisers_named, remaining_corners
 
 
 def test_the_partition_of_eight_cells_has_the_thresholds_of_proposition_7() -> None:
@@ -54,12 +55,41 @@ def test_local_maximisers_of_four_cells(delta: float, cost: float, expected: tup
 
 
 def test_a_point_without_proof_is_marked() -> None:
-    points = regions.certified_points(8, [4.0, 8.0], [0.1, 0.15, 0.2])
+    points = certified_points(8, [4.0, 8.0], [0.1, 0.15, 0.2])
     assert points["certified"].all()
     points.loc[2, "certified"] = False
     axes = regions.draw_certified(points, 8).axes[0]
     assert axes.get_title() == "8 cells: 5 of 6 points certified"
     assert [len(line.get_xdata()) for line in axes.lines] == [1]
+
+
+def test_the_snapshots_of_figure_1_show_the_printed_maximisers() -> None:
+    # caption: 1, 3 and 2 local maximisers; t = (3/2) t̂, (2/3) t̃ + (1/3) t̂, (1/2) t̃ with t̂ = .225, t̃ = .045
+    drawn = landscapes.draw_snapshots()
+    assert [axes.get_title().split("t = ")[1] for axes in drawn.axes] == ["0.3375", "0.105", "0.0225"]
+    black = [
+        sum(line.get_marker() == "o" for line in axes.lines if len(line.get_xdata()) == 1)
+        for axes in drawn.axes
+    ]
+    assert black == [1, 3, 2]
+
+
+def test_the_corners_of_figure_a1() -> None:
+    # (A.5): among the patterns of Proposition A.1 all but (2, 1, 1, 0), which is halfway between two corners
+    corners = remaining_corners().tolist()
+    assert len(corners) == 5
+    for pattern in ([1, 1, 1, 1], [2, 0, 2, 0], [2, 1, 0, 1], [2, 2, 0, 0]):
+        assert pattern in corners
+
+
+def test_the_map_by_decay_counts_what_is_open() -> None:
+    points = certified_points(8, {"from": 4.0, "to": 8.0, "number": 2}, [0.1, 0.15, 0.2])
+    table = certified_by_decay(points)
+    assert table["certified"].tolist() == [3, 3]
+    # thresholds of Proposition 7: τ = 4: 1 → uniform at .156; τ = 8: 1 → 2 at .138, 2 → uniform at .187
+    assert table["centres as t rises"].tolist() == ["1 → uniform", "1 → 2 → uniform"]
+    points.loc[2, "certified"] = False
+    assert certified_by_decay(points)["open"].tolist() == [1, 0]
 
 
 @pytest.mark.heavy
@@ -71,3 +101,6 @@ def test_every_figure_is_drawn_and_has_a_caption() -> None:
     assert points["certified"].all()
     # the repaired conjecture: the winner is uniform or m^J with 4J | 24
     assert set(points["centres"]) <= {0, 1, 2, 3, 6}
+    points = added.tables["certified-points-48"]
+    assert len(points) == 164 * 33
+    assert set(points.loc[points["certified"], "centres"]) <= {0, 1, 2, 3, 4, 6, 12}

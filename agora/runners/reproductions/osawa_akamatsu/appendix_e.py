@@ -101,6 +101,28 @@ def relative_production_value(centres: int, decay: float, cells: int) -> Finding
     )
 
 
+@computes("relative-production-finite")
+def relative_production_finite(cells: int, decays: Sequence[float]) -> Finding:
+    """Return the largest deviation of (E.6) with finitely many cells from f(m^J)/f(m̄) − 1.
+
+    The bracket is then 1 − 4J tanh(τ/4J)/(I sinh(τ/I)), whose limit is the printed 1 − (4J/τ) tanh(τ/4J).
+    """
+    fitting = [j for j in range(1, cells // 4 + 1) if cells % (4 * j) == 0]
+    exact, limit = 0.0, 0.0
+    for centres in fitting:
+        for decay in decays:
+            slope = 4 * centres * math.tanh(decay / (4 * centres))
+            odd = 1 / math.tanh(decay / 4) if centres % 2 else 1.0
+            true = _relative(cells, decay, centres)
+            exact = max(exact, abs((1 - slope / (cells * math.sinh(decay / cells))) * odd - true))
+            limit = max(limit, abs(relative_production(centres, decay) - true))
+    return Finding(
+        exact,
+        note=f"for J = {', '.join(map(str, fitting))}; the printed limit is off by up to {limit:.3g}",
+        certificate="potentials of both patterns",
+    )
+
+
 @computes("relative-production-decreasing")
 def relative_production_decreasing(fewer: int, more: int, cells: int, low: float, high: float) -> Finding:
     """Return the τ below which Ψ rises from J = fewer to J = more; Ψ decreasing in J needs none."""

@@ -1,26 +1,37 @@
-"""Beyond the claims: the figures redrawn, with every equilibrium; the certified map of 24 cells."""
+"""Beyond the claims: the figures redrawn, with every equilibrium; the certified maps of 24 and 48 cells."""
 
 from __future__ import annotations
 
 from agora.runners.reproductions import Beyond, goes_beyond
-from agora.runners.reproductions.osawa_akamatsu import landscapes, regions, small_circle
+from agora.runners.reproductions.osawa_akamatsu import landscapes, points, regions, small_circle
 
 
 @goes_beyond("osawa-akamatsu")
 def figures_and_map() -> Beyond:
-    """Return the figures, and the global maximiser of 24 cells at every point of a grid of (τ, t)."""
-    points = regions.certified_points(24, regions.MAP_DECAYS, regions.MAP_COSTS)
+    """Return the figures, and the global maximisers of 24 and 48 cells at every point of a grid of (τ, t)."""
+    of_24, of_48 = (
+        points.certified_points(cells, *plane)
+        for cells, plane in ((24, points.PLANE_24), (48, points.PLANE_48))
+    )
     return Beyond(
-        tables={"certified-points-24": points},
+        tables={
+            "certified-points-24": of_24,
+            "certified-48-by-decay": points.certified_by_decay(of_48),
+            "certified-points-48": of_48,
+        },
         figures={
-            "certified-24": regions.draw_certified(points, 24),
+            "certified-24": regions.draw_certified(of_24, 24),
+            "certified-48": regions.draw_certified(of_48, 48),
+            "figure-1": landscapes.draw_snapshots(),
             "figure-2": landscapes.draw_two_cells(),
+            "figure-3": small_circle.draw_circle(),
             "figure-4": landscapes.draw_parts(),
             "figure-5": landscapes.draw_equilibria(),
             "figure-6": landscapes.draw_basins(),
             "figure-7a-8": regions.draw_patterns(),
             "figure-7b": regions.draw_eight_cells(),
             "figure-9": regions.draw_many_cells(),
+            "figure-a1": small_circle.draw_polyhedron(),
             "figure-a2": small_circle.draw_triangle(),
             "figure-a3": small_circle.draw_partition(),
             "figure-d4": landscapes.draw_excess_land(),

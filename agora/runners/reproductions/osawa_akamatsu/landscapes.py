@@ -1,4 +1,4 @@
-"""The potential of small cities with all its equilibria: figures 2, 4 to 6, D.4 and D.5."""
+"""The potential of small cities with all its equilibria: figures 1, 2, 4 to 6, D.4 and D.5."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agora.data.geographies import two_cell
-from agora.models.fujita_ogawa import FujitaOgawa
 from agora.runners.figures import style
 from agora.runners.methods.all_equilibria import Equilibrium, every_equilibrium
 from agora.runners.methods.firms_game import FirmsGame
@@ -118,16 +116,25 @@ def draw_masses() -> Figure:
     return _draw_over_cost([(0.6, 0.4), (0.6, 0.7)], 5.2)
 
 
+def draw_snapshots() -> Figure:
+    """Draw figure 1: g, f and −ȟ without excess land, for t = (3/2) t̂, (2/3) t̃ + (1/3) t̂ and (1/2) t̃."""
+    land, mass, delta = 0.6, 0.5, 0.1
+    rate = 2 * mass * (1 - delta)  # Proposition 4: t̂ at the highest m_1, t̃ where nobody commutes
+    highest, integrated = rate * (min(mass, land) - mass / 2), rate * (mass * land - mass / 2)
+    costs = {
+        "high": 1.5 * highest, "medium": (2 * integrated + highest) / 3, "low": integrated / 2,
+    }  # fmt: skip
+    return _draw_snapshots(two_cells(land, -math.log(delta), mass), land, mass, costs)
+
+
 def draw_excess_land() -> Figure:
     """Draw figure D.4: g, f and −ȟ with excess land, for high, medium and low t."""
-    land, mass, decay = 0.55, 0.4, -math.log(0.1)
-    geography = two_cell(land=(land, 1 - land))
+    land, mass = 0.55, 0.4
+    city = two_cells(land, -math.log(0.1), mass, labor=1.0)
+    return _draw_snapshots(city, land, mass, {"high": 0.3, "medium": 0.1, "low": 0.01})
 
-    def city(cost: float) -> FujitaOgawa:
-        return FujitaOgawa(
-            geography=geography, commuting_cost=cost, decay=decay, firm_mass=mass, labor_per_firm=1.0
-        )
 
+def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, float]) -> Figure:
     low, high = max(0.0, mass - (1 - land)), min(mass, land)
     masses = np.linspace(low, high, 201)
     production, commuting = _parts(city, masses, mass)
@@ -135,7 +142,7 @@ def draw_excess_land() -> Figure:
     with style.settings():
         figure = style.figure(6.6)
         panels = figure.subplots(3, 1, sharex=True)
-        for axes, (name, cost) in zip(panels, (("high", 0.3), ("medium", 0.1), ("low", 0.01)), strict=True):
+        for axes, (name, cost) in zip(panels, costs.items(), strict=True):
             axes.plot(masses, production - middle, **style.RENT_LINE)
             axes.plot(masses, -cost * commuting, **style.WAGE_LINE)
             axes.plot(masses, production - middle - cost * commuting, color=style.INK, linewidth=2)

@@ -9,8 +9,6 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import brentq
 
-from agora.data.geographies import circle
-from agora.runners.methods.certified_map import certified_map
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.global_search import certified_maximiser
 from agora.runners.reproductions import Finding, computes
@@ -22,6 +20,7 @@ from agora.runners.reproductions.osawa_akamatsu.cities import (
     production,
     upper_envelope,
 )
+from agora.runners.reproductions.osawa_akamatsu.points import Values, certified_points
 
 
 def smallest_city(centres: int) -> int:
@@ -223,14 +222,12 @@ def _words(centres: int) -> str:
 
 
 @computes("conjecture-map")
-def conjecture_map(
-    cells: int, most: int, decays: Sequence[float], costs: Sequence[float], among: str
-) -> Finding:
+def conjecture_map(cells: int, most: int, decays: Values, costs: Values, among: str) -> Finding:
     """Return at how many points of a grid the certified global maximiser is not in a set of patterns.
 
     `among` is ``printed``, {m̄, m¹, …, m^most}, or ``all``: m̄ and every m^J with 4J | I.
     """
-    points = certified_map(circle(cells), decays, costs)
+    points = certified_points(cells, decays, costs)
     numbers = [j for j in range(1, cells // 4 + 1) if cells % (4 * j) == 0 and (j <= most or among == "all")]
     outside = 0
     for decay, rows in points.groupby("decay"):
@@ -244,6 +241,6 @@ def conjecture_map(
     return Finding(
         float(outside),
         verdict="refuted" if outside > open_points else "reproduced" if not outside else "not computable",
-        note=f"of {len(points)} points, {len(points) - open_points} certified",
+        note=f"of {len(points)} points, {len(points) - open_points} certified, {open_points} open",
         certificate="bound by dynamic programming, and a search of everything it leaves",
     )

@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agora.data.geographies import circle
 from agora.runners.figures import style
 from agora.runners.methods.best_response import equivalent
-from agora.runners.methods.certified_map import certified_map
 from agora.runners.methods.vertex_enumeration import check_enumerable, vertices
 from agora.runners.reproductions.osawa_akamatsu.cities import (
     ANY_COST,
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAP_DECAYS, MAP_COSTS = np.linspace(3.0, 69.0, 12), np.linspace(0.005, 0.25, 50)
-"""Grid of the map of 24 cells: coarse in τ, so that it is drawn in less than a minute."""
 MOST_CENTRES = 50
 """K of figure 9, as printed."""
 
@@ -64,9 +60,8 @@ def _fill(axes: Axes, across: Vector, columns: Sequence[Pieces], last: float) ->
             across, low, high, facecolor=colour_of(centres), edgecolor=style.INK, linewidth=0.4, alpha=0.8
         )
         widths = np.nan_to_num(high - low)
-        k = int(widths.argmax())
-        if widths[k] > 0.04 * last and k > 0:
-            k = min(k, int(0.96 * len(across)))
+        k = int(np.searchsorted(np.cumsum(widths), widths.sum() / 2))  # half of the region on either side
+        if widths[k] > 0.04 * last:
             axes.text(
                 across[k], (low[k] + high[k]) / 2, str(centres), ha="center", va="center", fontsize=style.TEXT
             )
@@ -251,13 +246,6 @@ def draw_relative_potential() -> Figure:
 
 
 # --- the certified map -----------------------------------------------------------------------------
-
-
-def certified_points(
-    cells: int, decays: Sequence[float] | Vector, costs: Sequence[float] | Vector
-) -> pd.DataFrame:
-    """Return the certified map of a circle: see `agora.runners.methods.certified_map`."""
-    return certified_map(circle(cells), decays, costs, seconds=20.0)
 
 
 def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
