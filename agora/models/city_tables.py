@@ -155,7 +155,8 @@ def city_tables(
     ``cells``: cell, land, firms, residents, employment (masses), production, wage, rent, profit
     (numéraire per firm, worker, unit of land, firm), use (business, residential, integrated — all
     who live there work there and nobody else —, mixed, vacant). ``commuting``: origin,
-    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums.
+    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums; the potential is
+    missing where there is none.
     """
     names = cell_names(network)
     routes = allocation.commuters.rows(network, allocation.residents, allocation.employment)

@@ -156,6 +156,15 @@ class FujitaOgawa(CommuterCity):
         samples = [even, *(even * random.uniform(0.2, 1.8, size=len(land)) for _ in range(4))]
         check_symmetric(self.interaction, self.network, samples)
 
+    @cached_property
+    def has_potential(self) -> bool:
+        """Whether production levels are the gradient of some f (Assumption 1 (ii))."""
+        try:
+            self.check_potential()
+        except InputError:
+            return False
+        return True
+
     # --- programs ------------------------------------------------------------------------------
 
     def program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
@@ -320,12 +329,13 @@ class FujitaOgawa(CommuterCity):
     def tables(self, allocation: CityAllocation) -> dict[str, pd.DataFrame]:
         """Return the tables of an allocation with its prices."""
         level = self.interaction.level(allocation.firms)
+        potential = self.interaction.potential(allocation.firms) if self.has_potential else np.nan
         return city_tables(
             allocation,
             self.network,
             production=level,
             labor_per_firm=self.labor_per_firm,
-            production_potential=self.interaction.potential(allocation.firms),
+            production_potential=potential,
         )
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:

@@ -8,6 +8,7 @@ numéraire (a unit of the exported good).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any, Protocol
@@ -88,7 +89,6 @@ def city_conditions(
     earned = level - city.labor_per_firm * look.wage - look.rent
     top, totals, share = float(look.totals["profit"]), look.totals, look.firms / look.land
     output, cost = float(level @ look.firms), float(look.flow @ look.toll)
-    potential = production_potential(city.spillover, look.firms, level) - cost
     return (
         *look.households(),
         look.cellwise("firms: no cell offers more than π* (3.6)", earned - top),
@@ -107,7 +107,10 @@ def city_conditions(
         *look.sums(),
         look.overall("totals: production", totals["production"] - output),
         look.overall("totals: welfare is production less commuting", totals["welfare"] - (output - cost)),
-        look.overall("totals: potential is f(m) less commuting", totals["potential"] - potential),
+        look.overall(
+            "totals: potential is f(m) less commuting",
+            _untrue(totals["potential"] + cost, city.spillover, look.firms, level, look.network),
+        ),
     )
 
 
@@ -305,14 +308,50 @@ def _(externality: ProductionFunction, firms: Vector, network: CellNetwork) -> V
     return np.array([float(level) for level in externality.function(firms.tolist())])
 
 
-def production_potential(externality: Externality, firms: Vector, level: Vector) -> float:
+def production_potential(
+    externality: Externality, firms: Vector, level: Vector, network: CellNetwork
+) -> float:
     """Return f(m): by homogeneity where A is homogeneous, else as the user's f or line integral."""
     if isinstance(externality, WithinCellPower):
         return float(level @ firms) / (1 + externality.exponent)
-    if isinstance(externality, ProductionFunction):
-        if externality.potential is not None:
-            return float(externality.potential(firms.tolist()))
-        nodes, weights = np.polynomial.legendre.leggauss(16)
-        levels = [externality.function((0.5 * (node + 1) * firms).tolist()) for node in nodes]
-        return float(sum(w / 2 * (np.array(a, float) @ firms) for w, a in zip(weights, levels, strict=True)))
-    return float(level @ firms) / 2
+    if not isinstance(externality, ProductionFunction):
+        return float(level @ firms) / 2
+    if externality.potential is not None:
+        return float(externality.potential(firms.tolist()))
+    return _line_integral(externality, 0 * firms, firms, network)
+
+
+def _untrue(
+    said: float, externality: Externality, firms: Vector, level: Vector, network: CellNetwork
+) -> float:
+    """Return by how much the f(m) that was said is wrong; NaN if it is missing or given wrongly."""
+    gap = round_trip(externality, network)
+    if math.isnan(said):
+        return 0.0 if gap > 1e-10 else math.nan
+    return said - production_potential(externality, firms, level, network) if gap < 1e-5 else math.nan
+
+
+def round_trip(externality: Externality, network: CellNetwork) -> float:
+    """Return A's integral around a triangle of distributions over that of |A|'s sides: 0 if f exists."""
+    lengths = network.matrix()
+    if isinstance(externality, ExponentialDecay) and abs(lengths - lengths.T).max() == 0:
+        return 0.0  # as far one way as the other
+    if isinstance(externality, WithinCellPower):
+        return 0.0  # each level depends on its own cell alone
+    random = np.random.default_rng(7)
+    corners = [0 * network.land, *(network.land * random.uniform(0.2, 1.8, size=(2, network.number)))]
+    sides = [
+        _line_integral(externality, start, end, network)
+        for start, end in zip(corners, [*corners[1:], corners[0]], strict=True)
+    ]
+    return abs(sum(sides)) / max(sum(map(abs, sides)), 1e-300)
+
+
+def _line_integral(externality: Externality, start: Vector, end: Vector, network: CellNetwork) -> float:
+    """Return the integral of A along the straight line between two distributions of firms."""
+    nodes, weights = np.polynomial.legendre.leggauss(16 if isinstance(externality, ProductionFunction) else 1)
+    total = 0.0
+    for node, weight in zip(nodes, weights, strict=True):
+        between = start + (node + 1) / 2 * (end - start)
+        total += weight / 2 * float(production_level(externality, between, network) @ (end - start))
+    return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import city, geographies
 
-from agora.data import InputError, InteractionMatrix, WithinCellPower, circle, grid, read_geography, two_cell
+from agora.data import (
+    InputError,
+    InteractionMatrix,
+    ProductionFunction,
+    WithinCellPower,
+    circle,
+    grid,
+    read_geography,
+    two_cell,
+)
 from agora.formulations import add_commuting_edges, add_commuting_pairs
 from agora.models import FujitaOgawa, price
 from agora.runners import certify, solve, solve_program
@@ -305,6 +314,24 @@ def test_an_externality_without_potential_is_solved_and_certified() -> None:
     assert solution.certificate.passed
     assert solution.status == "equilibrium without a potential"
     assert not solution.is_global
+    totals = solution.tables["totals"]
+    assert totals["potential"].isna().all()
+    assert solution.objective == totals["welfare"].iloc[0]
+    said = {**solution.tables, "totals": totals.assign(potential=totals["welfare"])}
+    assert "potential" in certify(place, said, 1e-6).worst.name
+
+
+def test_a_function_whose_integral_depends_on_the_way_has_no_potential() -> None:
+    def skew(m: Sequence[float]) -> list[float]:
+        return [m[0] + 0.3 * m[1] ** 2, m[1] + 0.1 * m[0], m[2]]
+
+    place = FujitaOgawa(
+        geography=circle(3), commuting_cost=0.15, externality=ProductionFunction(function=skew),
+        firm_mass=0.5, labor_per_firm=1.0,
+    )  # fmt: skip
+    solution = solve(place, method="complementarity")
+    assert solution.certificate.passed
+    assert solution.tables["totals"]["potential"].isna().all()
 
 
 def test_a_nonconvex_potential_is_still_climbed() -> None:

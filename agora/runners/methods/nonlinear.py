@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pyomo.environ as pyo
 
-from agora.data.checks import InputError
 from agora.models.fujita_ogawa import FujitaOgawa
 from agora.models.spatial import Commuting
 from agora.runners.methods.answers import Answer, Progress, silent
@@ -89,18 +88,19 @@ def _fix_zero_sides(program: pyo.ConcreteModel) -> None:
 
 def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord) -> Answer:
     tables = city.read(program)
-    kind = "equilibrium"
-    try:
-        city.check_potential()
-    except InputError:
-        kind = "equilibrium without a potential"
-    else:
+    totals = tables["totals"].iloc[0]
+    objective, kind = float(totals["welfare"]), "equilibrium without a potential"
+    if city.has_potential:
+        objective = float(totals["potential"])
         game = FirmsGame(city)
         kind = game.kind(
             game.settle(game.feasible(tables["cells"]["firms"].to_numpy(dtype=float))), tolerance=1e-6
         )
-    objective = float(tables["totals"]["potential"].iloc[0])
-    facts = {"kind": kind, "proof": "none: one equilibrium, others may exist"}
+    facts = {
+        "kind": kind,
+        "objective": "potential" if city.has_potential else "welfare",
+        "proof": "none: one equilibrium, others may exist",
+    }
     return Answer(
         kind if kind != "no equilibrium" else "equilibrium", objective, False, tables, facts, (record,)
     )
