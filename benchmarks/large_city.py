@@ -28,11 +28,11 @@ DECAY, COST = 20.0, 0.012
 def measure(route: str, side: int) -> dict[str, Any]:
     """Climb once on a grid; return seconds by part, peak memory, the potential and what was reached."""
     import numpy as np
-    from agora.runners.certify import certify
 
     from agora.data import grid
     from agora.formulations import externalities
     from agora.models import FujitaOgawa
+    from agora.runners.certifying import certify
     from agora.runners.methods.city_starts import filled
     from agora.runners.methods.firms_game import FirmsGame
 

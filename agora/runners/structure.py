@@ -118,7 +118,8 @@ def take_apart(program: pyo.ConcreteModel) -> Structure:
     text = "\n".join("\n".join(each) for each in (*walk.named, *lines))
     return Structure(
         (text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign),
-        np.array(walk.numbers, dtype=float), walk.variables, list(rows), low, high, len(flat), terms, constants, lines, walk.named, sign,
+        np.array(walk.numbers, dtype=float), walk.variables, list(rows), low, high, len(flat), terms,
+        constants, lines, walk.named, sign,
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import casadi
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from agora.runners.solve import model_from
 
 from agora.data.scenarios import read_scenario
 from agora.models import InvisibleHand, Marketplaces, ShortRunCompetition, SpatialTrade

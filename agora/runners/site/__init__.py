@@ -140,8 +140,7 @@ def _table(name: str, table: Any, folder: Path) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False)
     return {
-        "title": name.replace("-", " ")
-        + (f", the first {MOST_ROWS} of {len(table)} rows" if len(table) > MOST_ROWS else ""),
+        "title": name.replace("-", " "),
         "file": f"{folder.name}/{name}.csv",
         "columns": [str(column) for column in table.columns],
         "rows": list(table.head(MOST_ROWS).itertuples(index=False, name=None)),
