@@ -18,6 +18,7 @@ from agora.runners.methods.efficiency import (
     shortfall,
     welfare,
     welfare_optimum,
+    worst_anarchy_map,
 )
 from agora.runners.methods.firms_game import FirmsGame
 from agora.runners.methods.global_search import certified_maximiser
@@ -93,3 +94,22 @@ def test_equilibrium_has_too_little_agglomeration_and_the_price_of_it() -> None:
         assert row.welfare_optimum == pytest.approx((production - travel).max(), abs=1e-12)
         selected = int(np.argmax(production / 2 - travel))
         assert row.welfare_equilibrium == pytest.approx(production[selected] - travel[selected], abs=1e-12)
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.08, 0.2, 0.4])
+def test_the_worst_equilibrium_of_two_equal_cells(cost: float) -> None:
+    # (5.2), (5.3): W = 2 (1−δ)(m_1 − m̄)² + 2 (1+δ) m̄² − 2t |m_1 − m̄|, m̄ = ¼; equilibria: m̄, m̄ ± t/(1−δ)
+    # and m̄ ± ¼ where t < (1−δ)/4; the first three are worth the same
+    delta, mean = np.exp(-1.0), 0.25
+    even = 2 * (1 + delta) * mean**2
+    apart = even + 2 * (1 - delta) * mean**2 - 2 * cost * mean
+    exists = cost < (1 - delta) / 4
+    row = worst_anarchy_map(two_cell(), [1.0], [cost]).iloc[0]
+    assert row["equilibria"] == (5 if exists else 1)
+    assert row["welfare_optimum"] == pytest.approx(max(even, apart), abs=1e-12)
+    assert row["welfare_worst"] == pytest.approx(even, abs=1e-12)
+    assert row["welfare_best"] == pytest.approx(max(even, apart) if exists else even, abs=1e-12)
+    assert row["welfare_worst_stable"] == pytest.approx(even, abs=1e-12)
+    assert row["anarchy_worst"] == pytest.approx(max(even, apart) / even, abs=1e-12)
+    selected = apart if exists and cost < (1 - delta) / 8 else even  # potential: t* = ½ t̂
+    assert row["welfare_selected"] == pytest.approx(selected, abs=1e-12)

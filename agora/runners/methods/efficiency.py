@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from agora.data.checks import InputError
 from agora.data.externalities import ProductionFunction, WithinCellPower
 from agora.models.fujita_ogawa import FujitaOgawa
+from agora.runners.methods.all_equilibria import every_equilibrium
 from agora.runners.methods.answers import Progress, silent
 from agora.runners.methods.certified_map import (
     business_centres,
@@ -169,6 +170,72 @@ def anarchy_map(
                     "welfare_equilibrium": equilibrium,
                     "anarchy": optimum / equilibrium,
                     "certified": found.certified(cost) and found.certified(cost / 2),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def worst_anarchy_map(
+    geography: nx.Graph,
+    decays: Sequence[float] | Vector,
+    costs: Sequence[float] | Vector,
+    *,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Compare the welfare optimum with every equilibrium of a small city, over a plane.
+
+    Parameters
+    ----------
+    geography : networkx.Graph
+        Small enough that all equilibria are listed (`agora.runners.methods.all_equilibria`); φ = 1, no
+        excess land, exponential externality.
+    decays, costs : sequence of float
+        τ per unit of length, t in numéraire per unit of length.
+
+    Returns
+    -------
+    DataFrame
+        One row a point: decay, commuting_cost, equilibria (their number), welfare_optimum,
+        welfare_selected (of the potential's maximiser), welfare_best, welfare_worst (of all equilibria),
+        welfare_worst_stable (of the local maximisers), numéraire; and anarchy_selected, anarchy_worst,
+        anarchy_worst_stable, the optimum's welfare over theirs, infinite where theirs is not positive.
+
+    Raises
+    ------
+    InputError
+        As for all equilibria, and as for the global maximiser.
+    """
+    rows = []
+    for number, decay in enumerate(decays, start=1):
+        progress(f"decay {number} of {len(decays)}")
+        for cost in costs:
+            city = filled_city(geography, float(decay)).model_copy(update={"commuting_cost": float(cost)})
+            game = FirmsGame(city)
+            every = every_equilibrium(game)
+            worth = np.array(
+                [game.potential(e.state) + city.interaction.potential(e.state.firms) for e in every]
+            )
+            stable = np.array([e.kind == "local maximiser" for e in every])
+            optimum = welfare_optimum(city).welfare
+            found = {
+                "selected": float(worth[0]),
+                "best": float(worth.max()),
+                "worst": float(worth.min()),
+                "worst_stable": float(worth[stable].min()),
+            }
+            ratios = {
+                f"anarchy_{name}": optimum / value if value > 0 else np.inf
+                for name, value in found.items()
+                if name != "best"
+            }
+            rows.append(
+                {
+                    "decay": float(decay),
+                    "commuting_cost": float(cost),
+                    "equilibria": len(every),
+                    "welfare_optimum": optimum,
+                    **{f"welfare_{name}": value for name, value in found.items()},
+                    **ratios,
                 }
             )
     return pd.DataFrame(rows)

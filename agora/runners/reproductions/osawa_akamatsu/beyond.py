@@ -1,7 +1,9 @@
-"""Beyond the claims: the figures redrawn, with every equilibrium; the certified maps of 24 and 48 cells."""
+"""Beyond the claims: the figures redrawn, with every equilibrium; certified maps; the price of anarchy."""
 
 from __future__ import annotations
 
+from agora.data.geographies import circle
+from agora.runners.methods.efficiency import worst_anarchy_map
 from agora.runners.reproductions import Beyond, goes_beyond
 from agora.runners.reproductions.osawa_akamatsu import landscapes, points, regions, small_circle
 
@@ -13,13 +15,16 @@ def figures_and_map() -> Beyond:
         points.certified_points(cells, *plane)
         for cells, plane in ((24, points.PLANE_24), (48, points.PLANE_48))
     )
+    anarchy = worst_anarchy_map(circle(3), *(points.listed(values) for values in points.PLANE_3))
     return Beyond(
         tables={
+            "anarchy-3": anarchy,
             "certified-points-24": of_24,
             "certified-48-by-decay": points.certified_by_decay(of_48),
             "certified-points-48": of_48,
         },
         figures={
+            "anarchy-3": landscapes.draw_anarchy(anarchy),
             "certified-24": regions.draw_certified(of_24, 24),
             "certified-48": regions.draw_certified(of_48, 48),
             "figure-1": landscapes.draw_snapshots(),

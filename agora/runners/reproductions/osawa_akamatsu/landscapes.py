@@ -20,6 +20,7 @@ from agora.runners.reproductions.osawa_akamatsu.cities import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.tri import Triangulation
@@ -159,6 +160,33 @@ def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, flo
             style.line("−ȟ", **style.WAGE_LINE), *_marks_legend(),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
+        style.settle(figure)
+    return figure
+
+
+# --- efficiency ----------------------------------------------------------------------------------
+
+
+def draw_anarchy(points: pd.DataFrame) -> Figure:
+    """Draw how much welfare the potential's equilibrium and the worst one lose, over (τ, t)."""
+    panels = {"anarchy_selected": "selected by the potential", "anarchy_worst": "worst equilibrium"}
+    highest = float(points[list(panels)].replace(np.inf, np.nan).max().max())
+    with style.settings():
+        figure = style.figure(3.4)
+        every = figure.subplots(1, 2, sharey=True)
+        for axes, (column, title) in zip(every, panels.items(), strict=True):
+            table = points.pivot(index="commuting_cost", columns="decay", values=column)
+            across, up, values = (part.to_numpy(dtype=float) for part in (table.columns, table.index, table))
+            drawn = axes.pcolormesh(
+                across, up, values, cmap=style.light_to_dark(), vmin=1.0, vmax=highest, shading="nearest"
+            )
+            axes.set_title(title, fontsize=style.SMALL)
+            axes.set_xlabel("spillovers' decay τ", fontsize=style.SMALL)
+            axes.tick_params(labelsize=style.SMALL)
+        every[0].set_ylabel("commuting cost t", fontsize=style.SMALL)
+        bar = figure.colorbar(drawn, ax=every, location="bottom", shrink=0.6, aspect=40)
+        bar.set_label("welfare of the optimum over that of the equilibrium", fontsize=style.SMALL)
+        bar.ax.tick_params(labelsize=style.SMALL)
         style.settle(figure)
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
@@ -17,6 +18,8 @@ Values = Sequence[float] | Mapping[str, float]
 
 SECONDS = 20.0
 """For each search."""
+FEW_POINTS = 1000
+"""Points that one process maps; more are shared by two."""
 
 PLANE_48: tuple[Mapping[str, float], Mapping[str, float]] = (
     {"from": 0.5, "to": 70.0, "number": 164},
@@ -28,6 +31,13 @@ PLANE_24: tuple[Mapping[str, float], Mapping[str, float]] = (
     {"from": 0.005, "to": 0.25, "number": 50},
 )
 """The grid for 24 cells: coarse in τ, so that it is drawn in less than a minute."""
+
+
+PLANE_3: tuple[Mapping[str, float], Mapping[str, float]] = (
+    {"from": 0.5, "to": 10.0, "number": 20},
+    {"from": 0.02, "to": 0.5, "number": 25},
+)
+"""The grid for all equilibria of three cells."""
 
 
 def listed(values: Values) -> tuple[float, ...]:
@@ -44,7 +54,9 @@ def certified_points(cells: int, decays: Values, costs: Values) -> pd.DataFrame:
 
 @cache
 def _map(cells: int, decays: tuple[float, ...], costs: tuple[float, ...]) -> pd.DataFrame:
-    return certified_map(circle(cells), decays, costs, seconds=SECONDS)
+    many = len(decays) * len(costs) > FEW_POINTS
+    workers = min(2, os.cpu_count() or 1) if many else 1
+    return certified_map(circle(cells), decays, costs, seconds=SECONDS, workers=workers)
 
 
 def certified_by_decay(points: pd.DataFrame) -> pd.DataFrame:

@@ -257,12 +257,13 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
     values: NDArray[np.int64] = table.to_numpy(dtype=int)
     kinds = sorted(set(values.ravel().tolist()))
     index = np.searchsorted(kinds, values)
+    colours = [colour_of(rank if k else 0) for rank, k in enumerate(kinds, start=int(kinds[0] > 0))]
     sure = int(points["certified"].sum())
     with style.settings():
         figure = style.figure(4.6)
         axes = figure.subplots()
         axes.pcolormesh(
-            decays, costs, index, cmap=ListedColormap([colour_of(k) for k in kinds]), vmin=-0.5,
+            decays, costs, index, cmap=ListedColormap(colours), vmin=-0.5,
             vmax=len(kinds) - 0.5, shading="nearest", alpha=0.85,
         )  # fmt: skip
         unsure = points[~points["certified"]]
@@ -270,7 +271,9 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
         axes.set_title(f"{cells} cells: {sure} of {len(points)} points certified", fontsize=style.TEXT)
         axes.set_xlabel("spillovers' decay τ")
         axes.set_ylabel("commuting cost t")
-        entries = [style.patch(colour_of(k), _name(k), edge=style.INK) for k in kinds]
+        entries = [
+            style.patch(colour, _name(k), edge=style.INK) for colour, k in zip(colours, kinds, strict=True)
+        ]
         figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 4))
         style.settle(figure)
     return figure
