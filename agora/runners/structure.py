@@ -116,11 +116,22 @@ def take_apart(program: pyo.ConcreteModel) -> Structure:
     rows, _, lower, upper = zip(*flat, *curved, strict=True) if flat or curved else ((), (), (), ())
     low, high = np.array(lower, dtype=float), np.array(upper, dtype=float)
     text = "\n".join("\n".join(each) for each in (*walk.named, *lines))
+    key = text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign
+    numbers = np.array(walk.numbers, dtype=float)
     return Structure(
-        (text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign),
-        np.array(walk.numbers, dtype=float), walk.variables, list(rows), low, high, len(flat), terms,
-        constants, lines, walk.named, sign,
-    )  # fmt: skip
+        key,
+        numbers,
+        walk.variables,
+        list(rows),
+        low,
+        high,
+        len(flat),
+        terms,
+        constants,
+        lines,
+        walk.named,
+        sign,
+    )
 
 
 class _Walk:
