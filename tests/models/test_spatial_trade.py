@@ -258,9 +258,9 @@ def test_a_failing_step_of_the_homotopy_is_halved(monkeypatch: pytest.MonkeyPatc
 
     calls = []
 
-    def stubborn(program: Any, options: Any) -> Any:
+    def stubborn(program: Any, options: Any, **how: Any) -> Any:
         calls.append(1)
-        record = solve_program(program, options)
+        record = solve_program(program, options, **how)
         if len(calls) in (1, 2):
             raise SolveFailed("stopped", record)
         return record
@@ -269,15 +269,15 @@ def test_a_failing_step_of_the_homotopy_is_halved(monkeypatch: pytest.MonkeyPatc
     solution = solve(SpatialTrade(**THREE), method="auto")
     assert "1 halved" in solution.certificate.facts["branch"]
     assert len(calls) > 6
-    monkeypatch.setattr(trade, "solve_program", lambda p, o: _refuse(p, o))
+    monkeypatch.setattr(trade, "solve_program", _refuse)
     with pytest.raises(SolveFailed, match="stopped"):
         solve(SpatialTrade(**THREE))
 
 
-def _refuse(program: Any, options: Any) -> Any:
+def _refuse(program: Any, options: Any, **how: Any) -> Any:
     from agora.runners.solvers import SolveFailed, solve_program
 
-    raise SolveFailed("stopped", solve_program(program, options))
+    raise SolveFailed("stopped", solve_program(program, options, **how))
 
 
 def test_many_places_are_solved_by_newton_which_agrees_with_the_program() -> None:
