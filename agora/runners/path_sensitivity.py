@@ -26,9 +26,7 @@ from agora.runners.derivatives import ProgramFunctions
 from agora.runners.methods.differentiable_path import DifferentiablePath
 from agora.runners.optimality import NoOptimum, Optimum, optimum
 from agora.runners.parameters import Parameter
-from agora.runners.ranging import ALLOWED, Range, edge, first_order_range
-from agora.runners.readings import flatten
-from agora.runners.sensitivity import (
+from agora.runners.program_sensitivity import (
     SAME_ANSWER,
     STENCILS,
     Drift,
@@ -40,6 +38,8 @@ from agora.runners.sensitivity import (
     moved,
     step_of,
 )
+from agora.runners.ranging import ALLOWED, Range, edge, first_order_range
+from agora.runners.readings import flatten
 
 Vector = NDArray[np.float64]
 
