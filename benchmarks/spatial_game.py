@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import platform
 import sys
 import time
@@ -224,14 +225,17 @@ def child(route: str, case: str, cells: int, limit: float) -> dict[str, Any]:
 
 def written(rows: list[dict[str, Any]], cells: list[int]) -> str:
     """Return the tables: seconds of every route, and how the best fixed point compares."""
+    loads = [row["load"] for row in rows if "load" in row]
+    limits = sorted({row["limit"] for row in rows if "limit" in row})
     lines = [
         "# The dynamic game: one program against fixed points", "",
         f"Python {platform.python_version()}, {platform.machine()}. Processor seconds from the model to "
         "residual 1e-8 (program: build, translation, solve and reading; fixed points: no density moves by "
         "more), with rounds or iterations. A rival that failed, or took over twice as long as the best "
-        "of its kind, is not tried on the next larger grid; every rival has "
-        f"{LIMIT:g} s. The machine had other work: single times vary by up to a half. `newton` makes no "
-        "tables and no certificate; what it finds is solved once more by the program in a search.", "",
+        f"of its kind, is not tried on the next larger grid; every rival has {limits[-1]:g} s. One "
+        f"process of one thread at a time, load of the machine {min(loads):.1f} to {max(loads):.1f}. "
+        "`newton` makes no tables and no certificate; what it finds is solved once more by the program "
+        "in a search.", "",
     ]  # fmt: skip
     for case in CASES:
         lines += [f"## {case}", "", "| route | " + " | ".join(f"{n}×{n}" for n in cells) + " |"]
@@ -302,7 +306,8 @@ def main() -> None:
                     continue
                 call = ["--limit", given.limit, "--child", route, case, cells]
                 report = in_child("benchmarks.spatial_game", call, 10 * given.limit + 60)
-                rows.append({"case": case, "cells": cells, "route": route, "limit": given.limit, **report})
+                how = {"limit": given.limit, "load": os.getloadavg()[0]}
+                rows.append({"case": case, "cells": cells, "route": route, **how, **report})
                 print(rows[-1], file=sys.stderr)
                 save(rows, file)
     (given.out / "spatial-game.md").write_text(written(rows, given.cells), encoding="utf-8")
@@ -337,7 +342,7 @@ def kept(file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
     numbers = {"cells": int, "rounds": int, "nonzeros": int}
-    numbers |= dict.fromkeys(("seconds", "solver_seconds", "residual", "hhi", "limit"), float)
+    numbers |= dict.fromkeys(("seconds", "solver_seconds", "residual", "hhi", "limit", "load"), float)
     with file.open(encoding="utf-8", newline="") as stream:
         return [
             {key: numbers.get(key, str)(text) for key, text in row.items() if text != ""}

@@ -105,7 +105,7 @@ def draw_polyhedron() -> Figure:
     hull = ConvexHull(corners)
     with style.settings():
         figure = style.figure(5.0)
-        axes = figure.add_subplot(projection="3d")
+        axes = figure.add_subplot(projection="3d", computed_zorder=False)
         # not before: matplotlib's projections must be loaded first
         from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 
@@ -124,8 +124,8 @@ def draw_polyhedron() -> Figure:
             axes.add_collection3d(face)
         for name, firms in PATTERNS.items():
             x, y, z = AXES @ (firms * 8)
-            axes.plot([x], [y], [z], markersize=7, **MAXIMISER)
-            axes.text(x, y, z, f"  {name}", fontsize=style.TEXT)
+            axes.plot([x], [y], [z], markersize=7, **{**MAXIMISER, "zorder": 5})
+            axes.text(x, y, z + 0.3, name, horizontalalignment="center", fontsize=style.TEXT, zorder=6)
         axes.set(xticks=(0, 1, 2), yticks=(0, 1, 2), zticks=(0, 2, 4))
         axes.set_xlabel("$m_1 - m_3$", fontsize=style.SMALL)
         axes.set_ylabel("$m_2 - m_4$", fontsize=style.SMALL)
