@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from agora.data import InputError
 from agora.models import FujitaOgawa
@@ -93,3 +94,16 @@ FOUR_SITES: dict[str, Any] = {
     "setup_shares": [0.5, 0.5],
 }
 """The four sites of Berliant & Konishi (2000), section 5, case 1."""
+
+
+def nothing_cut_off(figure: Figure) -> bool:
+    """Whether every axes of a figure, its words included, is on the paper."""
+    figure.draw_without_rendering()
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    return all(
+        box is not None
+        and min(box.x0, box.y0) >= -1
+        and box.x1 <= figure.bbox.x1 + 1
+        and box.y1 <= figure.bbox.y1 + 1
+        for box in boxes
+    )

@@ -50,7 +50,7 @@ from agora.formulations.trade import (
 from agora.models.equilibrium import Condition, Model, Tables
 from agora.models.game_conditions import Space, game_conditions
 from agora.models.game_tables import concentration_table
-from agora.models.spatial import POSITIVE
+from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
 
 Vector = NDArray[np.float64]
 NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
@@ -96,18 +96,8 @@ class MeanFieldGame(Model):
     """
 
     unit_of: ClassVar[Mapping[str, str]] = {
-        "trade_cost_rate": "per unit of length",
-        "radius": "length",
-        "noise": "squared length per time",
-        "discount": "per unit of time",
-        "moving_cost": "real wage × time³ per squared length",
-        "horizon": "time",
+        **UNITS_OF_MOVES,
         "first_horizon": "time",
-        "time": "time",
-        "x": "length",
-        "density": "workers per unit of land",
-        "wage": "income of the mean worker",
-        "real_wage": "real wage",
         "path.value": "real wage × time",
     }
 

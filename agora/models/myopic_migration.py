@@ -27,7 +27,7 @@ from agora.formulations.myopic import (
 from agora.formulations.trade import TradeEconomy, add_real_wage, add_trade_equilibrium, trade_economy
 from agora.models.equilibrium import Condition, Model, ModelCard, Tables
 from agora.models.myopic_migration_conditions import migration_conditions
-from agora.models.spatial import POSITIVE
+from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
 
 Vector = NDArray[np.float64]
 
@@ -63,19 +63,7 @@ class MyopicMigration(Model):
         One sentence that names the field, its value, and what is allowed.
     """
 
-    unit_of: ClassVar[Mapping[str, str]] = {
-        "trade_cost_rate": "per unit of length",
-        "radius": "length",
-        "noise": "squared length per time",
-        "discount": "per unit of time",
-        "moving_cost": "real wage × time³ per squared length",
-        "horizon": "time",
-        "time": "time",
-        "x": "length",
-        "density": "workers per unit of land",
-        "wage": "income of the mean worker",
-        "real_wage": "real wage",
-    }
+    unit_of: ClassVar[Mapping[str, str]] = UNITS_OF_MOVES
 
     card: ClassVar[ModelCard] = ModelCard(
         name="myopic-migration",

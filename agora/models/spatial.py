@@ -19,6 +19,20 @@ Commuting = Callable[[pyo.Block, CellNetwork, float], None]
 """A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""
 
 POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
+UNITS_OF_MOVES: dict[str, str] = {
+    "trade_cost_rate": "per unit of length",
+    "radius": "length",
+    "noise": "squared length per time",
+    "discount": "per unit of time",
+    "moving_cost": "real wage × time³ per squared length",
+    "horizon": "time",
+    "time": "time",
+    "x": "length",
+    "density": "workers per unit of land",
+    "wage": "income of the mean worker",
+    "real_wage": "real wage",
+}
+"""Units where people move along a ring for the sake of real wages."""
 
 
 _networks: dict[bool, WeakKeyDictionary[nx.Graph, CellNetwork]] = {

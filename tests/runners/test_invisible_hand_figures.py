@@ -8,6 +8,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
+from makers import nothing_cut_off
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
@@ -86,14 +87,7 @@ def test_files_repeat(solution: Solution, tmp_path: Path) -> None:
 
 
 def test_nothing_is_cut_off(solution: Solution) -> None:
-    figure = drawn(solution)
-    figure.draw_without_rendering()
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        assert box is not None
-        assert min(box.x0, box.y0) >= -1
-        assert box.x1 <= figure.bbox.x1 + 1
-        assert box.y1 <= figure.bbox.y1 + 1
+    assert nothing_cut_off(drawn(solution))
 
 
 def test_noise_has_no_long_run_in_closed_form() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from makers import nothing_cut_off
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
@@ -113,11 +114,4 @@ def test_files_repeat(model: SpatialTrade, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", [places(12), places(3), on(circle(12)), on(grid(4, 4))])
 def test_nothing_is_cut_off(model: SpatialTrade) -> None:
-    figure = drawn(solve(model))
-    figure.draw_without_rendering()
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        assert box is not None
-        assert min(box.x0, box.y0) >= -1
-        assert box.x1 <= figure.bbox.x1 + 1
-        assert box.y1 <= figure.bbox.y1 + 1
+    assert nothing_cut_off(drawn(solve(model)))
