@@ -7,10 +7,13 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from agora.models import Model
 from agora.models.registry import model_named
@@ -138,3 +141,15 @@ def test_every_name_a_package_offers_is_there(package: str) -> None:
     assert all(getattr(module, name) is not None for name in module.__all__)
     assert sorted(module.__all__) == list(module.__all__)
     assert set(module.__all__) <= set(dir(module))
+
+
+def test_the_lock_file_knows_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locked = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    (agora,) = (each for each in locked if each["name"] == "agora")
+    wanted = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    names = {canonicalize_name(Requirement(each).name) for each in wanted} - {"agora"}
+    assert names == {each["name"] for each in agora["metadata"]["requires-dist"]} - {"agora"}
