@@ -1,8 +1,10 @@
 """Agora: economic equilibria on space and networks as declarative programs.
 
-The package has four rooms, and imports point one way:
-``data`` (geographies, scenarios, published tables), ``formulations`` (cited pieces of algebra),
-``models`` (published models), ``runners`` (solvers, certificates, records, the command line).
+The rooms of the package, from the ground up; imports point down only: ``data`` (geographies, scenarios,
+checks) and ``solvers`` (HiGHS and IPOPT), ``formulations`` (cited pieces of algebra), ``models`` (what is
+solved, and the definition of equilibrium), ``methods`` (how), ``runners`` (certificates, records, studies),
+``papers`` (what is claimed, computed), ``cli`` (the commands). In each room every family of models, ``city``,
+``marketplaces``, ``price_formation``, ``migration`` and ``sectors``, has a folder.
 """
 
 __version__ = "0.1.0"

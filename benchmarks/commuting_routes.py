@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 
 from agora.data.geographies import CellNetwork, cell_network, circle, grid
-from agora.formulations.commuting import add_commuting_pairs
-from agora.formulations.commuting_numbers import closed_form_commuting_cost
-from agora.models.commuting import CommutingMarket
-from agora.models.fujita_ogawa import FujitaOgawa
-from agora.runners.solvers import objective_of, solve_program
+from agora.formulations.city.commuting import add_commuting_pairs
+from agora.formulations.city.commuting_numbers import closed_form_commuting_cost
+from agora.models.city.commuting import CommutingMarket
+from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.runners.solving import solve
+from agora.solvers.solve_program import objective_of, solve_program
 from benchmarks.measuring import best_of, peak_megabytes
 
 if find_spec("ot"):

@@ -6,7 +6,7 @@
 Each route answers the same question, the highest potential of a city of I equal cells on a circle and
 the proof that none is higher, in a process of its own on one thread (`benchmarks.measuring`):
 
-* ``search``: `agora.runners.methods.city_bounds`, bounds by dynamic programming, then a search;
+* ``search``: `agora.methods.city.chain_bounds`, bounds by dynamic programming, then a search;
 * ``highs``: `FujitaOgawa.lattice_program`, a mixed-integer linear program, by HiGHS;
 * ``scip``: (P), a nonconvex quadratic program in firms and flows, by SCIP through PySCIPOpt, if installed.
 
@@ -48,8 +48,8 @@ def measure(route: str, cells: int, limit: float) -> dict[str, Any]:
 
 
 def _search(city: Any, limit: float) -> dict[str, Any]:
-    from agora.runners.methods.city_bounds import ChainBounds
-    from agora.runners.methods.lattice_city import lattice_city
+    from agora.methods.city.chain_bounds import ChainBounds
+    from agora.methods.city.lattice_city import lattice_city
 
     start = time.perf_counter()
     lattice = lattice_city(city)
@@ -62,7 +62,7 @@ def _search(city: Any, limit: float) -> dict[str, Any]:
 def _highs(city: Any, limit: float) -> dict[str, Any]:
     import pyomo.environ as pyo
 
-    from agora.runners.solvers import SolveFailed, solve_within
+    from agora.solvers.solve_program import SolveFailed, solve_within
 
     unit = float(city.network.land[0]) ** 2 / 8
     start = time.perf_counter()

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from agora.data import segment
-from agora.models.invisible_hand import InvisibleHand
-from agora.runners.methods.minimizing_movement import minimizing_movement
-from agora.runners.methods.reallocation_equation import orbit
+from agora.methods.sectors.minimizing_movement import minimizing_movement
+from agora.methods.sectors.reallocation_equation import orbit
+from agora.models.sectors.invisible_hand import InvisibleHand
 from benchmarks.measuring import machine
 
 PACKAGES = ("agora", "pyomo", "casadi", "numpy", "scipy")

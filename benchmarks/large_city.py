@@ -6,7 +6,7 @@
 Each route climbs from the same start by the same linear programs, tests what kind of state it reached and
 certifies it, in a process of its own on one thread (`benchmarks.measuring`):
 
-* ``product``: A = D m as two small products, `agora.formulations.network_kernels`;
+* ``product``: A = D m as two small products, `agora.formulations.city.network_kernels`;
 * ``dense``: all shortest paths and the whole kernel, as small cities are solved.
 """
 
@@ -30,11 +30,11 @@ def measure(route: str, side: int) -> dict[str, Any]:
     import numpy as np
 
     from agora.data import grid
-    from agora.formulations import externalities
+    from agora.formulations.city import spillovers as externalities
+    from agora.methods.city.firms_game import FirmsGame
+    from agora.methods.city.starts import filled
     from agora.models import FujitaOgawa
     from agora.runners.certifying import certify
-    from agora.runners.methods.city_starts import filled
-    from agora.runners.methods.firms_game import FirmsGame
 
     externalities.LARGEST_DENSE = 0 if route == "product" else 10**9
     city = FujitaOgawa(

@@ -49,14 +49,14 @@ def child(python: str, arguments: list[Any], limit: float = 900.0) -> dict[str, 
 
 
 def market(case: str, agents: int, steps: int) -> Any:
-    from agora.runners.reproductions.price_formation.cases import market as published
+    from agora.papers.price_formation.cases import market as published
 
     return published(case, agents=agents, steps=steps)
 
 
 def problem(case: str, agents: int, steps: int) -> dict[str, Any]:
     """Return a case as plain numbers with its exact price."""
-    from agora.runners.reproductions.price_formation.analytic import discrete_price
+    from agora.papers.price_formation.analytic import discrete_price
 
     model = market(case, agents, steps)
     costs = {name: getattr(model, name).model_dump() for name in ("running", "terminal")}
@@ -76,9 +76,9 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
     """Return times and errors of Agora's roads: best of five, or of one where that takes over two seconds."""
     import numpy as np
 
-    from agora.runners.methods.price_structure import mean_field
-    from agora.runners.solvers import NonlinearProgram
+    from agora.methods.price_formation.closed_forms import mean_field
     from agora.runners.solving import solve
+    from agora.solvers.solve_program import NonlinearProgram
 
     def structure() -> Any:
         return mean_field(market(case, agents, steps)).prices[0]

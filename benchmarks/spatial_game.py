@@ -37,7 +37,7 @@ ACCURACY, ROUNDS, DEPTH = 1e-8, 2000, 8
 
 
 def model_of(case: str, cells: int, kernel: str = "sparse") -> Any:
-    from agora.models.spatial_game import SpatialGame
+    from agora.models.migration.spatial_game import SpatialGame
 
     return SpatialGame(
         elasticity=5.0, trade_cost_rate=0.5, noise=0.01, discount=0.05, cells=cells, steps=cells,
@@ -48,8 +48,8 @@ def model_of(case: str, cells: int, kernel: str = "sparse") -> Any:
 def run_program(case: str, cells: int, kernel: str) -> dict[str, Any]:
     import numpy as np
 
-    from agora.runners.methods.continuation import solve_once
-    from agora.runners.solvers import ipopt_route
+    from agora.methods.migration.continuation import solve_once
+    from agora.solvers.solve_program import ipopt_route
 
     model = model_of(case, cells, kernel)
     ipopt_route()
@@ -69,7 +69,7 @@ def run_newton(case: str, cells: int) -> dict[str, Any]:
     """Solve with wages eliminated, by the road of searches."""
     import numpy as np
 
-    from agora.runners.methods.path_newton import Course, PathEquations, newton_path
+    from agora.methods.migration.path_newton import Course, PathEquations, newton_path
 
     start = time.process_time()
     model = model_of(case, cells)

@@ -97,8 +97,8 @@ def measure(case: str, road: str, rows: int) -> float:
     import tempfile
 
     from agora.data.datasets import read_dataset
-    from agora.runners.sweep.plan import plan
-    from agora.runners.sweep.work import Piece, solve_piece
+    from agora.runners.sweeps.plan import plan
+    from agora.runners.sweeps.work import Piece, solve_piece
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "case.toml"
@@ -126,9 +126,9 @@ def plain_loop(block: list[Any]) -> Any:
     import numpy as np
     import pyomo.environ as pyo
 
-    from agora.runners.methods.city_starts import starting_points
-    from agora.runners.solvers import solve_program
-    from agora.runners.sweep.rows import Rows
+    from agora.methods.city.starts import starting_points
+    from agora.runners.sweeps.rows import Rows
+    from agora.solvers.solve_program import solve_program
 
     rows = Rows()
     highs = pyo.SolverFactory("appsi_highs")

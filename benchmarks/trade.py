@@ -34,11 +34,11 @@ def measure(route: str, number: int) -> dict[str, Any]:
     from pyomo.repn import generate_standard_repn
 
     from agora.data import circle
-    from agora.formulations.kernels import sparse_kernel
-    from agora.formulations.trade import solve_wages
+    from agora.formulations.migration.kernels import sparse_kernel
+    from agora.formulations.migration.trade import solve_wages
+    from agora.methods.migration.trade import IPOPT_ACCURACY
     from agora.models import SpatialTrade
-    from agora.runners.methods.trade import IPOPT_ACCURACY
-    from agora.runners.solvers import solve_program
+    from agora.solvers.solve_program import solve_program
 
     if route.startswith("places"):
         random = np.random.default_rng(1)

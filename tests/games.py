@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agora.models.equilibrium import Solution
-from agora.models.spatial_game import SpatialGame
+from agora.models.migration.spatial_game import SpatialGame
+from agora.models.solution import Solution
 
 COMMON: dict[str, Any] = {
     "elasticity": 5.0,

@@ -65,7 +65,7 @@ def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[int, str, str]:
     """Run a command of agora within the test; return its exit code and what it printed to both streams."""
-    from agora.runners.cli import main
+    from agora.cli import main
 
     monkeypatch.setattr("sys.argv", ["agora", *arguments])
     code = 0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agora.models.price_formation import PriceFormation
+from agora.models.price_formation.price_formation import PriceFormation
 
 NONE: dict[str, Any] = {"kind": "none"}
 SINE: dict[str, Any] = {"kind": "sine", "frequency": 10.0}

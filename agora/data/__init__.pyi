@@ -1,5 +1,5 @@
 from .checks import Caution, InputError
-from .externalities import (
+from .city import (
     ExponentialDecay,
     InteractionMatrix,
     ProductionFunction,
@@ -16,7 +16,7 @@ from .geographies import (
     tree,
     two_cell,
 )
-from .readers import (
+from .geography_files import (
     read_edge_table,
     read_geography,
     read_graphml,

@@ -127,7 +127,7 @@ GEOGRAPHIES: dict[str, Callable[..., nx.Graph]] = {
     "star": star,
     "hexagonal": hexagonal,
 }
-"""The kinds a scenario file may name (besides ``file``, see `agora.data.readers.read_geography`)."""
+"""The kinds a scenario file may name (besides ``file``, see `agora.data.geography_files.read_geography`)."""
 
 
 def build_geography(kind: str, **arguments: Any) -> nx.Graph:

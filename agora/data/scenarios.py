@@ -13,7 +13,7 @@ import networkx as nx
 
 from agora.data.checks import MISSING, InputError, nearest
 from agora.data.geographies import GEOGRAPHIES, build_geography
-from agora.data.readers import read_geography
+from agora.data.geography_files import read_geography
 
 SECTIONS = ("geography", "parameters", "solve")
 """The tables of a scenario file."""
@@ -47,7 +47,7 @@ class Scenario:
 
 def shipped(folder: str) -> dict[str, Path]:
     """Return the TOML files that come with Agora in a folder of its data: name → file, sorted by name."""
-    place = Path(str(files("agora.data"))) / folder
+    place = Path(str(files("agora.data"))) / "shipped" / folder
     return {path.stem: path for path in sorted(place.glob("*.toml"))}
 
 

@@ -3,6 +3,6 @@
 Each ``add_<component>_<quantity>(block, ...)`` adds one named piece of algebra to a Pyomo block.
 """
 
-from agora.formulations.commuting import add_commuting_edges, add_commuting_pairs
+from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 
 __all__ = ["add_commuting_edges", "add_commuting_pairs"]

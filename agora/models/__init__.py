@@ -1,4 +1,4 @@
-"""What is solved, in economic words: one published model a file."""
+"""What is solved, in economic words: a folder a family, a file a model."""
 
 from lazy_loader import attach_stub
 

@@ -1,24 +1,19 @@
-from .coalition import CoalitionTest
-from .commuting import CommutingMarket
-from .equilibrium import (
-    Certificate,
-    Condition,
-    Model,
-    ModelCard,
-    Solution,
-    price,
-    worst_case,
-)
-from .fujita_ogawa import FujitaOgawa
-from .graph_game import GraphGame
-from .invisible_hand import InvisibleHand, UnstableExternality
-from .marketplaces import Marketplaces
-from .myopic_migration import MyopicMigration
-from .price_formation import PriceFormation
-from .short_run_competition import ShortRunCompetition
+from .certificate import Certificate, Condition, worst_case
+from .city.commuting import CommutingMarket
+from .city.fujita_ogawa import FujitaOgawa
+from .marketplaces.coalition import CoalitionTest
+from .marketplaces.marketplaces import Marketplaces
+from .migration.graph_game import GraphGame
+from .migration.myopic import MyopicMigration
+from .migration.spatial_game import SpatialGame
+from .migration.spatial_trade import SpatialTrade
+from .model import Model, ModelCard
+from .price_formation.price_formation import PriceFormation
+from .prices import price
+from .sectors.invisible_hand import InvisibleHand, UnstableExternality
+from .sectors.short_run import ShortRunCompetition
+from .solution import Solution
 from .spatial import SpatialModel
-from .spatial_game import SpatialGame
-from .spatial_trade import SpatialTrade
 
 __all__ = [
     "Certificate",

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import pkgutil
 from importlib import import_module
 
-import agora.models
 from agora.data.checks import InputError, nearest
-from agora.models.equilibrium import Model
+from agora.models import city, marketplaces, migration, price_formation, sectors
+from agora.models.model import Model
+
+FAMILIES = (city, marketplaces, migration, price_formation, sectors)
+"""The families of models of this package; each names its models."""
+
+
+def _shipped() -> dict[str, str]:
+    """Return name → ``module:class`` of the models of this package."""
+    return {
+        name: f"{family.__name__}.{place}" for family in FAMILIES for name, place in family.MODELS.items()
+    }
 
 
 def model_names() -> list[str]:
-    """Return the names of all models, sorted: every file of this package that defines one, and users' own."""
-    for module in pkgutil.iter_modules(agora.models.__path__):
-        import_module(f"agora.models.{module.name}")
-    return sorted(Model.registry)
+    """Return the names of all models, sorted: those of this package and users' own."""
+    return sorted({*_shipped(), *Model.registry})
 
 
 def model_named(name: str) -> type[Model]:
@@ -26,7 +33,10 @@ def model_named(name: str) -> type[Model]:
         If there is none; names the known ones.
     """
     if name not in Model.registry:
-        names = model_names()
-        if name not in names:
-            raise InputError("model", name, nearest(name, names))
+        shipped = _shipped()
+        if name not in shipped:
+            raise InputError("model", name, nearest(name, model_names()))
+        module, class_name = shipped[name].split(":")
+        found: type[Model] = getattr(import_module(module), class_name)
+        return found
     return Model.registry[name]

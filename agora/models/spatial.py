@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from agora.data.checks import InputError
 from agora.data.geographies import CellNetwork, as_geography, cell_network
-from agora.models.equilibrium import Model
+from agora.models.model import Model
 
 Commuting = Callable[[pyo.Block, CellNetwork, float], None]
 """A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""

@@ -1,4 +1,4 @@
-"""Who does the work: solvers, methods, certificates, records, figures, the command line."""
+"""Who does the work: certified solves, sweeps, studies, records, figures."""
 
 from lazy_loader import attach_stub
 

@@ -1,5 +1,4 @@
 from .certifying import NotCertified, certify
-from .solvers import SolveFailed, solve_program
-from .solving import solve, solve_scenario
+from .solving import SolveFailed, solve, solve_program, solve_scenario
 
 __all__ = ["NotCertified", "SolveFailed", "certify", "solve", "solve_program", "solve_scenario"]

@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from agora.models.equilibrium import Certificate, Model, Solution
+from agora.models.certificate import Certificate
+from agora.models.model import Model
+from agora.models.solution import Solution
 
 
 class NotCertified(RuntimeError):

@@ -9,28 +9,33 @@ import time
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 from agora import __version__
 from agora.data.scenarios import Scenario
-from agora.models.equilibrium import Model, Solution
+from agora.methods.answers import Answer, Options, Progress, answer, silent
+from agora.models import registry
+from agora.models.model import Model
 from agora.models.registry import model_named
-from agora.runners import figures, methods
+from agora.models.solution import Solution
 from agora.runners.certifying import NotCertified, certify
 from agora.runners.figures.pictures import pictures
-from agora.runners.methods.answers import Answer, Options, Progress, answer, silent
-from agora.runners.solver_records import release
+from agora.solvers.records import release
+from agora.solvers.solve_program import SolveFailed as SolveFailed
+from agora.solvers.solve_program import solve_program as solve_program
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
 
 
 @cache
 def know_all_methods() -> None:
-    """Import every method and every kind of picture: each file says which model it serves."""
-    for package in (methods, figures):
-        for module in iter_modules(package.__path__):
-            import_module(f"{package.__name__}.{module.name}")
+    """Import the methods and the pictures that the families name."""
+    for family in registry.FAMILIES:
+        name = family.__name__.rpartition(".")[2]
+        for module in import_module(f"agora.methods.{name}").METHODS:
+            import_module(f"agora.methods.{name}.{module}")
+        for module in import_module(f"agora.runners.figures.{name}").PICTURES:
+            import_module(f"agora.runners.figures.{name}.{module}")
 
 
 def solve(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from makers import complaint
 
 from agora.data import InputError
-from agora.data.expressions import DEEPEST, LONGEST, Scope, read_expression
+from agora.runners.studies.expressions import DEEPEST, LONGEST, Scope, read_expression
 
 CELLS = pd.DataFrame(
     {

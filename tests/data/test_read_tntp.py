@@ -12,7 +12,7 @@ import pytest
 from makers import complaint, write
 
 from agora.data.geographies import cell_network, positions
-from agora.data.readers import read_geography, read_tntp
+from agora.data.geography_files import read_geography, read_tntp
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "networks"
 

@@ -16,7 +16,7 @@ from makers import complaint, write
 
 import agora
 from agora.data.geographies import cell_network, positions
-from agora.data.readers import read_edge_table, read_geography, read_graphml
+from agora.data.geography_files import read_edge_table, read_geography, read_graphml
 
 SHIPPED = Path(agora.__file__).parent / "data" / "networks"
 

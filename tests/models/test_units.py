@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agora.data.scenarios import read_scenario
-from agora.models.equilibrium import unit_in
-from agora.models.fujita_ogawa import FujitaOgawa
+from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.models.model import unit_in
 from agora.models.registry import model_named, model_names
 from agora.runners.solving import solve_scenario
-from agora.runners.sweep.units import units
+from agora.runners.sweeps.units import units
 
 SOLVED = (
     "two-cell-low",

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from makers import complaint
 
-from agora.data.panels import read_panel, shipped_panels
-from agora.runners.convergence import ConvergenceReport, convergence
-from agora.runners.synthetic_panel import synthetic_panel
+from agora.data.sectors import read_panel, shipped_panels
+from agora.runners.studies.convergence import ConvergenceReport, convergence
+from agora.runners.studies.synthetic_panel import synthetic_panel
 
 
 def panel(beta: float, seed: int = 1, noise: float = 0.0, sectors: int = 60, years: int = 8) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def test_bad_panels_get_one_sentence(change: Any, sentence: str) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     def agora(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "agora.runners.cli", "convergence", *arguments]
+        command = [sys.executable, "-m", "agora.cli", "convergence", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
 
     run = agora("synthetic-sectors", "--json", "--out", "out")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from agora.data.checks import InputError
-from agora.runners.engines import engine
-from agora.runners.sweep import Progress, sweep
+from agora.runners.sweeps import Progress, sweep
+from agora.runners.sweeps.engines import engine
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="needs Dask: pip install 'agora[cluster]'"
@@ -67,7 +67,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]
 def test_dask_with_two_workers_one_of_which_is_killed(
     tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agora.runners.engines.CONNECT_SECONDS", 300)  # on a busy machine
+    monkeypatch.setattr("agora.runners.sweeps.engines.CONNECT_SECONDS", 300)  # on a busy machine
     address, (_, victim, _) = cluster
     file = tmp_path / "cities.toml"
     file.write_text(DATASET, encoding="utf-8")
@@ -88,6 +88,6 @@ def test_dask_with_two_workers_one_of_which_is_killed(
 @needs_dask
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x"])
 def test_a_scheduler_that_does_not_answer_is_bad_input(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agora.runners.engines.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("agora.runners.sweeps.engines.CONNECT_SECONDS", 0.5)
     with pytest.raises(InputError, match="a running Dask scheduler"), engine(scheduler=address):
         pass

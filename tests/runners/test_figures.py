@@ -26,8 +26,9 @@ from agora.data import InputError, circle, grid, read_geography, segment, star, 
 from agora.data.geographies import cell_network, positions
 from agora.models import CommutingMarket, FujitaOgawa, Solution
 from agora.runners import solve
-from agora.runners.figures import cities, style
-from agora.runners.figures.cities import draw_city, draw_geography
+from agora.runners.figures import style
+from agora.runners.figures.city import city as cities
+from agora.runners.figures.city.city import draw_city, draw_geography
 from agora.runners.figures.pictures import pictures, save
 
 NAMES = ("Harbour", "Market", "Old town", "Park", "Quarry", "Riverside", "Station", "University")

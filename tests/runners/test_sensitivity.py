@@ -29,14 +29,14 @@ from agora.models import (
     SpatialGame,
     SpatialTrade,
 )
-from agora.models.price_formation import PriceFormation
+from agora.models.price_formation.price_formation import PriceFormation
 from agora.runners import solve
-from agora.runners.optimality import NoOptimum
-from agora.runners.parameters import parameter, scenario_parameter
-from agora.runners.readings import flatten
-from agora.runners.reuse import Workbench, working_at
-from agora.runners.sensitivity import Sensitivity, sensitivity
 from agora.runners.solving import model_from
+from agora.runners.studies.parameters import parameter, scenario_parameter
+from agora.runners.studies.sensitivity.optimality import NoOptimum
+from agora.runners.studies.sensitivity.readings import flatten
+from agora.runners.studies.sensitivity.sensitivity import Sensitivity, sensitivity
+from agora.solvers.reuse import Workbench, working_at
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_MARKET: dict[str, Any] = {**FOUR_SITES, "setup_cost": 0.2, "marketplaces": 1}
@@ -331,7 +331,7 @@ def test_rents_that_are_intervals_are_said_to_be_not_unique() -> None:
 
 
 def test_an_answer_that_is_no_optimum_of_its_program_is_refused() -> None:
-    from agora.runners.methods.answers import Answer, Options, answer
+    from agora.methods.answers import Answer, Options, answer
 
     class Halved(CommutingMarket):
         """Answers with something else than its program's optimum."""

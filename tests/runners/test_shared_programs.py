@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from agora.data.datasets import read_dataset
-from agora.runners.solvers import NonlinearProgram
-from agora.runners.sweep import sweep
-from agora.runners.sweep.plan import plan
-from agora.runners.sweep.work import Piece, solve_piece
+from agora.runners.sweeps import sweep
+from agora.runners.sweeps.plan import plan
+from agora.runners.sweeps.work import Piece, solve_piece
+from agora.solvers.solve_program import NonlinearProgram
 
 SHARED = {
     "short run": 'scenario = "short-run"\n[grid]\nfirm_share = { from = 0.3, to = 0.4, number = 4 }',

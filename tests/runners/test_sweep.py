@@ -19,11 +19,11 @@ from makers import command
 
 from agora.data.checks import InputError
 from agora.data.datasets import BadRows
-from agora.runners.sweep import journal as journals
-from agora.runners.sweep import sweep
-from agora.runners.sweep.journal import FAILED, SOLVED, Journal, Journals, NotWritten, line
-from agora.runners.sweep.plan import plan
-from agora.runners.sweep.work import Piece, solve_piece
+from agora.runners.sweeps import journal as journals
+from agora.runners.sweeps import sweep
+from agora.runners.sweeps.journal import FAILED, SOLVED, Journal, Journals, NotWritten, line
+from agora.runners.sweeps.plan import plan
+from agora.runners.sweeps.work import Piece, solve_piece
 
 TWO_CELLS = """scenario = "two-cell-low"
 [grid]
@@ -77,7 +77,7 @@ def test_a_second_run_solves_nothing_and_a_changed_row_is_another(tmp_path: Path
 
 def test_another_solver_is_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from agora.data.datasets import read_dataset
-    from agora.runners.sweep import plan as module
+    from agora.runners.sweeps import plan as module
 
     read = read_dataset(dataset(tmp_path))
     before = [ready.key for ready in plan(read).ready]
@@ -229,10 +229,10 @@ class Deadly(Model):
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
-import agora.runners.sweep.journal as journal
-import agora.runners.sweep.run as run
-import agora.runners.sweep.work as work
-from agora.runners.sweep import sweep
+import agora.runners.sweeps.journal as journal
+import agora.runners.sweeps.run as run
+import agora.runners.sweeps.work as work
+from agora.runners.sweeps import sweep
 
 run.PIECE_SECONDS = 0.0  # a row a piece
 file, out, calm, seed = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -291,7 +291,7 @@ def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path, number: in
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the list of processes")
 def test_processes_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
     file, out = dataset(tmp_path, 300), tmp_path / "out"
-    words = [sys.executable, "-m", "agora.runners.cli", "sweep", str(file), "--out", str(out)]
+    words = [sys.executable, "-m", "agora.cli", "sweep", str(file), "--out", str(out)]
     run = subprocess.Popen(
         [*words, "--workers", "1"],
         stdout=subprocess.DEVNULL,
@@ -384,7 +384,7 @@ def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
     words = [
         sys.executable,
         "-m",
-        "agora.runners.cli",
+        "agora.cli",
         "sweep",
         str(file),
         "--out",

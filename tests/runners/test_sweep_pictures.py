@@ -12,7 +12,7 @@ from agora.data.checks import InputError
 from agora.data.datasets import read_dataset
 from agora.runners.figures.pictures import save
 from agora.runners.figures.sweeps import SweepTables, draw
-from agora.runners.sweep import sweep
+from agora.runners.sweeps import sweep
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "datasets.md"
 

@@ -15,8 +15,8 @@ from agora.data import circle, two_cell
 from agora.models import FujitaOgawa, Marketplaces
 from agora.runners.figures.comparative import draw_phases
 from agora.runners.figures.pictures import save
-from agora.runners.phase import phase_diagram
-from agora.runners.threshold import thresholds
+from agora.runners.studies.phase import phase_diagram
+from agora.runners.studies.threshold import thresholds
 
 DELTA = 0.1
 GLOBAL: dict[str, Any] = {"method": "global"}

@@ -24,7 +24,7 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
     Parameters
     ----------
     sensitivities : DataFrame
-        The table of `agora.runners.sensitivity.Sensitivity`.
+        The table of `agora.runners.studies.sensitivity.sensitivity.Sensitivity`.
     quantities : sequence of str, optional
         Names of up to four quantities of the table ``totals``; the first that vary unless given.
 
@@ -98,7 +98,7 @@ def draw_phases(
     Parameters
     ----------
     cells : DataFrame
-        The cells of `agora.runners.phase.PhaseDiagram`.
+        The cells of `agora.runners.studies.phase.PhaseDiagram`.
     parameters : (str, str)
         Horizontal, vertical.
     where : str

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from agora.runners.figures import style
+from agora.typing import Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Tables = Mapping[str, pd.DataFrame]
 
 
 @singledispatch

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from agora.data.geographies import cell_network, positions
+from agora.typing import Vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
     from matplotlib.text import Text
 
-Vector = NDArray[np.float64]
 
 FIRMS = "#D55E00"
 HOUSEHOLDS = "#9CD3F5"

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import InputError, nearest
-from agora.models.equilibrium import unit_in
+from agora.models.model import unit_in
 from agora.runners.figures import style
 
 if TYPE_CHECKING:

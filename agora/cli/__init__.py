@@ -1,0 +1,49 @@
+"""The command line: ``agora doctor | solve | sweep | export | reproduce | scenarios``.
+
+Each file of this package adds its commands to the application. Exit codes: 0 solved and certified;
+2 bad input, one sentence on stderr; 3 not solved, or solved and not certified. Heavy imports happen
+inside the commands, so that ``agora --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from typing import Any
+
+from agora.cli.application import Interrupted, app
+
+COMMANDS = ("comparing", "machine", "panels", "plotting", "reproducing", "solving", "sweeping")
+"""The modules that add commands to the application."""
+
+
+def main() -> None:
+    """Run the command line; turn bad input into one sentence and an exit code."""
+    from agora.data.checks import Caution, InputError
+
+    other = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        """Print a caution as one line on stderr, any other warning as usual."""
+        if issubclass(category, Caution):
+            print(f"agora: warning: {message}", file=sys.stderr)
+        else:
+            other(message, category, *rest, **named)
+
+    warnings.showwarning = tell
+    warnings.simplefilter("always", Caution)
+    try:
+        for module in COMMANDS:
+            import_module(f"agora.cli.{module}")
+        app()
+    except KeyboardInterrupt:
+        print("agora: interrupted; nothing was written.", file=sys.stderr)
+        sys.exit(130)
+    except InputError as error:
+        print(f"agora: {error}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as stop:
+        if stop.code == 130 and not isinstance(stop, Interrupted):
+            print("agora: interrupted; nothing was written.", file=sys.stderr)
+        raise

@@ -1,0 +1,5 @@
+"""``python -m agora.cli``."""
+
+from agora.cli import main
+
+main()

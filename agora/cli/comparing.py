@@ -1,0 +1,189 @@
+"""Commands that compare answers near by: ``sensitivity``, ``threshold``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agora.cli.application import Json, ScenarioName, app, print_table, progress
+
+if TYPE_CHECKING:
+    from agora.data.scenarios import Scenario
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write; runs/… unless given.")]
+Interval = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--between", help="Interval of the first parameter; half to twice its value unless given."),
+]
+Second = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--and", help="Interval of the second parameter; half to twice its value unless given."),
+]
+
+
+@app.command()
+def sensitivity(
+    scenario: ScenarioName,
+    wrt: Annotated[
+        str, typer.Option("--wrt", help="Parameters, joined by commas: setup_cost,sites.1,commodity_shares.0")
+    ],
+    elasticities: Annotated[
+        bool, typer.Option("--elasticities", help="Show elasticities instead of derivatives.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Ranges to first order, not verified by solves.")
+    ] = False,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Differentiate a scenario's whole answer, and say how far each parameter may go."""
+    from agora.data.scenarios import read_scenario
+    from agora.runners.figures.comparative import draw_tornado
+    from agora.runners.figures.pictures import save
+    from agora.runners.records import run_folder as records
+    from agora.runners.solving import model_from
+    from agora.runners.studies.parameters import scenario_parameter
+    from agora.runners.studies.sensitivity.sensitivity import sensitivity as differentiate
+
+    read = read_scenario(scenario)
+    model = model_from(read)
+    paths = [path.strip() for path in wrt.split(",")]
+    chosen = [scenario_parameter(read, path) for path in paths if path]
+    folder = out or Path("runs") / f"{read.name}-sensitivity"
+    records.check_folder(folder)
+    with _failures(), progress(quiet=as_json) as report:
+        found = differentiate(
+            model, [], parameters=chosen, options=read.solve, verify=not quick, progress=report
+        )
+    with records.whole_folder(folder) as draft:
+        rest = {k: v for k, v in found.record().items() if k not in ("sensitivities", "ranges")}
+        (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")
+        records.write_table(found.table, draft, "sensitivities")
+        records.write_table(found.ranges, draft, "ranges")
+        save(draw_tornado(found.table), draft, "tornado")
+    if as_json:
+        print(records.as_json(found.record()))
+        return
+    number = "elasticity" if elasticities else "derivative"
+    columns = ["table", "place", "quantity", "value", "parameter", number, "exists"]
+    moving = found.table[found.table["derivative"] != 0]
+    print_table(moving[columns], f"{found.solution.status}: what moves", rows=60)
+    print_table(found.ranges, "ranges: the same limits bind from … to", rows=len(found.ranges))
+    print(f"differentiated: {found.note}")
+    print(f"written to {folder}")
+
+
+@app.command()
+def threshold(
+    scenario: ScenarioName,
+    parameters: Annotated[
+        list[str], typer.Option("--parameter", help="The parameter that varies; two for a phase diagram.")
+    ],
+    where: Annotated[
+        str, typer.Option("--where", help='The feature, such as blocks(cells.use == "business").')
+    ],
+    between: Interval = None,
+    and_between: Second = None,
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", help="Largest width of a bracket; 1e-6 of the interval.")
+    ] = None,
+    scan: Annotated[int, typer.Option("--scan", help="Steps of the scan before brackets are narrowed.")] = 16,
+    grid: Annotated[int, typer.Option("--grid", help="Cells along a side of a phase diagram, at first.")] = 8,
+    depth: Annotated[int, typer.Option("--depth", help="How often cells on a boundary are quartered.")] = 3,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Find where a discrete feature of the answer changes, along one parameter or over two."""
+    from agora.data.checks import InputError
+    from agora.data.scenarios import read_scenario
+    from agora.runners.records import run_folder as records
+
+    read = read_scenario(scenario)
+    if len(parameters) > 2:
+        raise InputError("--parameter", parameters, "given once or twice")
+    if len(parameters) == 1 and and_between is not None:
+        raise InputError("--and", and_between, "left out unless there are two parameters")
+    folder = out or Path("runs") / f"{read.name}-threshold"
+    records.check_folder(folder)
+    if len(parameters) == 2:
+        _phases(read, parameters, where, (between, and_between), (grid, depth), folder, as_json)
+        return
+    from agora.runners.solving import model_from
+    from agora.runners.studies.parameters import scenario_parameter
+    from agora.runners.studies.threshold import thresholds
+
+    each = scenario_parameter(read, parameters[0])
+    with _failures(), progress(quiet=as_json) as report:
+        found = thresholds(
+            model_from(read), each, where, between=between, tolerance=tolerance, scan=scan,
+            options=read.solve, progress=report,
+        )  # fmt: skip
+    with records.whole_folder(folder) as draft:
+        rest = {k: v for k, v in found.record().items() if k not in ("changes", "scan")}
+        (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")
+        records.write_table(found.table.astype({"below": str, "above": str}), draft, "changes")
+        records.write_table(found.scan.astype({"feature": str}), draft, "scan")
+    if as_json:
+        print(records.as_json(found.record()))
+        return
+    if found.table.empty:
+        print(f"{where} is {found.scan['feature'].iloc[0]} at all {len(found.scan)} values that were solved")
+    else:
+        print_table(found.table, f"{where} changes ({len(found.scan)} solves)", rows=200, digits=9)
+    print(f"written to {folder}")
+
+
+def _phases(
+    read: Scenario,
+    parameters: list[str],
+    where: str,
+    between: tuple[tuple[float, float] | None, tuple[float, float] | None],
+    size: tuple[int, int],
+    folder: Path,
+    as_json: bool,
+) -> None:
+    from agora.runners.figures.comparative import draw_phases
+    from agora.runners.figures.pictures import save
+    from agora.runners.records import run_folder as records
+    from agora.runners.solving import model_from
+    from agora.runners.studies.phase import phase_diagram
+
+    model = model_from(read)
+    with _failures(), progress(quiet=as_json) as report:
+        found = phase_diagram(
+            model, (parameters[0], parameters[1]), where, between=between, coarse=size[0], depth=size[1],
+            options=read.solve, progress=report,
+        )  # fmt: skip
+    units = tuple(model.unit_for(name) for name in found.parameters)
+    with records.whole_folder(folder) as draft:
+        rest = {k: v for k, v in found.record().items() if k not in ("cells", "points")}
+        (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")
+        records.write_table(found.cells, draft, "cells")
+        records.write_table(found.points.astype({"feature": str}), draft, "points")
+        save(draw_phases(found.cells, found.parameters, where, (units[0], units[1])), draft, "phases")
+    if as_json:
+        print(records.as_json(found.record()))
+        return
+    inside = found.cells[~found.cells["boundary"]]
+    print_table(inside.groupby("feature").size().rename("cells").reset_index(), where)
+    print(f"{len(found.points)} solves where a full grid takes {found.full_grid}")
+    print(f"written to {folder}")
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Say in one sentence what was not solved, certified or differentiable, and leave with code 3."""
+    from agora.runners.certifying import NotCertified
+    from agora.runners.studies.sensitivity.optimality import NoOptimum
+    from agora.solvers.solve_program import SolveFailed
+
+    try:
+        yield
+    except (NoOptimum, NotCertified, SolveFailed) as failure:
+        print(f"agora: {failure}", file=sys.stderr)
+        sys.exit(3)

@@ -1,0 +1,43 @@
+"""The command ``reproduce``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agora.cli.application import app, print_table, progress
+
+
+@app.command()
+def reproduce(
+    paper: Annotated[
+        str, typer.Argument(help="A paper whose claims are listed, such as osawa-akamatsu; or all.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; runs/reproduce-PAPER unless given.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the claims that take longest.")] = False,
+    claim: Annotated[
+        list[str] | None, typer.Option("--claim", help="Only the claim with this identifier; repeatable.")
+    ] = None,
+) -> None:
+    """Compute every claim of a paper anew, and say which hold."""
+    from agora.papers.reproducing import count_verdicts
+    from agora.papers.reproducing import reproduce as run
+
+    folder = out or Path("runs") / f"reproduce-{paper}"
+    with progress(quiet=False) as report:
+        table = run(paper, folder, quick=quick, progress=report, claims=claim or ())
+    others = table[table["verdict"] != "reproduced"]
+    columns = ["item", "quantity", "printed", "computed", "verdict"]
+    print_table(others[columns], f"{paper}: what is not as printed", rows=len(others))
+    counts = count_verdicts(table)
+    print(", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
+    print(f"written to {folder}; read {folder / 'index.html'}")
+    for row in table[table["verdict"] == "failed"].itertuples(index=False):
+        print(f"agora: {row.item} failed: {row.note}", file=sys.stderr)
+    if "failed" in counts:
+        sys.exit(3)

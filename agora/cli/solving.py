@@ -1,0 +1,94 @@
+"""Commands about one scenario: ``solve``, ``export``, ``scenarios``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agora.cli.application import (
+    Json,
+    ScenarioName,
+    app,
+    print_certificate,
+    print_table,
+    progress,
+)
+
+
+@app.command()
+def scenarios() -> None:
+    """List what is shipped: scenarios for `agora solve NAME`, datasets for `agora sweep NAME`."""
+    from agora.data.datasets import shipped_datasets
+    from agora.data.scenarios import shipped_scenarios
+
+    for title, shipped in (("", shipped_scenarios()), ("\ndatasets, for agora sweep", shipped_datasets())):
+        if title:
+            print(title)
+        for name, path in shipped.items():
+            first = path.read_text(encoding="utf-8").splitlines()[0]
+            print(f"{name:24s} {first.lstrip('# ') if first.startswith('#') else ''}")
+
+
+@app.command()
+def solve(
+    scenario: ScenarioName,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; runs/NAME unless given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Solve a scenario: tables, certificate, and a run folder with everything in it."""
+    from agora.data.scenarios import read_scenario
+    from agora.runners.certifying import NotCertified
+    from agora.runners.records import run_folder as records
+    from agora.runners.solving import solve_scenario
+    from agora.solvers.solve_program import SolveFailed
+
+    read = read_scenario(scenario)
+    folder = out or Path("runs") / read.name
+    records.check_folder(folder)
+    try:
+        with progress(quiet=as_json) as report:
+            solution = solve_scenario(read, progress=report)
+    except NotCertified as failure:
+        print_certificate(failure.solution, as_json)
+        if not as_json:
+            print(f"{failure.solution.status} (not certified); nothing is written")
+        print(f"agora: {failure}", file=sys.stderr)
+        sys.exit(3)
+    except SolveFailed as failure:
+        if as_json:
+            print(
+                records.as_json(
+                    {"model": read.model, "status": "not solved", "solver": failure.record.record()}
+                )
+            )
+        print(f"agora: {failure}", file=sys.stderr)
+        sys.exit(3)
+    records.write_run(solution, folder)
+    if as_json:
+        print(records.as_json(solution.record()))
+        return
+    for name, table in solution.tables.items():
+        print_table(table, name)
+    print_certificate(solution, False)
+    times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in solution.seconds.items())
+    claim = "global, proved" if solution.is_global else "no claim of global optimality"
+    print(f"{solution.status} ({claim}); objective {solution.objective:.9g}; {times}")
+    print(f"written to {folder}")
+
+
+@app.command()
+def export(
+    scenario: ScenarioName,
+    fmt: Annotated[str, typer.Option("--format", help="gms, nl, lp or mps.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File; NAME.FORMAT unless given.")] = None,
+) -> None:
+    """Write a scenario's program for GAMS (gms), AMPL solvers (nl), or as lp or mps."""
+    from agora.data.scenarios import read_scenario
+    from agora.runners.records.export import export_program
+    from agora.runners.solving import model_from
+
+    read = read_scenario(scenario)
+    print(export_program(model_from(read), fmt, out or Path(f"{read.name}.{fmt}")))

@@ -1,0 +1,99 @@
+"""What firms gain from other firms: the kinds of technological externality, as parameters.
+
+An externality gives the production level A(m) of every cell from the distribution of firms m
+(Osawa & Akamatsu 2019, section 3.1). How each kind is written as algebra is in
+`agora.formulations.city.spillovers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from agora.data.checks import InputError, finite
+from agora.data.fields import Fields
+
+
+class ExponentialDecay(Fields):
+    r"""Spillovers that fade exponentially with distance.
+
+    .. math:: A_i(m) = \sum_j e^{-\tau \ell_{ij}} m_j
+
+    Osawa & Akamatsu (2019), Assumption 2; `decay` is τ, per unit of length.
+    """
+
+    kind: Literal["exponential"] = "exponential"
+    decay: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+
+
+class WithinCellPower(Fields):
+    r"""Spillovers within each cell only.
+
+    .. math:: A_i(m) = m_i^{\alpha}
+
+    Osawa & Akamatsu (2019), Example 1; `exponent` is α, dimensionless.
+    """
+
+    kind: Literal["power"] = "power"
+    exponent: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+
+
+class InteractionMatrix(Fields):
+    r"""Any linear externality.
+
+    .. math:: A_i(m) = \sum_j d_{ij} m_j
+
+    `values` is D, one row a cell, rows and columns in the sorted order of the cells; entries >= 0.
+    A potential exists only if D is symmetric.
+    """
+
+    kind: Literal["matrix"] = "matrix"
+    values: tuple[tuple[float, ...], ...]
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _square_and_nonnegative(cls, values: Any) -> tuple[tuple[float, ...], ...]:
+        rows = [list(row) for row in values]
+        for i, row in enumerate(rows):
+            if len(row) != len(rows):
+                raise InputError(
+                    f"externality.values[{i}]",
+                    f"a row of {len(row)} entries",
+                    f"a row of {len(rows)} entries",
+                )
+            for j, entry in enumerate(row):
+                if finite(f"externality.values[{i}][{j}]", entry) < 0:
+                    raise InputError(f"externality.values[{i}][{j}]", entry, "a finite number >= 0")
+        return tuple(tuple(float(entry) for entry in row) for row in rows)
+
+
+class ProductionFunction(Fields):
+    """Any smooth externality written in Python, for models built in Python (not in scenario files).
+
+    Parameters
+    ----------
+    function : callable
+        Takes the sequence of firm masses (I,), in the sorted order of the cells, and returns the I
+        production levels. It is called with numbers and with Pyomo expressions, so it is written
+        with arithmetic and with Pyomo's ``exp``, ``log`` and so on.
+    potential : callable, optional
+        Takes the same sequence and returns f(m) with gradient A(m). Without it f is the line
+        integral (3.11) by Gauss–Legendre quadrature with 16 nodes, exact for polynomials of
+        degree below 32.
+    """
+
+    kind: Literal["function"] = "function"
+    function: Callable[[Sequence[Any]], Sequence[Any]]
+    potential: Callable[[Sequence[Any]], Any] | None = None
+
+
+Externality = ExponentialDecay | WithinCellPower | InteractionMatrix | ProductionFunction
+
+KINDS: dict[str, type[ExponentialDecay] | type[WithinCellPower] | type[InteractionMatrix]] = {
+    "exponential": ExponentialDecay,
+    "power": WithinCellPower,
+    "matrix": InteractionMatrix,
+}
+"""The kinds a scenario file may name."""

@@ -1,0 +1,87 @@
+"""Panels of sectors: a table (sector, year, firms, profit_rate, productivity), a user's own or a shipped one.
+
+The shipped ``synthetic-sectors`` is synthetic: made by `agora.runners.studies.synthetic_panel` from a seeded
+model economy, in order to show the tool. It says nothing about any real economy.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from agora.data.checks import MISSING, InputError, nearest
+
+COLUMNS = ("sector", "year", "firms", "profit_rate", "productivity")
+"""firms: number > 0; profit_rate: per firm or unit of capital, any sign; productivity: per worker, > 0."""
+
+
+def shipped_panels() -> dict[str, Path]:
+    """Return the panels that come with Agora: name → file."""
+    folder = Path(str(files("agora.data"))) / "shipped" / "panels"
+    return {path.stem: path for path in sorted(folder.glob("*.csv"))}
+
+
+def read_panel(name_or_file: str | Path) -> pd.DataFrame:
+    """Return a checked panel from a CSV or Parquet file, or a shipped one by its name.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or `check_panel` refuses its table.
+    """
+    shipped, path = shipped_panels(), Path(name_or_file)
+    if not path.is_file():
+        if str(name_or_file) not in shipped:
+            raise InputError("panel", str(name_or_file), f"a file, or {nearest(str(name_or_file), shipped)}")
+        path = shipped[str(name_or_file)]
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, comment="#")
+    except (ValueError, OSError) as error:
+        raise InputError("panel", str(path), f"a CSV or Parquet table ({error})") from None
+    return check_panel(table)
+
+
+def check_panel(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the panel's columns, sorted by sector and year; the table handed in stays as it is.
+
+    Raises
+    ------
+    InputError
+        A column that is missing, a value that is no finite number (or not > 0 where it must be), a sector
+        twice in a year, a sector without all years, fewer than 3 sectors or 3 years.
+    """
+    for column in COLUMNS:
+        if column not in table:
+            raise InputError(
+                f"column {column}", MISSING, f"in the panel, which has {', '.join(map(str, table))}"
+            )
+    panel = table[list(COLUMNS)].copy()
+    panel["sector"] = panel["sector"].astype(str)
+    for column in COLUMNS[1:]:
+        numbers = pd.to_numeric(panel[column], errors="coerce").to_numpy(dtype=float)
+        positive = column in ("firms", "productivity")
+        bad = ~np.isfinite(numbers) | (positive & ~(numbers > 0))
+        if column == "year":
+            bad |= numbers != np.round(numbers)
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            allowed = "a whole number" if column == "year" else "a finite number" + " > 0" * positive
+            raise InputError(f"{column} in row {row + 1}", table[column].tolist()[row], allowed)
+        panel[column] = numbers.astype(int) if column == "year" else numbers
+    twice = panel.duplicated(["sector", "year"])
+    if twice.any():
+        again = panel[twice].iloc[0]
+        raise InputError(
+            "panel", f"sector {again['sector']} in {again['year']} twice", "one row a sector and year"
+        )
+    sectors, years = panel["sector"].nunique(), panel["year"].nunique()
+    if sectors < 3 or years < 3:
+        raise InputError("panel", f"{sectors} sectors, {years} years", "3 sectors or more in 3 years or more")
+    if len(panel) != sectors * years:
+        counts = panel.groupby("sector")["year"].count()
+        sector = str(counts.idxmin())
+        raise InputError("panel", f"{counts.min()} years for sector {sector}", f"balanced: all {years} years")
+    return panel.sort_values(["sector", "year"], ignore_index=True)

@@ -1,0 +1,1 @@
+"""Algebra of the city as a potential game."""

@@ -1,0 +1,1 @@
+"""Algebra of the endogenous formation of marketplaces."""

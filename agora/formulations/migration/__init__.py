@@ -1,0 +1,1 @@
+"""Algebra of trade, migration and spatial mean-field games."""

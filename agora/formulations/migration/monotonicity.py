@@ -1,0 +1,68 @@
+r"""Two tests of a crowd's game: whether it is monotone (unique), whether it has a potential (an optimum).
+
+Lasry & Lions (2007): where :math:`\int (V[\mu_1] - V[\mu_2])\, d(\mu_1 - \mu_2) \le 0` for all μ₁, μ₂ the
+mean-field game has one equilibrium. It has a potential iff δV/δμ is symmetric on directions that keep the
+mass.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agora.typing import Vector
+
+
+def monotonicity_quotient(first: Vector, second: Vector, gap: Vector, weights: Vector) -> float:
+    r"""Return the Lasry–Lions quotient of two densities; ≤ 0 for every pair means one equilibrium.
+
+    .. math:: \frac{\int (V_1 - V_2)(\mu_1 - \mu_2)\, dm}{\int (\mu_1 - \mu_2)^2\, dm}
+
+    Parameters
+    ----------
+    first, second : (N,) array
+        V at both densities.
+    gap : (N,) array
+        μ₁ − μ₂, not zero.
+    weights : (N,) array
+        m.
+    """
+    return float((weights * (first - second)) @ gap / ((weights * gap) @ gap))
+
+
+def largest_quotient(jacobian: Vector, weights: Vector) -> tuple[float, Vector]:
+    """Return the largest quotient of densities near a state, and the direction (N,) that reaches it.
+
+    Parameters
+    ----------
+    jacobian : (N, N) array
+        ∂V_x/∂μ_y.
+    weights : (N,) array
+        m; directions h keep the mass, ∫ h dm = 0.
+    """
+    tangent = _tangent(jacobian, weights)
+    sizes, directions = np.linalg.eigh((tangent + tangent.T) / 2)
+    direction = _basis(weights) @ directions[:, -1]
+    return float(sizes[-1]), direction
+
+
+def potential_asymmetry(jacobian: Vector, weights: Vector) -> float:
+    """Return |J − Jᵀ|/|J + Jᵀ| (Frobenius) of δV/δμ on directions that keep the mass; 0: a potential exists.
+
+    Parameters are those of `largest_quotient`.
+    """
+    tangent = _tangent(jacobian, weights)
+    return float(np.linalg.norm(tangent - tangent.T) / np.linalg.norm(tangent + tangent.T))
+
+
+def _basis(weights: Vector) -> Vector:
+    """Return an orthonormal basis (in the measure m) of the directions with ∫ h dm = 0, (N, N − 1)."""
+    roots = np.sqrt(weights)
+    full, _ = np.linalg.qr(np.column_stack([roots, np.eye(len(weights))[:, 1:]]))
+    basis: Vector = full[:, 1:] / roots[:, None]
+    return basis
+
+
+def _tangent(jacobian: Vector, weights: Vector) -> Vector:
+    basis = _basis(weights)
+    tangent: Vector = basis.T @ (weights[:, None] * jacobian) @ basis
+    return tangent

@@ -1,0 +1,1 @@
+"""Algebra of the price of an asset in a mean-field game."""

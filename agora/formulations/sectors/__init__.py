@@ -1,0 +1,1 @@
+"""Algebra of competition among sectors and the reallocation of firms."""

@@ -1,0 +1,1 @@
+"""How a model is solved: a folder a family, a method a file."""

@@ -1,0 +1,252 @@
+r"""Certified global maximisers over a whole plane of parameters, from a few searches.
+
+For a given decay, V of each configuration is a line in t, and the highest value G(t) is their upper
+envelope: convex. Where G is known to lie on the envelope of the configurations found so far, at both
+ends of a stretch of t on which that envelope is one line, it lies on it throughout. So it suffices to
+search at the ends of the range and at the kinks of the envelope: every commuting cost between is
+certified with them. Where a search is cut short, the chord of the bounds at hand still bounds G.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+from agora.methods.answers import Progress, silent
+from agora.methods.city.chain_bounds import ChainBounds, Pool
+from agora.methods.city.lattice_city import LatticeCity, Steps, lattice_city
+from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.typing import Vector
+
+SAME = 1e-9
+"""Relative difference of V, to the largest term in it, up to which two values are the same."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The highest value of a city over a range of commuting costs, and what is proved of it.
+
+    Attributes
+    ----------
+    costs, bounds : array (K,)
+        Commuting costs searched at, rising, and bounds on V there.
+    configurations : array (L, I)
+        The configurations on the envelope, by falling travel: the first wins at low commuting costs.
+    production, travel : array (L,)
+        V = production − rate · t · travel of each.
+    rate : float
+        See `ChainBounds.rate`.
+    switches : array (L − 1,)
+        Commuting costs at which one configuration gives way to the next.
+    """
+
+    costs: Vector
+    bounds: Vector
+    configurations: Steps
+    production: Vector
+    travel: Vector
+    rate: float
+    switches: Vector
+
+    def best(self, cost: float) -> int:
+        """Return which configuration is the best known one at a commuting cost."""
+        return int(np.searchsorted(self.switches, cost))
+
+    def value(self, cost: float) -> float:
+        """Return the value of the best known configuration."""
+        k = self.best(cost)
+        return float(self.production[k] - self.rate * cost * self.travel[k])
+
+    def bound(self, cost: float) -> float:
+        """Return a value that no configuration exceeds: the chord between the bounds on either side."""
+        return float(np.interp(cost, self.costs, self.bounds))
+
+    def certified(self, cost: float) -> bool:
+        """Tell whether the best known configuration is proved best."""
+        scale = max(1.0, self.rate * cost * float(self.travel.max()))
+        return self.bound(cost) - self.value(cost) <= SAME * scale
+
+
+def envelope(bounds: ChainBounds, low: float, high: float, seconds: float = 60.0) -> Envelope:
+    """Search at both ends of a range of commuting costs and at every kink between them.
+
+    Parameters
+    ----------
+    bounds : ChainBounds
+        The city.
+    low, high : float
+        0 < low < high.
+    seconds : float
+        For each search.
+    """
+    searched: dict[float, float] = {}
+
+    def search_at(cost: float) -> None:
+        if cost not in searched:
+            searched[cost] = bounds.maximum(cost, seconds=seconds).bound
+
+    search_at(low)
+    search_at(high)
+    while True:
+        rows, pieces = _pieces(bounds, low, high)
+        fresh = [t for t in pieces if not any(abs(t - s) <= 1e-12 * high for s in searched)]
+        if not fresh:
+            break
+        for cost in fresh:
+            search_at(cost)
+    configurations, production, travel = bounds.lines()
+    costs = np.array(sorted(searched))
+    return Envelope(
+        costs, np.array([searched[t] for t in costs]), configurations[rows], production[rows],
+        travel[rows], bounds.rate, np.array(pieces),
+    )  # fmt: skip
+
+
+def _pieces(bounds: ChainBounds, low: float, high: float) -> tuple[list[int], list[float]]:
+    """Return the known configurations on the upper envelope over a range, and the kinks between them."""
+    _, production, travel = bounds.lines()
+    slope = bounds.rate * travel
+    values = production - low * slope
+    current = int(np.lexsort((slope, -np.round(values, 9)))[0])
+    rows: list[int] = [current]
+    kinks: list[float] = []
+    while True:
+        flatter = np.flatnonzero(slope < slope[current] - 1e-9)
+        if not len(flatter):
+            return rows, kinks
+        crossing = (production[current] - production[flatter]) / (slope[current] - slope[flatter])
+        first = float(crossing.min())
+        if first >= high:
+            return rows, kinks
+        ties = flatter[crossing <= first + 1e-12]
+        current = int(ties[np.argmin(slope[ties])])
+        rows.append(current)
+        kinks.append(max(first, low))
+
+
+def business_centres(steps: Steps) -> int:
+    """Return the number of runs of business cells of a configuration on a circle."""
+    return int(((steps == 1) & (np.roll(steps, 1) != 1)).sum()) or int((steps == 1).all())
+
+
+def certified_map(
+    geography: nx.Graph,
+    decays: Sequence[float] | Vector,
+    costs: Sequence[float] | Vector,
+    *,
+    seconds: float = 60.0,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Return the global maximiser at every point of a grid of decay τ and commuting cost t.
+
+    Parameters
+    ----------
+    geography : networkx.Graph
+        A circle or a line of equal cells; φ = 1, no excess land.
+    decays, costs : sequence of float
+        τ per unit of length, t in numéraire per unit of length.
+    seconds : float
+        For each search.
+    workers : int
+        Processes.
+    progress : callable, optional
+        Called with a short text as the work goes on.
+
+    Returns
+    -------
+    DataFrame
+        One row a point: decay, commuting_cost, centres (runs of business cells; 0: uniform), pattern
+        (lengths of runs, + business, − residential, 0 integrated), potential, bound, gap (numéraire),
+        certified.
+    """
+    jobs = [(geography, float(decay), [float(t) for t in sorted(costs)], seconds) for decay in decays]
+    start, rows = time.perf_counter(), []
+    if workers == 1:
+        parts = map(_one_decay, jobs)
+        for number, part in enumerate(parts, start=1):
+            progress(f"decay {number} of {len(jobs)}, {time.perf_counter() - start:.0f} s")
+            rows.extend(part)
+        return pd.DataFrame(rows)
+    with ProcessPoolExecutor(workers) as pool:
+        for number, part in enumerate(pool.map(_one_decay, jobs), start=1):
+            progress(f"decay {number} of {len(jobs)}, {time.perf_counter() - start:.0f} s")
+            rows.extend(part)
+    return pd.DataFrame(rows)
+
+
+_POOLS: dict[int, Pool] = {}
+"""Configurations met in this process, by number of cells: they serve every decay."""
+
+
+def filled_city(geography: nx.Graph, decay: float) -> FujitaOgawa:
+    """Return the city that fills a geography, φ = 1, with exponential spillovers; t = 1."""
+    land = float(sum(land for _, land in geography.nodes(data="land")))
+    return FujitaOgawa(
+        geography=geography, commuting_cost=1.0, decay=decay, firm_mass=land / 2, labor_per_firm=1.0
+    )
+
+
+def certified_envelope(
+    city: FujitaOgawa, low: float, high: float, seconds: float = 60.0
+) -> tuple[LatticeCity, Envelope]:
+    """Return the lattice of a city and its envelope over a range of commuting costs.
+
+    Configurations found for other decays in the same process are tried first.
+    """
+    lattice = lattice_city(city)
+    pool = _POOLS.setdefault(lattice.number if lattice.shape == "circle" else -lattice.number, Pool())
+    return lattice, envelope(ChainBounds(lattice, pool), low, high, seconds)
+
+
+def _one_decay(job: tuple[nx.Graph, float, list[float], float]) -> list[dict[str, object]]:
+    geography, decay, costs, seconds = job
+    lattice = lattice_city(filled_city(geography, decay))
+    pool = _POOLS.setdefault(lattice.number if lattice.shape == "circle" else -lattice.number, Pool())
+    bounds = ChainBounds(lattice, pool)
+    found = envelope(bounds, costs[0], costs[-1], seconds)
+    rows: list[dict[str, object]] = []
+    for cost in costs:
+        if not found.certified(cost) and cost not in found.costs:
+            found = _with_search(bounds, found, cost, seconds)
+        steps = found.configurations[found.best(cost)]
+        potential, bound = (lattice.potential(f(cost)) for f in (found.value, found.bound))
+        certified = found.certified(cost)
+        rows.append(
+            {
+                "decay": decay,
+                "commuting_cost": cost,
+                "centres": business_centres(steps),
+                "pattern": pattern(steps),
+                "potential": potential,
+                "bound": potential if certified else bound,
+                "gap": 0.0 if certified else bound - potential,
+                "certified": certified,
+            }
+        )
+    return rows
+
+
+def _with_search(bounds: ChainBounds, found: Envelope, cost: float, seconds: float) -> Envelope:
+    """Return the envelope with one more search, at a cost at which it is not certified."""
+    outcome = bounds.maximum(cost, seconds=seconds)
+    rows, kinks = _pieces(bounds, float(found.costs[0]), float(found.costs[-1]))
+    configurations, production, travel = bounds.lines()
+    order = np.argsort(np.append(found.costs, cost))
+    return Envelope(
+        np.append(found.costs, cost)[order], np.append(found.bounds, outcome.bound)[order],
+        configurations[rows], production[rows], travel[rows], found.rate, np.array(kinks),
+    )  # fmt: skip
+
+
+def pattern(steps: Steps) -> str:
+    """Write a configuration as the lengths of its runs: + business, − residential, 0 integrated."""
+    ends = np.flatnonzero(np.diff(steps)) + 1
+    runs = np.split(steps, ends)
+    return "".join(f"{'−0+'[int(run[0]) + 1]}{len(run)}" for run in runs)

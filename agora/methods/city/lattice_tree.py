@@ -1,0 +1,342 @@
+r"""Global maximisers of a city on a tree, with proof: an exact dynamic program.
+
+On a tree D is the covariance of a Markov field: with δ_c = e^{−τℓ} on the link of cell c to its parent p,
+
+.. math:: u'Du = \max_a \{ 2u'a - a'D^{-1}a \}, \qquad
+          a'D^{-1}a = a_{root}^2 + \sum_c \frac{(a_c - \delta_c a_p)^2}{1 - \delta_c^2}
+
+and the flow on that link is the sum x_c of the subtree's u. Given the field a_p, all that the rest of the
+city needs to know of a subtree is x_c and
+
+.. math:: N_c(x, a_p) = \max \{ \text{production of the subtree} + 2\, \delta_c a_p S_c - w|x| \}
+
+which is for every configuration a line in a_p, hence for all of them a convex, piecewise linear function.
+Three steps build it, all exact: a cell's own lines 2ua + bu; sums of children, maximised over how x is
+split; and across a link the line (slope s, intercept k) becomes (δs, k + s²(1 − δ²)/4). Lines that are
+highest for no field that can occur are dropped: no grid, no error but rounding.
+
+The same from the root downwards gives what the rest of the city is worth to every subtree, hence the exact
+value of the best completion of a part of a configuration. So all configurations within a distance of the
+best are listed without a dead end; parts with the same (x, s, k) are exchangeable and listed once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import breadth_first_order
+
+from agora.methods.city.chain_bounds import ROUNDING, Bounded
+from agora.methods.city.lattice_city import LatticeCity, Steps
+from agora.typing import Vector
+
+Whole = NDArray[np.int64]
+
+SAME_SLOPE = 1e-12
+"""Relative difference up to which slopes are the same, but for rounding."""
+ALIKE = 10
+"""Digits to which lines agree whose configurations are exchangeable."""
+
+
+class OutOfTimeError(Exception):
+    """The dynamic program was not finished in time."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The highest of some lines, by rising slope, and whence each came.
+
+    Attributes
+    ----------
+    slope, intercept : array (L,)
+        Of lines none of which is below the others everywhere.
+    origin : integer array (L, 3)
+        Of a sum: the flow of the first part, and the lines of both parts.
+    """
+
+    slope: Vector
+    intercept: Vector
+    origin: Whole
+
+    def kinks(self) -> Vector:
+        """Return the fields at which one line gives way to the next (L − 1,)."""
+        crossing: Vector = -np.diff(self.intercept) / np.diff(self.slope)
+        return crossing
+
+    def best(self, slope: Vector, intercept: Vector) -> Vector:
+        """Return the highest sum with other lines less the square of the field, max_a (N,)."""
+        ends = (slope[:, None] + self.slope) ** 2 / 4 + self.intercept
+        highest: Vector = ends.max(axis=1) + intercept
+        return highest
+
+
+Table = dict[int, Lines]
+"""Flow → lines."""
+
+
+def highest_lines(slope: Vector, intercept: Vector, origin: Whole, reach: float) -> Lines:
+    """Return the lines that are highest somewhere between −reach and reach."""
+    order = np.argsort(slope, kind="stable")
+    same = np.append(0, np.cumsum(np.diff(slope[order]) > SAME_SLOPE * max(1.0, float(np.abs(slope).max()))))
+    order = order[np.lexsort((intercept[order], same))]
+    order = order[np.append(np.diff(same) > 0, True)]
+    while True:
+        slope, intercept, origin = slope[order], intercept[order], origin[order]
+        rise, run = np.diff(intercept), np.diff(slope)
+        bent = rise[:-1] * run[1:] > rise[1:] * run[:-1]
+        if bent.all():
+            break
+        order = np.flatnonzero(np.concatenate([[True], bent, [True]]))
+    crossing = -np.diff(intercept) / np.diff(slope)
+    seen = (np.append(crossing, np.inf) >= -reach) & (np.append(-np.inf, crossing) <= reach)
+    return Lines(slope[seen], intercept[seen], origin[seen])
+
+
+def summed(first: Table, second: Table, most: int, reach: float, sign: int = 1) -> Table:
+    """Return the highest sums over all pairs of flows x, y, by the flow x + sign · y, up to ±`most`."""
+    parts: dict[int, list[tuple[Vector, Vector, Whole]]] = {}
+    kinks = {y: lines.kinks() for y, lines in second.items()}
+    for x, one in first.items():
+        here = one.kinks()
+        for y, other in second.items():
+            flow = x + sign * y
+            if abs(flow) > most:
+                continue
+            turns = np.argsort(np.concatenate([here, kinks[y]]), kind="stable") < len(here)
+            i = np.append(0, np.cumsum(turns))
+            j = np.arange(len(i)) - i
+            origin = np.stack([np.full(len(i), x), i, j], axis=1)
+            parts.setdefault(flow, []).append(
+                (one.slope[i] + other.slope[j], one.intercept[i] + other.intercept[j], origin)
+            )
+    return {
+        flow: highest_lines(
+            np.concatenate([slope for slope, _, _ in pieces]),
+            np.concatenate([intercept for _, intercept, _ in pieces]),
+            np.concatenate([origin for _, _, origin in pieces]),
+            reach,
+        )
+        for flow, pieces in sorted(parts.items())
+    }
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Configurations of a part of the tree, one of each exchangeable kind: flow, line, steps (N, I)."""
+
+    flow: Whole
+    slope: Vector
+    intercept: Vector
+    steps: Steps
+
+    def only(self, kept: Whole) -> Parts:
+        """Return some of them."""
+        return Parts(self.flow[kept], self.slope[kept], self.intercept[kept], self.steps[kept])
+
+    def above(self, outside: Table, threshold: float) -> Parts:
+        """Return one of each kind whose best completion is worth at least `threshold`."""
+        kept = np.zeros(len(self.flow), dtype=bool)
+        for flow in np.unique(self.flow).tolist():
+            if flow in outside:
+                rows = np.flatnonzero(self.flow == flow)
+                kept[rows] = outside[flow].best(self.slope[rows], self.intercept[rows]) >= threshold
+        some = self.only(np.flatnonzero(kept))
+        marks = np.round(np.stack([some.flow, some.slope, some.intercept], axis=1), ALIKE) + 0.0
+        return some.only(np.sort(np.unique(marks, axis=0, return_index=True)[1]))
+
+
+@dataclass
+class TreeBounds:
+    """The exact search for one city on a tree.
+
+    Parameters
+    ----------
+    city : LatticeCity
+        Of shape ``tree`` or ``line``.
+    """
+
+    city: LatticeCity
+
+    def __post_init__(self) -> None:
+        number, lengths = self.city.number, self.city.network.matrix()
+        if len(self.city.network.tails) != 2 * (number - 1):
+            raise ValueError(f"a city on a {self.city.shape} is no tree")
+        root = int(np.bincount(self.city.network.tails).argmax())
+        order, parents = breadth_first_order(lengths, root, directed=False)
+        self.order: list[int] = order.tolist()
+        self.parent = parents
+        self.children: list[list[int]] = [[] for _ in range(number)]
+        self.delta, self.length = np.zeros(number), np.zeros(number)
+        size = np.ones(number, dtype=int)
+        for cell in self.order[1:]:
+            self.children[parents[cell]].append(cell)
+            self.length[cell] = lengths[cell, parents[cell]]
+        for cell in reversed(self.order[1:]):
+            size[parents[cell]] += size[cell]
+        kernel = self.city.kernel
+        for cell in self.order[1:]:
+            self.delta[cell] = kernel[cell, parents[cell]]
+        self.most = np.minimum(size, number - size)
+        ordered = np.sort(kernel, axis=1)
+        self.reach = ordered[:, (number + 1) // 2 :].sum(axis=1) - ordered[:, : number // 2].sum(axis=1)
+        self.reach += 1e-9 * (1 + self.reach)
+        total = 2 * kernel.sum(axis=1)
+        self.pull = total - total.mean()  # Σ u = 0, so a constant does not matter
+
+    def maximum(
+        self, cost: float, *, within: float = 0.0, seconds: float = np.inf, width: int = 100_000
+    ) -> Bounded:
+        """Return the best configuration at a commuting cost, and all within a distance of it.
+
+        Parameters
+        ----------
+        cost : float
+            t > 0.
+        within : float
+            Configurations whose V is at most so much lower are listed.
+        seconds : float
+            Time for the dynamic program.
+        width : int
+            Configurations of a part of the tree followed at a time; if there are more, none but the best
+            is listed.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the time runs out.
+        """
+        self.deadline = time.perf_counter() + seconds
+        self.toll = cost * 8 / self.city.land * self.length
+        scale = 1 + float(np.abs(self.city.kernel).sum() + (self.toll * self.most).sum())
+        rounding = ROUNDING * scale
+        self._upwards()
+        final = self.sums[self.order[0]][-1][0]
+        values = final.slope**2 / 4 + final.intercept
+        bound = float(values.max())
+        best = np.zeros(self.city.number, dtype=np.int8)
+        self._trace(self.order[0], 0, int(values.argmax()), best)
+        value = self._value(best, cost)
+        visited = sum(len(lines.slope) for table in self.up for lines in table.values())
+        self._downwards()
+        listed = self._listed(value - within - rounding, width)
+        found = best[None] if listed is None else np.concatenate([best[None], listed])
+        found = self._distinct(found, cost)
+        numbers = np.array([self._value(steps, cost) for steps in found])
+        order = np.argsort(-numbers, kind="stable")
+        order = order[numbers[order] >= value - within - rounding]
+        complete = bound <= value + rounding
+        return Bounded(
+            best, value, value if complete else bound, found[order], numbers[order], visited, bound, complete,
+            listed is not None,
+        )  # fmt: skip
+
+    def _value(self, steps: Steps, cost: float) -> float:
+        along = steps[None, self.city.order]
+        production = float(self.city.production(along)[0])
+        return production - cost * 8 / self.city.land * float(self.city.travel(along)[0])
+
+    def _distinct(self, found: Steps, cost: float) -> Steps:
+        """Return the configurations without those of the same value and the same number of full cells."""
+        kinds: dict[tuple[float, ...], Steps] = {}
+        for steps in found:
+            u = steps.astype(float)
+            marks = (self._value(steps, cost), float((steps > 0).sum()), float(u @ self.city.kernel @ u))
+            kinds.setdefault(tuple(round(mark, ALIKE - 2) + 0.0 for mark in marks), steps)
+        return np.array(list(kinds.values()), dtype=np.int8)
+
+    # --- the dynamic program -----------------------------------------------------------------------
+
+    def _own(self, cell: int) -> Table:
+        nothing = np.zeros((1, 3), dtype=np.int64)
+        return {u: Lines(np.array([2.0 * u]), np.array([u * self.pull[cell]]), nothing) for u in (-1, 0, 1)}
+
+    def _across(self, cell: int, table: Table) -> Table:
+        """Carry lines in the field of a cell to its parent, or back: the link is the same both ways."""
+        delta = float(self.delta[cell])
+        variance = 1 - delta**2
+        carried: Table = {}
+        for flow, lines in table.items():
+            intercept = lines.intercept + lines.slope**2 * variance / 4 - self.toll[cell] * abs(flow)
+            carried[flow] = Lines(lines.slope * delta, intercept, lines.origin)
+        return carried
+
+    def _in_time(self, cells: list[int]) -> Iterator[int]:
+        for cell in cells:
+            if time.perf_counter() > self.deadline:
+                raise OutOfTimeError
+            yield cell
+
+    def _upwards(self) -> None:
+        number = self.city.number
+        self.up: list[Table] = [{} for _ in range(number)]
+        self.sums: list[list[Table]] = [[] for _ in range(number)]
+        for cell in self._in_time(self.order[::-1]):
+            tables, reach = [self._own(cell)], float(self.reach[cell])
+            for k, child in enumerate(self.children[cell], start=1):
+                last = k == len(self.children[cell])
+                most = int(self.most[cell]) if last else number
+                tables.append(summed(tables[-1], self.up[child], most, reach))
+            self.sums[cell] = tables
+            if cell != self.order[0]:
+                self.up[cell] = self._across(cell, tables[-1])
+
+    def _trace(self, cell: int, flow: int, line: int, steps: Steps) -> None:
+        """Write down the configuration of a line of a subtree."""
+        stack = [(cell, flow, line)]
+        while stack:
+            cell, flow, line = stack.pop()
+            for k in range(len(self.children[cell]), 0, -1):
+                origin = self.sums[cell][k][flow].origin[line]
+                before, line, below = (int(number) for number in origin)
+                stack.append((self.children[cell][k - 1], flow - before, below))
+                flow = before
+            steps[cell] = flow
+
+    def _downwards(self) -> None:
+        """Find what the rest of the city is worth to every sum and to every subtree."""
+        nothing = Lines(np.zeros(1), np.zeros(1), np.zeros((1, 3), dtype=np.int64))
+        number = self.city.number
+        self.outside: list[list[Table]] = [[] for _ in range(number)]
+        self.beyond: list[Table] = [{} for _ in range(number)]
+        for cell in self._in_time(self.order):
+            above = {0: nothing} if cell == self.order[0] else self._across(cell, self.beyond[cell])
+            tables, reach = [above], float(self.reach[cell])
+            for k in range(len(self.children[cell]), 0, -1):
+                child = self.children[cell][k - 1]
+                before = self.sums[cell][k - 1]
+                self.beyond[child] = summed(tables[0], before, int(self.most[child]), reach, sign=-1)
+                tables.insert(0, summed(tables[0], self.up[child], max(before), reach, sign=-1))
+            self.outside[cell] = tables
+
+    # --- all configurations within a distance -----------------------------------------------------
+
+    def _listed(self, threshold: float, width: int) -> Steps | None:
+        """Return one configuration of every kind worth at least `threshold`; None if there are too many."""
+        below: dict[int, Parts] = {}
+        for cell in self._in_time(self.order[::-1]):
+            steps = np.zeros((3, self.city.number), dtype=np.int8)
+            u = np.array([-1, 0, 1])
+            steps[:, cell] = u
+            parts = Parts(u.astype(np.int64), 2.0 * u, u * self.pull[cell], steps)
+            parts = parts.above(self.outside[cell][0], threshold)
+            for k, child in enumerate(self.children[cell], start=1):
+                other = below.pop(child)
+                pairs = len(parts.flow) * len(other.flow)
+                if pairs > width:
+                    return None
+                i, j = np.divmod(np.arange(pairs), len(other.flow))
+                parts = Parts(
+                    parts.flow[i] + other.flow[j], parts.slope[i] + other.slope[j],
+                    parts.intercept[i] + other.intercept[j], parts.steps[i] + other.steps[j],
+                ).above(self.outside[cell][k], threshold)  # fmt: skip
+            delta, toll = float(self.delta[cell]), float(self.toll[cell])
+            below[cell] = Parts(
+                parts.flow, parts.slope * delta,
+                parts.intercept + parts.slope**2 * (1 - delta**2) / 4 - toll * np.abs(parts.flow),
+                parts.steps,
+            )  # fmt: skip
+        return below[self.order[0]].steps

@@ -1,0 +1,106 @@
+"""A city by IPOPT: the overall program (P0) from a start, or Definition 1 as complementarity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyomo.environ as pyo
+
+from agora.methods.answers import Answer, Progress, silent
+from agora.methods.city.firms_game import FirmsGame
+from agora.methods.city.starts import starting_points
+from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.models.spatial import Commuting
+from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+
+RELAXATIONS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+"""Bounds on each complementarity product, solved in turn."""
+
+
+def potential_program(
+    city: FujitaOgawa, commuting: Commuting, starts: int = 20, seed: int = 1, progress: Progress = silent
+) -> Answer:
+    """Return the best solution of (P0) that IPOPT finds from `starts` starts; a local statement."""
+    game = FirmsGame(city)
+    best: tuple[float, pyo.ConcreteModel, SolverRecord] | None = None
+    failed = 0
+    for number, start in enumerate(starting_points(city, starts, np.random.default_rng(seed))):
+        progress(f"IPOPT from start {number + 1} of {starts}")
+        program = city.program(commuting)
+        city.start_from(program, start)
+        try:
+            record = solve_program(program)
+        except SolveFailed as failure:
+            failed, record = failed + 1, failure.record
+            continue
+        value = float(pyo.value(program.potential))
+        if best is None or value > best[0]:
+            best = (value, program, record)
+    if best is None:
+        raise SolveFailed(f"IPOPT found no solution of (P0) from {starts} starts.", record)
+    value, program, record = best
+    state = game.settle(game.feasible(np.array([float(v.value) for v in program.firms.values()])))
+    kind = game.kind(state, tolerance=1e-6)
+    facts = {"kind": kind, "starts": starts, "failed_starts": failed, "proof": "none: a local solution"}
+    return Answer(kind, value, False, city.read(program), facts, (record,))
+
+
+def complementarity(city: FujitaOgawa, seed: int = 1, starts: int = 1, progress: Progress = silent) -> Answer:
+    """Return a spatial equilibrium by Definition 1, with or without a potential.
+
+    The products of each complementary pair are bounded by a number that falls to 1e-8; then the
+    side of each pair that is zero is fixed and the rest solved exactly.
+    """
+    last: SolveFailed | None = None
+    for number, start in enumerate(starting_points(city, max(starts, 3), np.random.default_rng(seed))):
+        program = city.complementarity_program()
+        city.start_from(program, start)
+        pyo.TransformationFactory("mpec.simple_nonlinear").apply_to(program, mpec_bound=1.0)
+        try:
+            for bound in RELAXATIONS:
+                progress(f"complementarity from start {number + 1}, products ≤ {bound:g}")
+                program.mpec_bound.set_value(bound)
+                record = solve_program(program)
+            _fix_zero_sides(program)
+            record = solve_program(program)
+        except SolveFailed as failure:
+            last = failure
+            continue
+        return _answer(city, program, record)
+    assert last is not None
+    raise last
+
+
+def _fix_zero_sides(program: pyo.ConcreteModel) -> None:
+    """Replace each bounded product by an equation: the smaller side of the pair is zero."""
+    from pyomo.mpec import Complementarity
+
+    for pairs in list(program.component_objects(pyo.Block, descend_into=True)):
+        if not isinstance(pairs, Complementarity):
+            continue
+        for pair in pairs.values():
+            slack, other = pair.v, pair.c
+            if float(slack.value) <= float(pyo.value(other.body)) - float(other.lb or 0.0):
+                slack.setub(0.0)
+            else:
+                other.set_value((other.lb, other.body, other.lb))
+            pair.ccon.deactivate()
+
+
+def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord) -> Answer:
+    tables = city.read(program)
+    totals = tables["totals"].iloc[0]
+    objective, kind = float(totals["welfare"]), "equilibrium without a potential"
+    if city.has_potential:
+        objective = float(totals["potential"])
+        game = FirmsGame(city)
+        kind = game.kind(
+            game.settle(game.feasible(tables["cells"]["firms"].to_numpy(dtype=float))), tolerance=1e-6
+        )
+    facts = {
+        "kind": kind,
+        "objective": "potential" if city.has_potential else "welfare",
+        "proof": "none: one equilibrium, others may exist",
+    }
+    return Answer(
+        kind if kind != "no equilibrium" else "equilibrium", objective, False, tables, facts, (record,)
+    )

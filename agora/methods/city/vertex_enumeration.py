@@ -1,0 +1,181 @@
+r"""The global maximiser of a small city's potential, by enumerating every vertex of the program.
+
+Where f is convex, g = f − h is convex in (m, x) on the polytope {0 ≤ m ≤ a, flow balances}, so its
+maximum is at a vertex. Without excess land the columns of a vertex are independent only if the
+travelled edges form a forest and each tree of it has at most one cell that is neither empty nor
+full of firms. Hence every vertex is a partition of the cells into connected sheds, each with firms
+for its own workers, (1+φ) Σ m = Σ a, and at most one partly filled cell: a finite list, complete
+by construction. Lemma 1 of Osawa & Akamatsu (2019) is the case of equal cells and M = ½.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from agora.data.checks import InputError
+from agora.methods.answers import Answer, Progress, silent
+from agora.methods.city.best_response import Found, equilibria_table, keep_distinct
+from agora.methods.city.firms_game import FirmsGame, State
+from agora.methods.city.symmetries import orbits
+from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.solvers.reuse import known
+from agora.typing import Vector
+
+LARGEST = 10
+"""Cells up to which the enumeration is offered."""
+
+
+def global_maximiser(city: FujitaOgawa, progress: Progress = silent, folded: bool = True) -> Answer:
+    """Return the certified global maximiser, the runner-up, and all strict local maximisers.
+
+    Raises
+    ------
+    InputError
+        If an assumption of the enumeration fails: at most 10 cells, no excess land, ∇A positive
+        definite on the tangent space.
+    """
+    city.check_potential()
+    game = check_enumerable(city)
+    progress("enumerating vertices")
+    structure = (city.network, city.labor_per_firm)
+    candidates = known(("vertices", *structure), lambda: vertices(city))
+    first, sizes = np.arange(len(candidates)), np.ones(len(candidates), dtype=int)
+    if folded:
+        first, sizes = known(("orbits", *structure), lambda: orbits(city.network, candidates))
+    values = potentials(game, candidates[first])
+    progress(f"testing {len(candidates)} vertices, {len(first)} up to symmetry")
+    order = first[np.argsort(-values, kind="stable")]
+    reached = dict(zip([row.tobytes() for row in candidates[first]], sizes.tolist(), strict=True))
+    maximisers: list[Found] = []
+    for state in local_maximisers(game, candidates[first]):
+        if folded:
+            keep_distinct(game, maximisers, state, times=reached[state.firms.tobytes()])
+        else:
+            maximisers.append(Found(state, game.potential(state), game.kind(state)))
+    maximisers.sort(key=lambda f: -f.potential)
+    top = game.settle(candidates[order[0]])
+    winner = Found(top, game.potential(top), game.kind(top))
+    allocation, prices = game.allocation(top)
+    runner_up = next((f.potential for f in maximisers if f.potential < winner.potential - 1e-12), None)
+    facts = {
+        "kind": winner.kind,
+        "proof": f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g}), so the maximum is "
+        f"at one of the {len(candidates)} vertices, all evaluated",
+        "bound": winner.potential,
+        "gap": 0.0,
+        "vertices": len(candidates),
+        "runner_up": runner_up,
+        "distinct_local_maximisers": len(maximisers),
+    }
+    tables = {**city.tables(allocation), "equilibria": equilibria_table(maximisers, city.network)}
+    return Answer("global maximiser", winner.potential, True, tables, facts, (game.linear.record(), prices))
+
+
+def check_enumerable(city: FujitaOgawa) -> FirmsGame:
+    """Return the game if its vertices can be enumerated and f is convex, else say which assumption fails."""
+    number = city.network.number
+    if number > LARGEST:
+        raise InputError("geography (number of cells)", number, f"at most {LARGEST} for method = 'global'")
+    if not city.no_excess_land:
+        need = float(city.network.land.sum()) / (1 + city.labor_per_firm)
+        raise InputError(
+            "firm_mass", city.firm_mass, f"{need:.12g} (no excess land, M(1 + φ) = Σ a) for method = 'global'"
+        )
+    game = FirmsGame(city)
+    if not (city.interaction.linear or city.spillover.kind == "power"):
+        raise InputError(
+            "externality.kind", city.spillover.kind, "one whose f is known to be convex for method = 'global'"
+        )
+    if city.interaction.linear and game.tangent_eigenvalue <= 0:
+        raise InputError(
+            "externality (least eigenvalue on the tangent space)",
+            game.tangent_eigenvalue,
+            "> 0 for method = 'global': f is not convex, so the maximum need not be at a vertex",
+        )
+    return game
+
+
+def vertices(city: FujitaOgawa) -> Vector:
+    """Return every vertex of the polytope as a distribution of firms, shape (number, I)."""
+    network, phi = city.network, city.labor_per_firm
+    number, land = network.number, network.land
+    neighbours = [0] * number
+    for tail, head in zip(network.tails.tolist(), network.heads.tolist(), strict=True):
+        neighbours[tail] |= 1 << head
+        neighbours[head] |= 1 << tail
+    sheds: dict[int, list[tuple[float, ...]]] = {}
+    for mask in range(1, 1 << number):
+        if _connected(mask, neighbours):
+            fillings = _fillings(mask, land, phi)
+            if fillings:
+                sheds[mask] = fillings
+    partial: dict[int, set[tuple[float, ...]]] = {0: {(0.0,) * number}}
+
+    def cover(mask: int) -> set[tuple[float, ...]]:
+        if mask not in partial:
+            lowest = mask & -mask
+            states: set[tuple[float, ...]] = set()
+            for shed, fillings in sheds.items():
+                if shed & lowest and shed & mask == shed:
+                    rest = cover(mask ^ shed)
+                    for filling, other in product(fillings, rest):
+                        states.add(tuple(a + b for a, b in zip(filling, other, strict=True)))
+            partial[mask] = states
+        return partial[mask]
+
+    return np.array(sorted(cover((1 << number) - 1)))
+
+
+def _connected(mask: int, neighbours: list[int]) -> bool:
+    reached = mask & -mask
+    while True:
+        grown = reached
+        for cell in range(len(neighbours)):
+            if reached >> cell & 1:
+                grown |= neighbours[cell] & mask
+        if grown == reached:
+            return reached == mask
+        reached = grown
+
+
+def _fillings(mask: int, land: Vector, phi: float) -> list[tuple[float, ...]]:
+    """Return the ways to fill a shed with firms for its own workers, at most one cell partly."""
+    members = [cell for cell in range(len(land)) if mask >> cell & 1]
+    wanted = float(land[members].sum()) / (1 + phi)
+    found: dict[tuple[float, ...], None] = {}
+    for open_cell in members:
+        others = [cell for cell in members if cell != open_cell]
+        for full in product((0.0, 1.0), repeat=len(others)):
+            firms = np.zeros(len(land))
+            firms[others] = np.array(full) * land[others]
+            rest = wanted - float(firms.sum())
+            if -1e-12 <= rest <= land[open_cell] + 1e-12:
+                firms[open_cell] = min(max(rest, 0.0), float(land[open_cell]))
+                found[tuple(np.round(firms, 13).tolist())] = None
+    return list(found)
+
+
+def potentials(game: FirmsGame, candidates: Vector) -> Vector:
+    """Return g at each of many distributions of firms."""
+    production = np.array([game.city.interaction.potential(firms) for firms in candidates])
+    values: Vector = production - game.commuting_costs(candidates)
+    return values
+
+
+def local_maximisers(game: FirmsGame, candidates: Vector) -> list[State]:
+    """Return the candidates that are strict local maximisers of the potential."""
+    costs = game.commuting_costs(candidates)
+    found = []
+    for firms, cost in zip(candidates, costs, strict=True):
+        level = game.city.interaction.level(firms)
+        best = game.respond(level)
+        if best.answer.objective - (float(level @ firms) - cost) > 1e-10 * max(
+            1.0, abs(best.answer.objective)
+        ):
+            continue
+        state = game.settle(firms)
+        if game.other_response(state, level) is None:
+            found.append(state)
+    return found

@@ -1,0 +1,85 @@
+"""Which program a model's answer is differentiated through, and how it is followed to other parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial, singledispatch
+from typing import Any
+
+import pandas as pd
+import pyomo.environ as pyo
+
+from agora.solvers.solve_program import solve_program
+from agora.typing import Tables
+
+ACCURATE: dict[str, Any] = {"tol": 1e-10}
+
+
+@dataclass(frozen=True)
+class Differentiable:
+    """A model's answer as the optimum of one program.
+
+    Attributes
+    ----------
+    program : ConcreteModel
+        Holds the answer: values, and multipliers in ``dual``.
+    build : callable
+        Model with other parameters → the same program for it, not solved.
+    read : callable
+        Model, program → tables.
+    follow : callable
+        Model with parameters near by, program that holds an optimum → the program of that model,
+        solved from there.
+    note : str
+        What is held or free, in words.
+    """
+
+    program: pyo.ConcreteModel
+    build: Callable[[Any], pyo.ConcreteModel]
+    read: Callable[[Any, pyo.ConcreteModel], dict[str, pd.DataFrame]]
+    follow: Callable[[Any, pyo.ConcreteModel], pyo.ConcreteModel]
+    note: str = ""
+
+
+@singledispatch
+def differentiable(model: Any, tables: Tables) -> Any:
+    """Return the program whose optimum a solution is; without a method of its own, the model's program.
+
+    A `Differentiable`, or a `DifferentiablePath` where the answer is a sequence of optima.
+
+    Parameters
+    ----------
+    model : Model
+        The model that was solved.
+    tables : mapping of DataFrame
+        The solution's tables.
+    """
+
+    def build(other: Any) -> pyo.ConcreteModel:
+        program: pyo.ConcreteModel = other.program()
+        return program
+
+    def read(other: Any, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
+        answer: dict[str, pd.DataFrame] = other.read(program)
+        return answer
+
+    program = build(model)
+    solve_program(program)
+    return Differentiable(program, build, read, partial(followed, build), "the model's program")
+
+
+def followed(
+    build: Callable[[Any], pyo.ConcreteModel],
+    model: Any,
+    before: pyo.ConcreteModel,
+    options: Mapping[str, Any] | None = None,
+) -> pyo.ConcreteModel:
+    """Solve a neighbouring model's program from an optimum."""
+    program = build(model)
+    known = {v.name: v.value for v in before.component_data_objects(pyo.Var, descend_into=True)}
+    for variable in program.component_data_objects(pyo.Var, descend_into=True):
+        if not variable.fixed and known.get(variable.name) is not None:
+            variable.set_value(known[variable.name], skip_validation=True)
+    solve_program(program, options)
+    return program

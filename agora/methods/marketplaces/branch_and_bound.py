@@ -1,0 +1,273 @@
+r"""How many marketplaces and where: branch and bound with a proof, on any ground.
+
+For fixed marketplaces the economy is settled exactly (`agora.formulations.marketplaces.market_settlement`).
+Over locations utility is not concave, so boxes of locations are searched. What a site is worth at given
+prices, φ_j, is convex and falls with distance, and the distance to the nearest marketplace is a minimum; so
+within a box between the marks of a line, or along edges, the Lagrangian bound Σ φ_j + μ − F(d) is convex in d
+and largest at a corner, and in the plane a bound of it is (`agora.formulations.marketplaces.grounds`). A box
+none of whose corners reaches the target utility at the prices of its own centre holds nothing better. Near an
+optimum the bound is exact to second order, so boxes vanish quickly.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, count
+
+import numpy as np
+from scipy.optimize import minimize
+
+from agora.formulations.marketplaces.grounds import Ground, Line, corners
+from agora.formulations.marketplaces.market_settlement import (
+    Economy,
+    Settlement,
+    head_price,
+    settle,
+    site_worth,
+)
+from agora.typing import Vector
+
+FLOOR = 1e-6
+"""Utilities below this are not told apart: a number of marketplaces nobody can pay for has this bound."""
+
+
+@dataclass(frozen=True)
+class StructureProblem:
+    """Where marketplaces may be, and what follows.
+
+    Attributes
+    ----------
+    economy : Economy
+        Preferences and technology.
+    ground : Ground
+        Where sites are and marketplaces may be.
+    need : callable
+        Locations, shape (…, k · width), on a line ascending → set-up need in composites, shape (…); affine
+        within the ground's pieces.
+    """
+
+    economy: Economy
+    ground: Ground
+    need: Callable[[Vector], Vector]
+
+    def travel(self, locations: Vector) -> Vector:
+        """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
+        return self.ground.travel(locations)
+
+    def ordered(self, locations: Vector) -> Vector:
+        """Return locations in ascending order where the ground is a line."""
+        return np.sort(locations) if isinstance(self.ground, Line) else locations
+
+    def settle(self, locations: Vector, start: Settlement | None = None) -> Settlement:
+        """Return the equilibrium with marketplaces at `locations` (k · width,)."""
+        places = self.ordered(locations)
+        return settle(self.economy, self.travel(places), float(self.need(places)), start)
+
+
+@dataclass(frozen=True)
+class StructureResult:
+    """The best structure with a given number of marketplaces.
+
+    Attributes
+    ----------
+    number : int
+        k, the number of marketplaces.
+    locations : array (k · width,)
+        The best locations found, ascending on a line.
+    utility, bound : float
+        Its utility, and a proved upper bound for every structure with k marketplaces.
+    boxes : int
+        Boxes examined.
+    settlement : Settlement
+        The equilibrium there.
+    beyond : bool
+        Whether `bound` is proved for every larger number of marketplaces too.
+    """
+
+    number: int
+    locations: Vector
+    utility: float
+    bound: float
+    boxes: int
+    settlement: Settlement
+    beyond: bool = False
+
+
+def best_structure(
+    problem: StructureProblem,
+    number: int,
+    *,
+    gap: float = 1e-9,
+    seconds: float = 60.0,
+    known: Vector | None = None,
+) -> StructureResult:
+    """Return the best `number` marketplaces, proved within a relative `gap` unless time runs out.
+
+    `known` are the locations of a good structure, if one is known.
+    """
+    deadline = time.monotonic() + seconds
+    search = _Search(problem, number, gap, known)
+    while search.heap and time.monotonic() < deadline:
+        search.step()
+    bound = max(search.utility, FLOOR) * (1 + gap)
+    if search.heap:
+        bound = max(bound, search.open_bound())
+    places = problem.ordered(search.locations)
+    return StructureResult(number, places, search.utility, bound, search.boxes, search.settlement)
+
+
+def least_bound(problem: StructureProblem, number: int) -> float:
+    """Return a utility that no structure with `number` or more marketplaces exceeds.
+
+    What is reached if every site is as near to a marketplace as D allows, at the set-up cost of the fewest,
+    all in one place: less travel and less need never harm.
+    """
+    places = problem.ground.candidates
+    ways = problem.travel(problem.ordered(places.ravel()))
+    need = float(problem.need(np.tile(places[0], number)))
+    return max(settle(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
+
+
+class _Search:
+    """Boxes still open, and the best structure so far."""
+
+    def __init__(
+        self, problem: StructureProblem, number: int, gap: float, known: Vector | None = None
+    ) -> None:
+        self.problem, self.number, self.gap = problem, number, gap
+        pieces = problem.ground.pieces
+        self.boxes, middle = 0, pieces[len(pieces) // 2].mean(axis=1)
+        self.locations = np.tile(middle, number) if known is None else known
+        self.settlement = problem.settle(self.locations)
+        self.utility = self.settlement.utility
+        self.heap: list[tuple[float, int, Vector, Settlement]] = []
+        self.order = count()
+        for box in combinations_with_replacement(pieces, number):
+            self.push(np.concatenate(box), self.settlement)
+        self.polish()
+
+    def consider(self, locations: Vector, start: Settlement | None = None) -> Settlement:
+        """Settle a structure and keep it if it is the best so far."""
+        state = self.problem.settle(locations, start)
+        if state.utility > self.utility:
+            self.utility, self.locations, self.settlement = state.utility, locations.copy(), state
+        return state
+
+    def corners(self, box: Vector) -> Vector:
+        """Return the corners of a box, (2^n, n), each in ascending order on a line."""
+        return self.problem.ordered(corners(box))
+
+    def push(self, box: Vector, prices: Settlement) -> None:
+        """Keep a box open unless none of its corners can be better; settle its centre for new prices."""
+        self.boxes += 1
+        if prices.utility > 0 and self.margins(box, prices).max() < 0:
+            return
+        centre = self.consider(box.mean(axis=1), prices)
+        if centre.utility <= 0:
+            centre = self.relaxed(box)
+            if centre.utility <= 0:
+                return
+        margins = self.margins(box, centre)
+        best = int(margins.argmax())
+        if margins[best] >= 0:
+            self.consider(self.corners(box)[best], centre)
+            margins = self.margins(box, centre)
+        if margins.max() >= 0:
+            heapq.heappush(self.heap, (-centre.utility, next(self.order), box, centre))
+
+    def relaxed(self, box: Vector) -> Settlement:
+        """Settle with every site as near to a marketplace as at any corner, at the least need there.
+
+        A source of prices only: bounds hold at any.
+        """
+        places = self.corners(box)
+        ways = self.problem.travel(places).min(axis=0)
+        return settle(self.problem.economy, ways, float(self.problem.need(places).min()))
+
+    def margins(self, box: Vector, at: Settlement, target: float | None = None) -> Vector:
+        """Return by how much each corner could do better than the target, at given prices.
+
+        The target is a little more than the best utility found, unless given.
+        """
+        problem, economy = self.problem, self.problem.economy
+        if target is None:
+            target = max(self.utility, FLOOR) * (1 + self.gap)
+        head = at.fee - at.rent_income
+        if target > 1.02 * at.utility:
+            head = head_price(economy, at, target)
+
+        def worth(travel: Vector) -> Vector:
+            return site_worth(economy, at.prices, target, travel, head)
+
+        total = problem.ground.corner_worth(box, worth).sum(axis=-1)
+        rest = head - np.asarray(problem.need(self.corners(box))) * economy.setup_price(at.prices)
+        margins: Vector = total + rest
+        return margins
+
+    def step(self) -> None:
+        """Halve the most promising open box along its decisive side, if it is still open."""
+        _, _, box, centre = heapq.heappop(self.heap)
+        if self.margins(box, centre).max() < 0:
+            return
+        side = self.decisive_side(box, centre)
+        for half in range(2):
+            part = box.copy()
+            part[side, 1 - half] = box[side].mean()
+            self.push(part, centre)
+
+    def decisive_side(self, box: Vector, at: Settlement) -> int:
+        """Return the side along which the bound changes most; a marketplace nobody uses has none."""
+        values = self.margins(box, at)
+        change = np.zeros(len(box))
+        for side in range(len(box)):
+            middle = box.copy()
+            middle[side] = box[side].mean()
+            change[side] = np.abs(values - self.margins(middle, at)).max()
+        if change.max() <= 1e-15:
+            return int(np.argmax(box[:, 1] - box[:, 0]))
+        return int(change.argmax())
+
+    def polish(self) -> None:
+        """Climb from the best structure within its pieces."""
+        ground, number = self.problem.ground, self.number
+        limits: list[tuple[float, float]] = []
+        for place in self.locations.reshape(number, ground.width):
+            around = [p for p in ground.pieces if ((p[:, 0] <= place) & (place <= p[:, 1])).all()]
+            limits += [
+                (min(float(p[axis, 0]) for p in around), max(float(p[axis, 1]) for p in around))
+                for axis in range(ground.width)
+            ]
+        if isinstance(ground, Line):
+            limits = [ground.region] * number
+        found = minimize(
+            lambda d: -self.problem.settle(d, self.settlement).utility,
+            self.locations,
+            method="L-BFGS-B",
+            bounds=limits,
+            options={"ftol": 1e-15, "gtol": 1e-10},
+        )
+        self.consider(np.asarray(found.x, dtype=float), self.settlement)
+
+    def open_bound(self) -> float:
+        """Return a utility that no open box can exceed, by bisection on the target; infinite if unproved."""
+        boxes = [(box, centre) for _, _, box, centre in self.heap]
+        low = max(self.utility, FLOOR)
+        high = 2 * low
+        while not self.unreachable(high, boxes):
+            low, high = high, 2 * high
+            if high > 1e6 * max(self.utility, FLOOR):
+                return np.inf
+        for _ in range(40):
+            middle = (low + high) / 2
+            if self.unreachable(middle, boxes):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def unreachable(self, target: float, boxes: list[tuple[Vector, Settlement]]) -> bool:
+        """Tell whether it is proved that no structure in these boxes reaches `target`."""
+        return all(self.margins(box, centre, target).max() < 0 for box, centre in boxes)

@@ -1,0 +1,373 @@
+r"""The coalition and the marketplaces that improve most upon an allocation, with a proof.
+
+For given marketplaces the greatest gain is the value of a small program over prices
+(`CoalitionTest.price_program`), whose multipliers are the coalition. Over locations the region is cut
+into simplices that no site crosses, and a simplex is bounded from the prices p_v found at its corners
+d_v: at d = Σ λ_v d_v take the prices Σ λ_v p_v. The fee and the costs of living are concave in prices and
+the way to the nearest marketplace is concave in d, so a member's income exceeds the mean of the corners'
+at most by
+
+.. math:: \sum_{v<w} \lambda_v \lambda_w (p_v - p_w)_{i(j)} (\delta_v - \delta_w)_j \le \kappa_j
+          = \tfrac12 \bigl(1 - \tfrac1n\bigr) \max_{v<w} (p_v - p_w)_{i(j)} (\delta_v - \delta_w)_j
+
+with n corners, and no structure in the simplex gains more than the most that κ_j of additional income
+buys at a corner's prices. Prices and ways both change in proportion to the size of the simplex, so the
+bound is exact to second order and few simplices remain. It holds at any prices: the proof does not rest
+on a solver's tolerance.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, combinations_with_replacement, count, pairwise, permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+from pydantic import Field
+
+from agora.data.checks import InputError, positive
+from agora.methods.answers import (
+    Answer,
+    Options,
+    Progress,
+    SearchOptions,
+    answer,
+    options_class,
+    silent,
+)
+from agora.models.marketplaces.coalition import CoalitionTest
+from agora.models.marketplaces.conditions.coalition import least_gain, living_costs, member_income
+from agora.models.spatial import POSITIVE
+from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.typing import Vector
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the price program says about some marketplaces.
+
+    Attributes
+    ----------
+    locations : tuple
+        d′, ascending.
+    gain : float
+        λ, the greatest gain of any coalition with them (the least gain if the solver failed).
+    prices, income, costs, travel : array (I,), (J,), (types, J), (J,)
+        Prices summing to one, and what follows from them: a member's income and cost of a unit of
+        utility at each site; hours of travel.
+    record : SolverRecord
+        Who solved it.
+    """
+
+    locations: tuple[float, ...]
+    gain: float
+    prices: Vector
+    income: Vector
+    costs: Vector
+    travel: Vector
+    record: SolverRecord
+    program: pyo.ConcreteModel
+
+
+@dataclass(frozen=True)
+class NumberResult:
+    """The best structure with a given number of marketplaces, and a bound for all others with as many."""
+
+    structure: Structure
+    bound: float
+    structures: int
+    simplices: int
+
+
+class StructureSearch:
+    """Structures with a given number of marketplaces; each is solved once.
+
+    Parameters
+    ----------
+    test : CoalitionTest
+        The allocation that is tested.
+    number : int
+        k, how many marketplaces.
+    """
+
+    def __init__(self, test: CoalitionTest, number: int) -> None:
+        self.test, self.number = test, number
+        self.known: dict[tuple[float, ...], Structure] = {}
+
+    def at(self, locations: tuple[float, ...]) -> Structure:
+        """Return what is known about a structure; solve its price program at the first time."""
+        places = tuple(sorted(locations))
+        if places not in self.known:
+            self.known[places] = self._solve(places)
+        return self.known[places]
+
+    def _solve(self, places: tuple[float, ...]) -> Structure:
+        test = self.test
+        program = test.price_program(places)
+        try:
+            record = solve_program(program)
+            gain = float(pyo.value(program.gain))
+        except SolveFailed as failure:
+            record, gain = failure.record, test.least_gain
+        prices = np.array([max(pyo.value(p), 1e-12) for p in program.commodity_price.values()])
+        rents = np.array([max(pyo.value(r), 1e-12) for r in program.land_rent.values()]) / prices.sum()
+        prices = prices / prices.sum()
+        travel = test.travel(places)
+        income = member_income(test, travel, self.number, prices, rents)
+        costs = living_costs(test, prices, rents)
+        return Structure(places, gain, prices, income, costs, travel, record, program)
+
+    @cached_property
+    def regions(self) -> list[tuple[tuple[float, ...], ...]]:
+        """Simplices, as their corners, that cover every structure and that no site crosses."""
+        low, high = self.test.region
+        inside = [site for site in self.test.sites if low < site < high]
+        marks = sorted({low, high, *inside})
+        intervals = list(pairwise(marks)) or [(low, high)]
+        return [
+            simplex
+            for box in combinations_with_replacement(intervals, self.number)
+            for simplex in _cut(np.array(box))
+        ]
+
+    def bound(self, simplex: tuple[tuple[float, ...], ...]) -> float:
+        """Return a gain that no structure in a simplex exceeds."""
+        corners = [self.at(corner) for corner in simplex]
+        goods = np.array(self.test.makes) - 1
+        more = np.zeros(len(goods))
+        for one, other in combinations(corners, 2):
+            more = np.maximum(more, (one.prices - other.prices)[goods] * (one.travel - other.travel))
+        more *= 0.5 * (1 - 1 / len(corners))
+        income = np.array([corner.income for corner in corners]) + more
+        return least_gain(self.test, income, np.array([corner.costs for corner in corners]))
+
+    def best(self) -> Structure:
+        """Return the best structure so far."""
+        return max(self.known.values(), key=lambda structure: structure.gain)
+
+    def polish(self) -> Structure:
+        """Move the marketplaces of the best structure to where they are best nearby."""
+        start = self.best()
+        if start.gain <= self.test.least_gain:
+            return start
+        program = self.test.location_program(start.locations)
+        try:
+            solve_program(program)
+        except SolveFailed:
+            return start
+        low, high = self.test.region
+        return self.at(
+            tuple(float(np.clip(pyo.value(place), low, high)) for place in program.location.values())
+        )
+
+    def run(self, tolerance: float, deadline: float, known: float = -np.inf) -> NumberResult:
+        """Cut the region until no structure gains `tolerance` more than the best, or time runs out.
+
+        `known` is the gain of a structure with another number of marketplaces: those that gain less
+        need no closer look.
+        """
+        heap: list[tuple[float, int, tuple[tuple[float, ...], ...]]] = []
+        order = count()
+        for simplex in self.regions:
+            heapq.heappush(heap, (-self.bound(simplex), next(order), simplex))
+        self.polish()
+        while heap and -heap[0][0] > max(self.best().gain, known) + tolerance and time.monotonic() < deadline:
+            _, _, simplex = heapq.heappop(heap)
+            for half in _halves(simplex):
+                heapq.heappush(heap, (-self.bound(half), next(order), half))
+        polished, best = self.polish(), self.best()
+        if polished.gain >= best.gain - min(1e-8, tolerance):  # solvers cannot tell them apart
+            best = polished
+        bound = max(-heap[0][0] if heap else best.gain, best.gain, self.best().gain)
+        return NumberResult(best, bound, len(self.known), next(order))
+
+
+def _cut(box: Vector) -> Iterator[tuple[tuple[float, ...], ...]]:
+    """Cut a box (k, 2) into the simplices, one for each order of its sides, that keep locations in order."""
+    number = len(box)
+    if np.ptp(box) == 0:
+        yield (tuple(box[:, 0].tolist()),)
+        return
+    for sides in permutations(range(number)):
+        corners = [box[:, 0].copy()]
+        for side in sides:
+            corners.append(corners[-1].copy())
+            corners[-1][side] = box[side, 1]
+        if (np.diff(np.mean(corners, axis=0)) > 0).all():
+            yield tuple(tuple(corner.tolist()) for corner in corners)
+
+
+def _halves(simplex: tuple[tuple[float, ...], ...]) -> Iterator[tuple[tuple[float, ...], ...]]:
+    """Halve a simplex at the middle of its longest edge."""
+    points = np.array(simplex)
+    pairs = list(combinations(range(len(points)), 2))
+    one, other = max(pairs, key=lambda pair: float(np.abs(points[pair[0]] - points[pair[1]]).max()))
+    middle = tuple(((points[one] + points[other]) / 2).tolist())
+    for gone in (one, other):
+        yield tuple(middle if k == gone else corner for k, corner in enumerate(simplex))
+
+
+def most_improving_coalition(
+    test: CoalitionTest, *, tolerance: float = 1e-6, seconds: float = 60.0, progress: Progress = silent
+) -> Answer:
+    """Return the coalition and the marketplaces with the greatest gain, or prove that there is none.
+
+    Parameters
+    ----------
+    test : CoalitionTest
+        The allocation that is tested.
+    tolerance : float
+        > 0: the proved bound exceeds the gain found by at most this, unless time runs out.
+    seconds : float
+        > 0: for each number of marketplaces.
+    progress : callable, optional
+        Called with a short text as the work goes on.
+
+    Returns
+    -------
+    Answer
+        ``objective``: the gain λ found (see `CoalitionTest`); ``facts["bound"]``: no coalition, with
+        any of the structures, gains more; ``facts["improves"]``: whether λ exceeds `tolerance`;
+        ``facts["unblocked"]``: whether it is proved that none gains more than `tolerance`. Tables of
+        `coalition_tables`, and ``structures``, the best one for each number of marketplaces.
+
+    Raises
+    ------
+    InputError
+        For a bad tolerance or time.
+    """
+    tolerance, seconds = positive("tolerance", tolerance), positive("seconds", seconds)
+    found: list[NumberResult] = []
+    for number in range(1, test.marketplaces + 1):
+        progress(f"searching structures with {number} marketplaces")
+        known = max((result.structure.gain for result in found), default=-np.inf)
+        found.append(StructureSearch(test, number).run(tolerance / 2, time.monotonic() + seconds, known))
+    best = max(found, key=lambda result: result.structure.gain).structure
+    bound = max(result.bound for result in found)
+    gap = bound - best.gain
+    improves, unblocked = best.gain > tolerance, bound <= tolerance
+    tables = test.read_prices(best.program)
+    tables["structures"] = pd.DataFrame(
+        {
+            "number": range(1, test.marketplaces + 1),
+            "gain": [result.structure.gain for result in found],
+            "bound": [result.bound for result in found],
+            "locations": [", ".join(f"{d:.6f}" for d in result.structure.locations) for result in found],
+            "solved": [result.structures for result in found],
+            "simplices": [result.simplices for result in found],
+        }
+    )
+    facts: dict[str, Any] = {
+        "bound": bound,
+        "gap": gap,
+        "improves": improves,
+        "unblocked": unblocked,
+        "proof": f"no coalition gains more than {bound:.9g}: at the prices found at the corners of "
+        f"{sum(result.simplices for result in found)} simplices of locations, nobody could afford it",
+        "structures": sum(result.structures for result in found),
+    }
+    if improves:
+        status = "a coalition improves upon the allocation"
+    elif unblocked:
+        status = f"no coalition improves upon the allocation by more than {tolerance:g}"
+    else:
+        status = "no improving coalition found, and none excluded"
+    return Answer(status, best.gain, gap <= tolerance, tables, facts, (best.record,))
+
+
+@dataclass(frozen=True)
+class CoreTest:
+    """Whether any allocation at all can satisfy every type.
+
+    Attributes
+    ----------
+    alone : dict
+        Type → what it can have by itself: the answer's tables show where and how.
+    utility : dict
+        Type → the utility that it reaches alone.
+    best : Answer
+        The allocation of everybody that comes nearest to giving every type that much, or that gives
+        most above it; its gain is a share of the types' utilities alone.
+    at_least : float
+        ε: whatever the allocation, some type can leave and make all its members better off by at
+        least this share of their utility. Proved; not positive if nothing is shown.
+    """
+
+    alone: dict[str, Answer]
+    utility: dict[str, float]
+    best: Answer
+    at_least: float
+
+    @property
+    def empty(self) -> bool:
+        """Whether the core is proved to be empty."""
+        return self.at_least > 0
+
+
+def core_test(
+    test: CoalitionTest, *, tolerance: float = 1e-6, seconds: float = 60.0, progress: Progress = silent
+) -> CoreTest:
+    r"""Return whether each type's own coalitions leave anything to agree on for everybody.
+
+    Alone, type t reaches u*_t > 0. If it is proved that no allocation of everybody, with any
+    marketplaces and any division, gives more than (1 + λ̄) u*_t to all types t, with λ̄ < 0, then in
+    every allocation some type gets (1 + λ̄) u*_t at most and by leaving gains ε = 1 / (1 + λ̄) − 1 at
+    least: the core is empty (Berliant & Konishi 2000, Example 1 and footnote 22).
+
+    Parameters
+    ----------
+    test : CoalitionTest
+        The economy; the utilities in it do not matter.
+    tolerance, seconds, progress
+        As in `most_improving_coalition`, for each of its searches.
+
+    Raises
+    ------
+    InputError
+        If a type cannot reach any utility alone.
+    """
+    alone, utility = {}, {}
+    for kind in test.types:
+        own = {**test.model_dump(), "types": [{**kind.model_dump(), "utility": 1.0}], "everybody": False}
+        alone[kind.name] = most_improving_coalition(
+            CoalitionTest.model_validate(own), tolerance=tolerance / 10, seconds=seconds, progress=progress
+        )
+        utility[kind.name] = 1 + alone[kind.name].objective
+        if utility[kind.name] <= tolerance:
+            raise InputError(f"utility of type {kind.name} alone", utility[kind.name], "> 0 to compare with")
+    best = most_improving_coalition(
+        test.giving(utility, everybody=True), tolerance=tolerance, seconds=seconds, progress=progress
+    )
+    return CoreTest(alone, utility, best, 1 / (1 + float(best.facts["bound"])) - 1)
+
+
+class CoalitionOptions(SearchOptions):
+    """How to search for an improving coalition.
+
+    Parameters
+    ----------
+    gain_tolerance : float
+        Gain up to which "no coalition improves" is proved.
+    """
+
+    gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
+
+
+@answer.register
+def _(model: CoalitionTest, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = CoalitionOptions.model_validate(options)
+    found = most_improving_coalition(
+        model, tolerance=chosen.gain_tolerance, seconds=chosen.seconds, progress=progress
+    )
+    return found, chosen
+
+
+@options_class.register
+def _(model: CoalitionTest) -> type[Options]:
+    return CoalitionOptions

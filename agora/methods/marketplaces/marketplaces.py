@@ -1,0 +1,283 @@
+"""A marketplace economy solved: structures searched with proof, the best solved as a program."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import singledispatch
+from math import comb
+from typing import Any
+
+import pandas as pd
+import pyomo.environ as pyo
+from pydantic import Field
+
+from agora.formulations.marketplaces.grounds import Line, Network, Plane, distinct
+from agora.formulations.marketplaces.market_settlement import Settlement, settle
+from agora.methods.answers import (
+    Answer,
+    Options,
+    Progress,
+    SearchOptions,
+    answer,
+    options_class,
+    silent,
+)
+from agora.methods.marketplaces.branch_and_bound import (
+    StructureProblem,
+    StructureResult,
+    best_structure,
+    least_bound,
+)
+from agora.methods.marketplaces.line_bound import bounded_structure
+from agora.methods.marketplaces.median_bound import median_structure
+from agora.models.marketplaces.marketplaces import Marketplaces
+from agora.models.marketplaces.tables import start_from
+from agora.models.spatial import POSITIVE
+from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.typing import Vector
+
+IPOPT_ACCURACY = {"tol": 1e-11}
+"""Rents are small multipliers; land clears to 1e-6 only if complementarity is tighter than usual."""
+
+IPOPT_FROM_SOLUTION = {**IPOPT_ACCURACY, "bound_push": 1e-8, "bound_frac": 1e-8, "mu_init": 1e-6}
+"""Started at a settlement, the program is not pushed off its bounds again."""
+
+_HOW = {
+    Line: "Lagrangian dynamic programming",
+    Plane: "Lagrangian k-medians over all points of the region",
+    Network: "Lagrangian k-medians over the cells, beyond which no point of an edge is better",
+}
+
+FEW_SITES = 8
+"""Sites up to which every number of marketplaces is searched to the end."""
+
+MOST_BOXES = 5000
+"""Boxes a search may begin with."""
+
+MOST_SIDES = 8
+"""Numbers that say where the marketplaces are, up to which boxes of them are searched."""
+
+
+def solve_marketplaces(
+    economy: Marketplaces, *, gap: float = 1e-9, seconds: float = 60.0, progress: Progress = silent
+) -> Answer:
+    """Return the best structure, the runner-up, and the equilibrium that decentralises the best.
+
+    Every number of marketplaces from one to that of the sites is searched to a proved bound, unless
+    the number or the places are given.
+    """
+    if isinstance(economy.marketplaces, tuple):
+        return _given(economy, economy.given_places)
+    numbers: list[int] = (
+        [economy.marketplaces]
+        if isinstance(economy.marketplaces, int)
+        else list(range(1, economy.number + 1))
+    )
+    problem = structure_problem(economy)
+    found = _searched(problem, numbers, gap=gap, seconds=seconds, progress=progress)
+    ranked = _distinct(economy, found)
+    top = ranked[0]
+    progress("solving the best structure")
+    places = distinct(economy.ground, top.locations)
+    program, record = _solved(economy, places, top.settlement)
+    utility = float(program.utility.value)
+    bounds = [min(result.bound, least_bound(problem, result.number)) for result in found]
+    untouched = numbers[len(found) :] if not found[-1].beyond else []
+    if untouched:
+        bounds.append(least_bound(problem, untouched[0]))
+    bound = max(*bounds, top.utility)
+    proved = bound <= top.utility * (1 + 10 * gap)
+    at_once = untouched[0] if untouched else next((r.number for r in found if r.beyond), None)
+    runner_up = ranked[1] if len(ranked) > 1 else None
+    facts = {
+        "marketplaces": len(economy.ground.names(places)),
+        "bound": bound,
+        "gap": bound / top.utility - 1,
+        "bounded_at_once": f"{at_once} or more" if at_once else None,
+        "runner_up": runner_up.utility if runner_up else None,
+        "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
+        "boxes": sum(result.boxes for result in found),
+        "two_roads_differ_by": abs(utility - top.utility),
+        "proof": f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
+        "gaps closed by branch and bound"
+        if proved
+        else "none: a limit stopped the search; the bound holds for every number and all places",
+    }
+    tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
+    status = "global optimum" if proved else "best structure found"
+    return Answer(status, utility, proved, tables, facts, (record,))
+
+
+def structure_problem(economy: Marketplaces) -> StructureProblem:
+    """Return where marketplaces may be in an economy, and what follows."""
+    return StructureProblem(economy.economy, economy.ground, lambda d: economy.setup_cost * economy.units(d))
+
+
+@singledispatch
+def bounded(
+    ground: Any,
+    problem: StructureProblem,
+    number: int,
+    enough: float,
+    before: StructureResult | None,
+    deadline: float,
+) -> StructureResult:
+    """Return a good structure and a bound on all with as many marketplaces, in the way of the ground."""
+    return median_structure(problem, number, enough, before, deadline)
+
+
+@bounded.register
+def _(
+    ground: Line,
+    problem: StructureProblem,
+    number: int,
+    enough: float,
+    before: StructureResult | None,
+    deadline: float,
+) -> StructureResult:
+    return bounded_structure(problem, number, enough)
+
+
+def _searched(
+    problem: StructureProblem, numbers: list[int], *, gap: float, seconds: float, progress: Progress
+) -> list[StructureResult]:
+    """Bound every number of marketplaces, then close the gaps that matter.
+
+    With few sites every number is searched to the end, so that the runner-up is exact too; with many,
+    only numbers whose bound exceeds the best structure found, as far as the boxes to begin with are
+    not too many.
+    """
+    deadline = time.monotonic() + seconds
+    ground = problem.ground
+    few = len(problem.economy.makes) <= FEW_SITES
+    found: list[StructureResult] = []
+    for number in numbers:
+        progress(f"bounding structures with {number} of up to {numbers[-1]} marketplaces")
+        top = max((result.utility for result in found), default=0.0)
+        before = found[-1] if found and found[-1].number == number - 1 else None
+        found.append(bounded(ground, problem, number, 0.0 if few else top, before, deadline))
+        if found[-1].beyond or time.monotonic() > deadline:
+            break
+    top = max(result.utility for result in found)
+    for k, result in enumerate(found):
+        matters = few or result.bound > top * (1 + gap)
+        boxes = comb(len(ground.pieces) + result.number, result.number)
+        if result.number * ground.width > MOST_SIDES:
+            continue
+        left = deadline - time.monotonic()
+        if result.bound > result.utility * (1 + gap) and matters and boxes <= MOST_BOXES and left > 0:
+            progress(f"searching structures with {result.number} marketplaces")
+            exact = best_structure(problem, result.number, gap=gap, seconds=left, known=result.locations)
+            best = exact if exact.utility >= result.utility else result
+            found[k] = replace(best, bound=min(exact.bound, result.bound), boxes=exact.boxes)
+            top = max(top, best.utility)
+    return found
+
+
+def _given(economy: Marketplaces, places: Vector) -> Answer:
+    need = economy.setup_cost * float(economy.units(places))
+    state = settle(economy.economy, economy.travel(places), need)
+    program, record = _solved(economy, places, state)
+    utility = float(program.utility.value)
+    facts = {
+        "marketplaces": len(economy.ground.names(places)),
+        "two_roads_differ_by": abs(utility - state.utility),
+        "proof": "for given marketplaces and fixed utility the constraints are convex: local is global",
+    }
+    structures = pd.DataFrame(
+        {
+            "marketplaces": [len(economy.ground.names(places))],
+            "utility": [utility],
+            "bound": [utility],
+            "locations": [_written(economy, places)],
+        }
+    )
+    return Answer(
+        "global optimum for the given marketplaces",
+        utility,
+        True,
+        {**economy.tables(program, places), "structures": structures},
+        facts,
+        (record,),
+    )
+
+
+def _solved(economy: Marketplaces, places: Vector, at: Settlement) -> tuple[pyo.ConcreteModel, SolverRecord]:
+    """Solve the program for given places from the settlement; from its own start if IPOPT loses the way."""
+    program = economy.fixed_program(places.tolist())
+    start_from(economy, program, at, places)
+    try:
+        return program, solve_program(program, IPOPT_FROM_SOLUTION, interior=True)
+    except SolveFailed:
+        program = economy.fixed_program(places.tolist())
+        return program, solve_program(program, IPOPT_ACCURACY, interior=True)
+
+
+def _distinct(economy: Marketplaces, found: list[StructureResult]) -> list[StructureResult]:
+    """Return results from best to worst, without those that repeat a structure of fewer marketplaces."""
+    kept: list[StructureResult] = []
+    for result in sorted(found, key=lambda r: (-r.utility, r.number)):
+        count = _count(economy, result.locations)
+        repeats = count < result.number and economy.railway.scale == "once"
+        if result.utility > 0 and not (repeats and any(_count(economy, k.locations) == count for k in kept)):
+            kept.append(result)
+    fewest: dict[int, StructureResult] = {}
+    for result in kept:
+        count = _count(economy, result.locations)
+        if count not in fewest or result.utility > fewest[count].utility:
+            fewest[count] = result
+    return sorted(fewest.values(), key=lambda r: (-r.utility, r.number))
+
+
+def structures_table(
+    economy: Marketplaces, found: list[StructureResult], ranked: list[StructureResult]
+) -> pd.DataFrame:
+    """Return one row a number of marketplaces: utility, proved bound, places, boxes examined."""
+    rows = []
+    for result in sorted(found, key=lambda r: -r.utility):
+        rows.append(
+            {
+                "marketplaces": result.number,
+                "utility": result.utility,
+                "bound": result.bound,
+                "locations": _written(economy, result.locations),
+                "used": _count(economy, result.locations),
+                "distinct": any(result is kept for kept in ranked),
+                "boxes": result.boxes,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _count(economy: Marketplaces, places: Vector) -> int:
+    """Return how many marketplaces somebody uses."""
+    return len(distinct(economy.ground, places)) // economy.ground.width
+
+
+def _written(economy: Marketplaces, places: Vector) -> str:
+    names = economy.ground.names(places)
+    return " ".join(f"{name:.6g}" if isinstance(name, float) else f"{name};" for name in names).rstrip(";")
+
+
+class MarketplaceOptions(SearchOptions):
+    """How to solve a marketplace economy.
+
+    Parameters
+    ----------
+    gap : float
+        Relative gap to which every number of marketplaces is proved.
+    """
+
+    gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+
+
+@answer.register
+def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = MarketplaceOptions.model_validate(options)
+    return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen
+
+
+@options_class.register
+def _(model: Marketplaces) -> type[Options]:
+    return MarketplaceOptions

@@ -1,0 +1,220 @@
+"""Branches of equilibria: one program solved from a start, and followed along a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from agora.data.checks import InputError
+from agora.data.fields import Fields
+from agora.methods.answers import Progress, collector_paused, silent
+from agora.methods.migration.path_newton import Course
+from agora.models.migration.game import MeanFieldGame
+from agora.models.spatial import POSITIVE
+from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+
+NEWTON = {"mu_init": 1e-6, "max_iter": 300}
+"""A system of equations has nothing to gain from the barrier."""
+
+HALVINGS = 10
+"""Times that a step along a branch is halved, at most."""
+
+
+class Continuation(Fields):
+    """From where, and in how many steps, a parameter is moved to the value that the model has.
+
+    A step that fails, or over which the concentration jumps, is halved, up to ten times; one that succeeds
+    lets the next be twice as long, up to the first.
+
+    Parameters
+    ----------
+    parameter : str
+        A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …
+    start : float
+        Its first value.
+    steps : int
+        Steps to the model's own value if none is halved, ≥ 1.
+    jump : float
+        Largest relative change of the concentration H at the end, over a step; more is another branch.
+    """
+
+    parameter: str
+    start: float
+    steps: int = Field(default=10, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+    jump: float = Field(default=0.5, gt=0, json_schema_extra=POSITIVE)
+
+
+def course_of(model: MeanFieldGame, table: pd.DataFrame) -> Course:
+    """Return the course that a table ``path`` or ``rest`` holds."""
+    count = model.arcs.number
+    return Course(*(table[c].to_numpy(dtype=float).reshape(-1, count) for c in ("density", "value", "wage")))
+
+
+def towards(earlier: Course, later: Course, ahead: float) -> Course:
+    """Return the course that continues from `earlier` through `later` by the share `ahead` of the gap."""
+    mu = later.density * np.clip(later.density / earlier.density, 0.1, 10.0) ** ahead
+    return Course(mu, later.value + ahead * (later.value - earlier.value), later.wages)
+
+
+def solve_once(
+    model: MeanFieldGame, start: Course | None = None, doublings: int = 1, rest: Course | None = None
+) -> tuple[dict[str, pd.DataFrame], SolverRecord]:
+    """Solve a model's program from a start and return its tables and the solver's record."""
+    with collector_paused():
+        if model.horizon == "stationary":
+            program = model.rest_program()
+            if start is not None:
+                model.start_rest(program, start.density[0], start.value[0], start.wages[0])
+        else:
+            program = model.path_program(model.period_lengths(doublings))
+            if rest is not None:
+                model.start_rest(program.rest, rest.density[0], rest.value[0], rest.wages[0])
+            if start is not None:
+                model.start(program, start.density, start.value, start.wages)
+        record = solve_program(program, NEWTON, interior=True)
+        return model.read(program), record
+
+
+def at_value(model: MeanFieldGame, parameter: str, value: float | str) -> MeanFieldGame:
+    """Return the model with another value of a parameter, dotted for tables (``initial.amplitude``)."""
+    name, _, inner = parameter.partition(".")
+    fields = {field: getattr(model, field) for field in type(model).model_fields}
+    if not inner:
+        return type(model).model_validate({**fields, name: value})
+    given = fields[name]
+    table = {field: getattr(given, field) for field in type(given).model_fields}
+    return type(model).model_validate({**fields, name: {**table, inner: value}})
+
+
+def follow(
+    model: MeanFieldGame, plan: Continuation, first: Course | None, progress: Progress = silent
+) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]], list[SolverRecord]]:
+    """Follow a branch from another value of a parameter to the model's own, from solution to solution.
+
+    Returns the tables at the end, one row a step of the table ``branch``, and the solvers' records.
+
+    Raises
+    ------
+    InputError
+        If the model has no such number.
+    SolveFailed
+        If a step fails at a thousandth of its length: the branch may turn back or cross another there.
+    """
+    end = model.branch_value(plan.parameter)
+    progress(f"{plan.parameter} = {plan.start:.6g}")
+    tables, record = solve_once(at_value(model, plan.parameter, plan.start), first)
+    rows = [branch_row(0, plan.parameter, plan.start, tables, record)]
+    records = [record]
+    value, whole = plan.start, (end - plan.start) / plan.steps
+    step, earlier, now = whole, None, course_of(model, tables["path"])
+    gap = 1.0
+    while abs(end - value) > 1e-12 * max(1.0, abs(end)):
+        target = end if abs(end - value) <= abs(step) * (1 + 1e-9) else value + step
+        here = model if target == end else at_value(model, plan.parameter, target)
+        progress(f"{plan.parameter} = {target:.6g}")
+        start = now if earlier is None else towards(earlier, now, (target - value) / gap)
+        problem, found = None, None
+        try:
+            found, record = solve_once(here, start)
+        except SolveFailed as failure:
+            problem = failure
+        before = float(tables["concentration"]["hhi"].iloc[-1])
+        if found is None or abs(float(found["concentration"]["hhi"].iloc[-1]) / before - 1) > plan.jump:
+            step /= 2
+            if abs(step) < abs(whole) / 2**HALVINGS:
+                raise SolveFailed(
+                    f"The branch in {plan.parameter} was followed from {plan.start:g} to {value:.6g} and no "
+                    f"further towards {end:g}: it may turn back there, or {plan.jump:g} of its concentration "
+                    "be gained at once.",
+                    record if problem is None else problem.record,
+                )
+            continue
+        gap, value, tables = target - value, target, found
+        earlier, now = now, course_of(model, tables["path"])
+        records.append(record)
+        rows.append(branch_row(len(rows), plan.parameter, value, tables, record))
+        step = min(step * 2, whole, key=abs)
+    return tables, rows, records
+
+
+def branch_row(
+    step: int, parameter: str, value: float, tables: Mapping[str, pd.DataFrame], record: SolverRecord
+) -> dict[str, Any]:
+    """Return a row of the table ``branch``."""
+    return {
+        "step": step,
+        "parameter": parameter,
+        "value": value,
+        "hhi": float(tables["concentration"]["hhi"].iloc[-1]),
+        "iterations": record.iterations,
+    }
+
+
+def bifurcation(
+    model: MeanFieldGame,
+    parameter: str,
+    start: float,
+    ends: Sequence[float],
+    *,
+    first: Course | None = None,
+    steps: int = 10,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Return a branch of equilibria over a parameter, followed from `start` to each of `ends`.
+
+    Parameters
+    ----------
+    model : MeanFieldGame
+        Stationary or with a finite horizon; its own value of the parameter does not matter.
+    parameter : str
+        A number of the model.
+    start : float
+        Where the branch is found first.
+    ends : sequence of float
+        To where it is followed, apart for each.
+    first : Course, optional
+        Where the first solve starts; the initial density unless given.
+    steps : int
+        Steps to each end, if none is halved.
+
+    Returns
+    -------
+    DataFrame
+        ``value`` of the parameter, ``hhi`` = H at the end (dimensionless), ``peak``: the largest density
+        there; sorted by value.
+
+    Raises
+    ------
+    InputError
+        For an infinite horizon, or if the model has no such number.
+    SolveFailed
+        If a branch cannot be followed to its end.
+    """
+    if model.horizon == "infinite":
+        raise InputError("horizon", "infinite", "stationary or a number, to follow a branch")
+    found: dict[float, tuple[float, float]] = {}
+
+    def note(here: MeanFieldGame, tables: dict[str, pd.DataFrame]) -> None:
+        last = tables["path"]["density"].to_numpy(dtype=float)[-here.arcs.number :]
+        hhi = float(tables["concentration"]["hhi"].iloc[-1])
+        found[here.branch_value(parameter)] = (hhi, float(last.max()))
+
+    begin = at_value(model, parameter, start)
+    tables, _ = solve_once(begin, first)
+    note(begin, tables)
+    root = course_of(begin, tables["path"])
+    for end in ends:
+        course, here = root, start
+        for value in np.linspace(start, end, steps + 1)[1:].tolist():
+            there = at_value(model, parameter, value)
+            plan = Continuation(parameter=parameter, start=here, steps=1)
+            tables, _, _ = follow(there, plan, course, progress)
+            note(there, tables)
+            course, here = course_of(there, tables["path"]), value
+    return pd.DataFrame(
+        [{"value": value, "hhi": hhi, "peak": peak} for value, (hhi, peak) in sorted(found.items())]
+    )

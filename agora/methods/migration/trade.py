@@ -1,0 +1,194 @@
+"""The trade equilibrium: its square program by IPOPT, directly or along the homotopy in trade costs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import pyomo.environ as pyo
+from pydantic import Field
+
+from agora.formulations.migration.kernels import DenseKernel, Kernel, sparse_kernel
+from agora.formulations.migration.trade import solve_wages
+from agora.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
+from agora.models.migration.spatial_trade import SpatialTrade
+from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.typing import Vector
+
+IPOPT_ACCURACY = {"tol": 1e-12, "max_iter": 200}
+"""A square program is solved to the last digits in a step or two more."""
+
+MANY = 300
+"""Places beyond which the reduced equations are solved unless the user asks for the program."""
+
+SMALLEST_STEP = 1 / 1024
+"""Of the homotopy, before it gives up."""
+
+UNIQUE = (
+    "unique: with given people and a positive trade elasticity excess demand has the gross-substitute "
+    "property and no place is cut off, so that wages are determined up to the numéraire (slides, theorem 1)"
+)
+
+
+class TradeOptions(Options):
+    """How to solve a trade equilibrium.
+
+    Parameters
+    ----------
+    method : str
+        ``direct`` (the program by IPOPT), ``homotopy`` (τ_s = 1 + s (τ − 1), s from 0 to
+        1), ``newton`` (the reduced wage equations with dense matrices), or ``auto``: newton for more than
+        `MANY` places, else direct, and the homotopy if that fails.
+    kernel : str
+        ``sparse`` (recurrences on circles and tori, else dense), ``dense``, or ``low-rank``.
+    truncation : float
+        Largest relative truncation error of a low-rank kernel.
+    """
+
+    method: Literal["auto", "direct", "homotopy", "newton"] = "auto"
+    kernel: Literal["sparse", "dense", "low-rank"] = "sparse"
+    truncation: float = Field(
+        default=1e-10, gt=0, lt=1, json_schema_extra={"allowed": "a number > 0 and < 1"}
+    )
+
+
+@dataclass(frozen=True)
+class Homotopy:
+    """A path of equilibria in trade costs, from none to the model's.
+
+    Attributes
+    ----------
+    steps : tuple of (float, ndarray)
+        s and wages (N,), from s = 0 to s = 1.
+    program : ConcreteModel
+        The last program, solved.
+    records : tuple of SolverRecord
+        One a solve.
+    halved : int
+        How often a step failed and was halved.
+    """
+
+    steps: tuple[tuple[float, Vector], ...]
+    program: pyo.ConcreteModel
+    records: tuple[SolverRecord, ...]
+    halved: int
+
+
+def trade_cost_homotopy(
+    model: SpatialTrade, kernel: Kernel, steps: int = 4, progress: Progress = silent
+) -> Homotopy:
+    r"""Follow the equilibrium along τ_s = 1 + s (τ − 1) from costless trade, where it is known.
+
+    Without trade costs :math:`w \propto (a \mu^{c-1})^{1/\sigma}`. The path is that of the uniqueness proof
+    of Bahlali, Boucekkine & Petit (2026); a step that fails is halved.
+
+    Raises
+    ------
+    SolveFailed
+        If a step of `SMALLEST_STEP` fails.
+    """
+    economy, density = model.economy, model.density
+    wages = economy.technology * density ** (economy.density_exponent - 1)
+    wages = wages ** (1 / (economy.trade_elasticity + 1))
+    wages = wages / float((model.base_weights * density) @ wages)
+    path, records, halved = [(0.0, wages)], [], 0
+    at, step = 0.0, 1 / steps
+    while True:
+        goal = min(1.0, at + step)
+        progress(f"homotopy in trade costs, s = {goal:.4g}")
+        part = DenseKernel((1 + goal * (model.costs - 1)) ** -model.power, model.base_weights)
+        with collector_paused():
+            program = model.program(kernel if goal == 1.0 else part, wages)
+        try:
+            records.append(solve_program(program, IPOPT_ACCURACY, interior=True))
+        except SolveFailed:
+            halved, step = halved + 1, step / 2
+            if step < SMALLEST_STEP:
+                raise
+            continue
+        wages = np.array([float(wage.value) for wage in program.wage.values()])
+        path.append((goal, wages))
+        at = goal
+        if at == 1.0:
+            return Homotopy(tuple(path), program, tuple(records), halved)
+
+
+def solve_trade(
+    model: SpatialTrade,
+    *,
+    method: str = "auto",
+    kernel: str = "sparse",
+    truncation: float = 1e-10,
+    progress: Progress = silent,
+) -> Answer:
+    """Return the trade equilibrium and how it was reached; options as in `TradeOptions`."""
+    if method == "newton" or (method == "auto" and kernel == "sparse" and model.number > MANY):
+        return _by_newton(model, progress)
+    form = _form(model, kernel, truncation)
+    facts: dict[str, Any] = {
+        "proof": UNIQUE,
+        "kernel": type(form).__name__,
+        "truncation_error": form.truncation_error,
+    }
+    if method != "homotopy":
+        progress("building")
+        with collector_paused():
+            program = model.program(form)
+        progress("solving")
+        try:
+            record = solve_program(program, IPOPT_ACCURACY, interior=True)
+        except SolveFailed:
+            if method == "direct":
+                raise
+        else:
+            facts["branch"] = "the program by IPOPT, from a few steps of the wage map"
+            return Answer("equilibrium", 0.0, True, model.read(program), facts, (record,))
+    path = trade_cost_homotopy(model, form, progress=progress)
+    facts["branch"] = f"homotopy in trade costs, {len(path.steps) - 1} steps, {path.halved} halved"
+    return Answer("equilibrium", 0.0, True, model.read(path.program), facts, path.records)
+
+
+def _by_newton(model: SpatialTrade, progress: Progress) -> Answer:
+    """Solve the N wage equations alone; the program's other variables follow."""
+    progress("Newton's method on the wage equations")
+    start = time.perf_counter()
+    economy, density = model.economy, model.density
+    record = SolverRecord(
+        "Newton", version("numpy"), "LAPACK", "numpy", "square nonlinear", {"tolerance": 1e-13}, "", None, 0.0
+    )
+    try:
+        state = solve_wages(economy, model.dense_kernel, density)
+    except ArithmeticError as error:
+        raise SolveFailed(f"{error}; method = 'homotopy' may help.", record) from None
+    record = replace(
+        record, status="solved", iterations=state.iterations, seconds=time.perf_counter() - start
+    )
+    supply = economy.technology * density**economy.density_exponent * state.wage**-economy.trade_elasticity
+    facts = {
+        "proof": UNIQUE,
+        "kernel": "DenseKernel",
+        "truncation_error": 0.0,
+        "branch": "Newton's method on the reduced wage equations, from wages of one",
+    }
+    tables = model.tables(state.wage, state.supplier_access, supply, state.real_wage)
+    return Answer("equilibrium", 0.0, True, tables, facts, (record,))
+
+
+def _form(model: SpatialTrade, kernel: str, truncation: float) -> Kernel:
+    if kernel == "dense":
+        return model.dense_kernel
+    if kernel == "sparse":
+        return model.kernel
+    return sparse_kernel(model.freeness, model.base_weights, truncation)
+
+
+@answer.register
+def _(model: SpatialTrade, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
+    chosen = TradeOptions.model_validate(options)
+    found = solve_trade(
+        model, method=chosen.method, kernel=chosen.kernel, truncation=chosen.truncation, progress=progress
+    )
+    return found, chosen

@@ -1,0 +1,235 @@
+r"""Special roads to the price: the mean of a quadratic game, and one price level for terminal costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from scipy.sparse import diags, eye, kron
+from scipy.sparse.linalg import splu
+
+from agora.data.checks import InputError
+from agora.data.price_formation.state_costs import QuadraticCost, StateCost
+from agora.methods.answers import Progress, silent
+from agora.models.price_formation.price_formation import PriceFormation
+from agora.solvers.solve_program import SolverRecord, solve_program
+from agora.typing import Vector
+
+
+@dataclass(frozen=True)
+class Found:
+    """Prices (assets, nodes), and replies: whose, their states (replies, assets, places), their masses."""
+
+    prices: Vector
+    agents: NDArray[np.int64]
+    states: Vector
+    masses: Vector
+
+
+# --- quadratic costs -----------------------------------------------------------------------------
+
+
+def mean_field(model: PriceFormation) -> Found:
+    r"""Return the equilibrium of a quadratic game, in which agents matter through their mean only.
+
+    The mean state is m = x̄ + ∫Q whatever the price, and the price is what makes it optimal for an agent who
+    holds the mean,
+
+    .. math:: \omega_v = -c_0 Q_v - \mathbb{E}\Bigl[\sum_{j > v} h R_1 (m_j - y_1) + R_2 (m_N - y_2) \Bigm| v
+              \Bigr];
+
+    deviations from the mean solve one linear system of the size of a single agent's problem. Random supply
+    and several assets change nothing of this.
+    """
+    supply, step, assets = model.supply, model.step, model.assets
+    nodes, before = len(supply.parents), model.befores
+    chance = np.concatenate([supply.probabilities, np.array(supply.probabilities)[before[nodes:]]])
+    mean, given = np.empty((len(before), assets)), step * supply.values
+    mean[0] = model.masses @ model.starts
+    if supply.known:
+        mean[1:] = mean[0] + np.cumsum(given, axis=0)
+    else:
+        for place in range(1, len(before)):
+            mean[place] = mean[before[place]] + given[before[place]]
+    (weight, target), (last, aim) = (_numbers(c, assets) for c in (model.running, model.terminal))
+    pull = np.concatenate([step * (mean[:nodes] - target) @ weight, (mean[nodes:] - aim) @ last])
+    later = np.zeros((nodes, assets))  # expected pull after each node
+    if supply.known:
+        later = np.cumsum(pull[:0:-1], axis=0)[::-1]
+    for place in range(len(before) - 1, 0, -1) if not supply.known else ():
+        ahead = pull[place] + (later[place] if place < nodes else 0.0)
+        later[before[place]] += chance[place] / chance[before[place]] * ahead
+    prices = (-model.control_cost * supply.values - later).T
+    decay = _deviations(model, weight, last)  # (steps + 1, assets, assets)
+    depth = np.concatenate([supply.depths, np.array(supply.depths)[before[nodes:]] + 1])
+    away = model.starts - mean[0]
+    states = mean.T[None] + np.einsum("pij,nj->nip", decay[depth], away)
+    return Found(prices, np.arange(len(model.masses)), states, model.masses)
+
+
+def _deviations(model: PriceFormation, weight: Vector, last: Vector) -> Vector:
+    """Return ϕ: what is left at every step of a unit's deviation from the mean at the start."""
+    number, assets = model.steps, model.assets
+    stiffness = model.control_cost / model.step
+    inner, last_stiffness = np.full(number - 1, 2 * stiffness), stiffness
+    if assets == 1:
+        diagonal = np.append(inner + model.step * weight[0, 0], last_stiffness + last[0, 0])
+        first = np.zeros(number)
+        first[0] = stiffness
+        *_, solved, _ = lapack.dptsv(diagonal, np.full(number - 1, -stiffness), first)
+        return np.concatenate([[1.0], solved])[:, None, None]
+    beside = np.full(number - 1, -stiffness)
+    second = diags([np.append(inner, last_stiffness), beside, beside], [0, 1, -1])
+    where = np.append(np.ones(number - 1), 0.0)
+    held = kron(diags([model.step * where], [0]), weight) + kron(diags([1.0 - where], [0]), last)
+    system = kron(second, eye(assets)) + held
+    right = np.zeros((number * assets, assets))
+    right[:assets] = stiffness * np.eye(assets)
+    solved = splu(system.tocsc()).solve(right).reshape(number, assets, assets)
+    return np.concatenate([np.eye(assets)[None], solved])
+
+
+def _numbers(cost: StateCost, assets: int) -> tuple[Vector, Vector]:
+    if isinstance(cost, QuadraticCost):
+        return cost.matrix(assets), cost.targets(assets)
+    return np.zeros((assets, assets)), np.zeros(assets)
+
+
+# --- terminal costs ------------------------------------------------------------------------------
+
+
+class PriceLevel:
+    """A market in which only the final state costs: ω = P − c₀Q, and trajectories follow from their ends.
+
+    A reply that buys z in all goes at the velocity Q + (z − ∫Q)/T and costs c₀(z − ∫Q)²/(2T) + g(x + z)
+    besides what is paid at P.
+    """
+
+    GRID = 4001
+
+    def __init__(self, model: PriceFormation) -> None:
+        if not model.running.absent or not model.supply.known or model.assets > 1 or model.bounded:
+            raise InputError(
+                "method", "variational", "another with running costs, bounds, several assets or random supply"
+            )
+        self.model = model
+        self.supplied = model.step * float(model.supply.values.sum())
+        self.starts, self.masses = model.starts[:, 0], model.masses
+        self._slack = model.control_cost / model.horizon
+
+    def cost(self, purchases: Vector) -> Vector:
+        """Return what replies (…, agents) cost besides the price."""
+        result: Vector = self._slack / 2 * (purchases - self.supplied) ** 2 + self.model.terminal.value(
+            self.starts + purchases
+        )
+        return result
+
+    def replies(self, level: float) -> Vector:
+        """Return what every agent buys in a global best reply at the level P.
+
+        Stationary final states ζ lie where x(ζ) = ζ − ∫Q + (T/c₀)(P + g'(ζ)) passes the agent's x; all
+        crossings on a grid are refined by bisection and compared.
+        """
+        span = np.ptp(self.starts) + abs(level) / self._slack + abs(self.supplied) + 2.0
+        ends = np.linspace(self.starts.min() - span, self.starts.max() + span, self.GRID)
+        side = self._origin(ends, level)[None, :] >= self.starts[:, None]
+        agents, cell = np.nonzero(side[:, 1:] != side[:, :-1])
+        low, high, upward = ends[cell], ends[cell + 1], side[agents, cell + 1]
+        for _ in range(70):
+            middle = (low + high) / 2
+            beyond = (self._origin(middle, level) >= self.starts[agents]) == upward
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        ends = (low + high) / 2
+        bought = ends - self.starts[agents]
+        total = (
+            self._slack / 2 * (bought - self.supplied) ** 2 + self.model.terminal.value(ends) + level * bought
+        )
+        order = np.lexsort((total, agents))
+        first = order[np.r_[True, np.diff(agents[order]) > 0]]
+        return bought[first]
+
+    def _origin(self, ends: Vector, level: float) -> Vector:
+        result: Vector = ends - self.supplied + (level + self.model.terminal.slope(ends)) / self._slack
+        return result
+
+    def found(self, level: float, agents: NDArray[np.int64], bought: Vector, masses: Vector) -> Found:
+        """Return prices and trajectories of replies."""
+        model = self.model
+        drift = np.concatenate([[0.0], model.step * np.cumsum(model.supply.values[:, 0])])
+        along = np.arange(model.steps + 1) / model.steps
+        states = self.starts[agents][:, None] + drift + (bought - self.supplied)[:, None] * along
+        prices = level - model.control_cost * model.supply.values.T
+        return Found(prices, agents, states[:, None, :], masses)
+
+
+def price_level(
+    model: PriceFormation, progress: Progress = silent, rounds: int = 100
+) -> tuple[Found, dict[str, float], tuple[SolverRecord, ...]]:
+    """Return the equilibrium of a market with terminal costs only, by the variational program in P.
+
+    The linear program of `PriceFormation.variational_program` is solved with the replies known, best replies
+    at its P are added as cuts, until the upper bound, the program's optimum, meets the lower, the value of
+    the best replies. A bisection then brings P to the last digit, and who is indifferent there mixes.
+    """
+    game, records = PriceLevel(model), []
+    every = np.arange(len(game.masses))
+    bought = [game.replies(level) for level in (-1.0, 0.0, 1.0)]
+    span = 1.0
+    while (
+        game.masses @ bought[0] < game.supplied or game.masses @ bought[-1] > game.supplied
+    ) and span < 1e9:
+        span *= 4  # the level lies further out
+        bought = [game.replies(-span), *bought, game.replies(span)]
+    best, level, upper = -np.inf, 0.0, np.inf
+    for number in range(rounds):
+        columns = np.stack(bought)
+        program = model.variational_program(
+            np.tile(every, len(bought)).tolist(),
+            game.cost(columns).ravel().tolist(),
+            columns.ravel().tolist(),
+        )
+        records.append(solve_program(program))
+        level, upper = float(program.price_level.value), float(pyo.value(program.dual_value))
+        answers = game.replies(level)
+        lower = float(game.masses @ (game.cost(answers) + level * answers)) - level * game.supplied
+        best = max(best, lower)
+        progress(f"price level {level:.9g} after {number + 1} rounds, gap {upper - best:.1e}")
+        if upper - best <= 1e-9 * (1 + abs(upper)):
+            break
+        bought.append(answers)
+    low, high = _bracket(game, level)
+    for _ in range(200):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        if game.masses @ game.replies(middle) > game.supplied:
+            low = middle
+        else:
+            high = middle
+    more, less = game.replies(low), game.replies(high)
+    jump = max(float(game.masses @ (more - less)), 1e-300)
+    share = float(np.clip((game.supplied - float(game.masses @ less)) / jump, 0.0, 1.0))
+    apart = np.abs(more - less) > 1e-6
+    mixed = np.flatnonzero(apart)
+    single = share * more + (1 - share) * less
+    agents = np.concatenate([every, mixed])
+    purchases = np.concatenate([np.where(apart, more, single), less[mixed]])
+    masses = np.concatenate([np.where(apart, share, 1.0) * game.masses, (1 - share) * game.masses[mixed]])
+    order = np.lexsort((-masses, agents))
+    used = order[masses[order] > 0]
+    facts = {"price_level": low, "bound_gap": upper - best, "cuts": float(len(bought) * len(every))}
+    return game.found(low, agents[used], purchases[used], masses[used]), facts, tuple(records)
+
+
+def _bracket(game: PriceLevel, level: float) -> tuple[float, float]:
+    """Return levels below and above the equilibrium, at which too much and too little is bought."""
+    width = 1e-9 * (1 + abs(level))
+    low, high = level - width, level + width
+    while game.masses @ game.replies(low) < game.supplied:
+        low, width = low - 4 * width, 4 * width
+    while game.masses @ game.replies(high) > game.supplied:
+        high, width = high + 4 * width, 4 * width
+    return low, high

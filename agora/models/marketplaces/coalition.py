@@ -1,0 +1,325 @@
+r"""The coalition test of a marketplace economy (Berliant & Konishi 2000, section 2.12).
+
+Given what each type of consumer gets in an allocation, which coalition, with which marketplaces, would
+make all its members better off, and by how much?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+from pydantic import Field, model_validator
+
+from agora.data.checks import InputError
+from agora.formulations.marketplaces.coalitions import (
+    Setup,
+    Taste,
+    add_coalition,
+    add_coalition_commodity_balance,
+    add_coalition_gain,
+    add_coalition_land_limit,
+    add_coalition_mass_balance,
+    add_coalition_time_limit,
+    add_economy_mass_balance,
+    add_free_marketplaces,
+    add_living_cost,
+    add_no_transfers,
+    add_price_test,
+    add_prices,
+    add_setup_cost,
+    add_transfer_balance,
+)
+from agora.models.certificate import Condition
+from agora.models.marketplaces.conditions.coalition import coalition_conditions, coalition_tables
+from agora.models.marketplaces.consumer_types import ConsumerType, SetupComposite, SetupNeeds
+from agora.models.model import Model, ModelCard
+from agora.models.prices import price
+from agora.models.spatial import POSITIVE
+from agora.typing import Tables, Vector
+
+
+class CoalitionTest(Model):
+    r"""Who improves upon an allocation: the coalition and the marketplaces with the greatest gain.
+
+    The gain λ is the least over the members: a member of a type with ū > 0 reaches (1 + λ) ū, a share
+    of its utility; a member of a type with ū = 0, for which every share is nothing, reaches λ itself,
+    in units of utility, and then only λ ≥ 0 is considered. Either way members are strictly better off
+    exactly if λ > 0.
+
+    Parameters
+    ----------
+    types : tuple of ConsumerType
+        Who there is, and what the tested allocation gives them.
+    sites : tuple of float, length J
+        Where people may live, on a line; hours of travel are distances.
+    makes : tuple of int, length J
+        The commodity (1 … I) that a site makes, one unit an hour.
+    setup : SetupNeeds or SetupComposite
+        What each marketplace needs a head.
+    region : (float, float)
+        The interval of the line where marketplaces may be.
+    marketplaces : int
+        k ≥ 1, the largest number of marketplaces that is considered.
+    time : float
+        T > 0, hours a head.
+    plot : float
+        Land of a head at every site, > 0.
+    everybody : bool
+        Whether the coalition must be the whole economy, types in proportion to their masses; then λ ≥ 0
+        says that some allocation gives every type its ū at least.
+    """
+
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "sites": "distance",
+        "region": "distance",
+        "location": "distance",
+        "time": "hours of a head",
+        "travel": "hours of a head",
+        "work": "hours",
+        "leisure": "hours",
+        "plot": "land per head",
+        "land": "land",
+        "mass": "mass of people",
+        "coalition_mass": "mass of people",
+        "tested_utility": "utility",
+        "required_utility": "utility",
+        "setup_input": "units of the commodity",
+    }
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="coalition-test",
+        question="Which coalition, with which marketplaces, improves most upon an allocation?",
+        program="quasi-concave for given marketplaces (convex for a given gain), nonconvex over locations",
+        citation="Berliant, M. and H. Konishi (2000), The endogenous formation of a city: population "
+        "agglomeration and marketplaces in a location-specific production economy, sections 2.9, 2.12 and 4",
+        assumptions=(
+            "set-up, land and time are proportional to the coalition's mass, so only its composition matters",
+            "utilities are homogeneous of degree one; an hour of work makes one unit of the site's commodity",
+            "sites and marketplaces lie on a line; everybody uses the nearest marketplace",
+        ),
+        left_out=(
+            "railways between marketplaces, CES utilities and more than three marketplaces",
+            "no marketplace at all: nobody then consumes anything",
+        ),
+    )
+
+    types: tuple[ConsumerType, ...] = Field(min_length=1)
+    sites: tuple[float, ...] = Field(min_length=1)
+    makes: tuple[int, ...]
+    setup: SetupNeeds | SetupComposite = Field(discriminator="kind")
+    region: tuple[float, float]
+    marketplaces: int = Field(default=1, ge=1, le=3, json_schema_extra={"allowed": "1, 2 or 3"})
+    time: float = Field(default=2.0, gt=0, json_schema_extra=POSITIVE)
+    plot: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
+    everybody: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [kind.name for kind in self.types]
+        if len(set(names)) < len(names):
+            raise InputError("types (names)", names, "all different")
+        if len(self.makes) != len(self.sites):
+            raise InputError("makes (length)", len(self.makes), f"{len(self.sites)}, one for each site")
+        needs = self.setup.amounts if isinstance(self.setup, SetupNeeds) else self.setup.shares
+        for kind in self.types:
+            if len(kind.taste.taste.commodities) != len(needs):
+                given = len(kind.taste.taste.commodities)
+                raise InputError(f"commodities of type {kind.name}", given, f"{len(needs)}, as in the set-up")
+        if set(self.makes) != set(range(1, len(needs) + 1)):
+            raise InputError("makes", self.makes, f"a list that holds each commodity 1 … {len(needs)}")
+        if not self.region[0] <= self.region[1]:
+            raise InputError("region", self.region, "an interval (low, high) with low <= high")
+        return self
+
+    # --- numbers -------------------------------------------------------------------------------
+
+    @property
+    def tastes(self) -> dict[str, Taste]:
+        """Type → its utility as numbers."""
+        return {kind.name: kind.taste.taste for kind in self.types}
+
+    @property
+    def utility(self) -> dict[str, float]:
+        """Type → ū_t."""
+        return {kind.name: kind.utility for kind in self.types}
+
+    @property
+    def unit(self) -> dict[str, float]:
+        """Type → g_t, the utility that a gain of one adds: ū_t, or one if ū_t = 0."""
+        return {kind.name: kind.utility or 1.0 for kind in self.types}
+
+    @property
+    def least_gain(self) -> float:
+        """λ̲: −1, or 0 if some type has ū_t = 0."""
+        return 0.0 if any(kind.utility == 0 for kind in self.types) else -1.0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Type → its share of the economy."""
+        total = sum(kind.mass for kind in self.types)
+        return {kind.name: kind.mass / total for kind in self.types}
+
+    def needs(self, marketplaces: int) -> Setup:
+        """Return what a number of marketplaces needs a head."""
+        if isinstance(self.setup, SetupNeeds):
+            return Setup(tuple(marketplaces * need for need in self.setup.amounts), 0.0, ())
+        return Setup((), marketplaces * self.setup.amount, self.setup.shares)
+
+    def travel(self, locations: Sequence[float] | Vector) -> Vector:
+        """Return δ_j (J,), hours from each site to the nearest of the marketplaces."""
+        distance = np.abs(np.subtract.outer(np.array(self.sites), np.array(locations, dtype=float)))
+        hours: Vector = distance.min(axis=1)
+        return hours
+
+    def giving(self, utility: dict[str, float] | Sequence[float], *, everybody: bool | None = None) -> Self:
+        """Return the test of another allocation, by its utilities (type → ū, or in the order of types)."""
+        given = list(utility.values()) if isinstance(utility, dict) else list(utility)
+        names = list(utility) if isinstance(utility, dict) else [kind.name for kind in self.types]
+        if sorted(names) != sorted(kind.name for kind in self.types) or len(given) != len(names):
+            raise InputError("utility", utility, f"given for each of {', '.join(k.name for k in self.types)}")
+        reached = dict(zip(names, given, strict=True))
+        types = [{**kind.model_dump(), "utility": reached[kind.name]} for kind in self.types]
+        chosen = self.everybody if everybody is None else everybody
+        return type(self).model_validate({**self.model_dump(), "types": types, "everybody": chosen})
+
+    # --- programs ------------------------------------------------------------------------------
+
+    def program(self, locations: Sequence[float] | None = None) -> pyo.ConcreteModel:
+        r"""Return the coalition's program for given marketplaces: max λ over who does what where.
+
+        Infeasible if nobody could set such marketplaces up.
+
+        Parameters
+        ----------
+        locations : sequence of float, optional
+            d′, where the marketplaces are; by default one in the middle of the region.
+        """
+        program, travel = self._structure(locations)
+        self._add_members(program)
+        self._add_limits(program, travel)
+        return program
+
+    def location_program(self, locations: Sequence[float] | None = None) -> pyo.ConcreteModel:
+        """Return `program` with marketplaces that may move, from where they are given; a local program."""
+        program, _ = self._structure(locations)
+        start = list(program.location.values())
+        program.del_component("location")
+        self._add_members(program)
+        add_free_marketplaces(program, self.sites, self.region, start)
+        self._add_limits(program, program.travel)
+        return program
+
+    def _add_members(self, program: pyo.ConcreteModel) -> None:
+        add_coalition(program, list(self.utility), self.makes, max(self.makes))
+        if self.everybody:
+            add_economy_mass_balance(program, self.shares)
+        else:
+            add_coalition_mass_balance(program)
+
+    def _add_limits(self, program: pyo.ConcreteModel, travel: Any) -> None:
+        add_coalition_time_limit(program, self.time, travel)
+        add_coalition_land_limit(program, [self.plot] * len(self.sites))
+        add_coalition_commodity_balance(program, self.makes, self.needs(len(program.places)))
+        add_coalition_gain(program, self.tastes, self.utility, self.unit, self.least_gain)
+
+    def price_program(self, locations: Sequence[float] | None = None) -> pyo.ConcreteModel:
+        r"""Return the mirror of `program`: min λ over prices at which nobody could afford more.
+
+        Always feasible; its multipliers are the coalition, and any of its points proves a bound.
+        """
+        program, travel = self._structure(locations)
+        plots = [self.plot] * len(self.sites)
+        add_prices(program, list(self.utility), plots, max(self.makes), self.tastes)
+        if self.everybody:
+            add_transfer_balance(program, self.shares)
+        else:
+            add_no_transfers(program)
+        add_setup_cost(program, self.needs(len(program.places)))
+        add_living_cost(program, self.makes, self.tastes)
+        add_price_test(
+            program, self.makes, self.time, travel, plots, self.utility, self.unit, self.least_gain
+        )
+        return program
+
+    def _structure(self, locations: Sequence[float] | None) -> tuple[pyo.ConcreteModel, list[float]]:
+        """Return an empty program that knows where the marketplaces are, and the hours of travel."""
+        places = [sum(self.region) / 2] if locations is None else [float(place) for place in locations]
+        low, high = self.region
+        if not 1 <= len(places) <= self.marketplaces or not all(low <= place <= high for place in places):
+            allowed = f"1 to {self.marketplaces} numbers from {low:g} to {high:g}"
+            raise InputError("locations", places, allowed)
+        program = pyo.ConcreteModel(name="coalition test")
+        program.places = pyo.RangeSet(1, len(places), doc="marketplaces")
+        program.location = pyo.Param(program.places, initialize=dict(enumerate(places, 1)), doc="d′")
+        return program, self.travel(places).tolist()
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def read(self, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
+        """Return the tables of a solved `program`: see `coalition_tables`."""
+        names, sites = list(self.utility), range(len(self.sites))
+        people = [[pyo.value(program.member_mass[t, j]) for j in sites] for t in names]
+        prices = [price(program, program.coalition_commodity_balance[good]) for good in program.goods]
+        rents = [price(program, program.coalition_land_limit[site]) for site in sites]
+        eaten = [
+            [[pyo.value(program.consumption[t, j, good]) for good in program.goods] for j in sites]
+            for t in names
+        ]
+        rest = [
+            [[pyo.value(part[t, j]) for j in sites] for t in names]
+            for part in (program.work, program.leisure, program.land_used)
+        ]
+        places = [pyo.value(place) for place in program.location.values()]
+        return coalition_tables(
+            self, places, float(pyo.value(program.gain)), np.array(people),
+            np.array(eaten), np.array(rest), [pyo.value(q) for q in program.setup_input.values()],
+            np.array(prices) / sum(prices), np.array(rents) / sum(prices),
+        )  # fmt: skip
+
+    def read_prices(self, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
+        """Return the same tables from a solved `price_program`: its multipliers are the members.
+
+        Members buy what minimises the cost of their utility (Shephard's lemma). No members if
+        nobody could set the marketplaces up.
+        """
+        names, sites = list(self.utility), range(len(self.sites))
+        prices = np.array([pyo.value(p) for p in program.commodity_price.values()])
+        rents = np.array([pyo.value(r) for r in program.land_rent.values()])
+        gain = float(pyo.value(program.gain))
+        people = np.array([[price(program, program.price_test[t, j]) for j in sites] for t in names])
+        worth = sum(
+            people[t, j] * self.unit[name] * pyo.value(program.living_cost[name, j])
+            for t, name in enumerate(names)
+            for j in sites
+        )
+        nobody = worth < 0.5  # one by stationarity in λ, unless λ is at its lower bound
+        people = np.where((people > 1e-7 * people.sum()) & (not nobody), people, 0.0)
+        people = people / max(people.sum(), 1e-300)
+        goods, travel = len(prices), self.travel(list(program.location.values()))
+        eaten, rest = np.zeros((len(names), len(sites), goods)), np.zeros((3, len(names), len(sites)))
+        for t, name in enumerate(names):
+            taste, reached = self.tastes[name], self.utility[name] + gain * self.unit[name]
+            for j in sites:
+                spent = people[t, j] * reached * pyo.value(program.living_cost[name, j])
+                shares = np.array(taste.commodities)
+                if taste.substitutes:
+                    eaten[t, j] = spent * shares / prices
+                    rest[1, t, j] = spent * taste.leisure / prices[self.makes[j] - 1]
+                    rest[2, t, j] = spent * taste.land / rents[j]
+                else:
+                    eaten[t, j] = people[t, j] * reached * shares
+                rest[0, t, j] = (self.time - travel[j]) * people[t, j] - rest[1, t, j]
+        setup, cost = self.needs(len(program.places)), pyo.value(program.setup_cost)
+        needs = cost * np.array(setup.shares) / prices if setup.composite > 0 else np.array(setup.needs)
+        input_used = 0 * needs if nobody else needs
+        return coalition_tables(
+            self, list(program.location.values()), gain, people, eaten, rest, input_used, prices, rents
+        )
+
+    def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
+        """Evaluate section 2.12 from the tables alone: that it is a coalition, and gains that much."""
+        return coalition_conditions(self, tables, tolerance)

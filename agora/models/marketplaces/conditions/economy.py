@@ -1,0 +1,202 @@
+r"""The equilibrium with market utilisation fees, evaluated from tables.
+
+Berliant & Konishi (2000), Definition 2.13: (i) profit maximisation, (ii) cost minimisation of the
+set-up, (iii) market clearing, (iv) budgets with the fee p·q, (v) nobody would rather live elsewhere
+or consume something else. With Theorem 3.1 this is Core(d) = E(d), in numbers. Prices are on the
+unit simplex; quantities are totals of the site unless said otherwise. Nothing is shared with the
+program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agora.data.geographies import sorted_cells
+from agora.models.certificate import Condition, worst_case
+from agora.typing import Vector
+
+
+class Parameters(Protocol):
+    """What the definition needs to know of a marketplace economy."""
+
+    @property
+    def sites(self) -> tuple[Any, ...]: ...  # noqa: D102
+    @property
+    def geography(self) -> nx.Graph | None: ...  # noqa: D102
+    @property
+    def time_per_distance(self) -> float: ...  # noqa: D102
+    @property
+    def makes(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def commodity_shares(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def leisure_share(self) -> float: ...  # noqa: D102
+    @property
+    def land_share(self) -> float: ...  # noqa: D102
+    @property
+    def time(self) -> float: ...  # noqa: D102
+    @property
+    def setup_cost(self) -> float: ...  # noqa: D102
+    @property
+    def setup_shares(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def substitution(self) -> float | None: ...  # noqa: D102
+    @property
+    def railway(self) -> Any: ...  # noqa: D102
+    @property
+    def plots(self) -> Vector: ...  # noqa: D102
+
+
+def marketplace_conditions(
+    economy: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
+) -> tuple[Condition, ...]:
+    """Evaluate every condition of Definition 2.13 and every identity of the tables."""
+    frame, totals = tables["sites"], tables["totals"].iloc[0]
+    goods, sites = range(1, len(economy.commodity_shares) + 1), list(frame["site"])
+    markets = tables["marketplaces"]
+    times, misplaced = _times(economy, frame, markets)
+    travel, chosen = times.min(axis=1), markets["location"].to_numpy()
+    used = np.array(
+        [times[j, chosen == name].min(initial=np.inf) for j, name in enumerate(frame["marketplace"])]
+    )
+    listed = tables["prices"]
+
+    def priced(kind: str) -> Vector:
+        return listed.loc[listed["kind"] == kind, "price"].to_numpy(dtype=float)
+
+    p, w, r = priced("commodity"), priced("wage"), priced("rent")
+    made = np.array(economy.makes)
+    m, work, leisure, land = (
+        frame[name].to_numpy(dtype=float) for name in ("population", "production", "leisure", "land")
+    )
+    eaten = np.array([frame[f"consumption_{i}"].to_numpy(dtype=float) for i in goods])
+    built = np.array([float(totals[f"setup_input_{i}"]) for i in goods])
+    need = economy.setup_cost * _units(economy, chosen)
+    cheapest = need * _composite_price(economy, p)
+    fee, rents, plots = float(p @ built), float(r @ economy.plots), economy.plots
+    income = w * (economy.time - travel) + rents - fee
+    spent = (p @ eaten + w * leisure + r * land) / m
+    best = income / _price_of_utility(economy, p, w, r)
+    reached = _utility(economy, eaten / m, leisure / m, land / m)
+    u, lived = float(totals["utility"]), m > 1e-6
+    composite = float(np.prod(built ** np.array(economy.setup_shares)))
+
+    def at_sites(name: str, violations: Any) -> Condition:
+        return worst_case(name, violations, [f"site {j}" for j in sites], tolerance)
+
+    def of_goods(name: str, violations: Any) -> Condition:
+        return worst_case(name, violations, [f"commodity {i}" for i in goods], tolerance)
+
+    def overall(name: str, difference: float) -> Condition:
+        return worst_case(name, [abs(difference)], ["the economy"], tolerance)
+
+    produced = np.array([work[made == i].sum() for i in goods])
+    return (
+        overall("prices are on the unit simplex", p.sum() + w.sum() + r.sum() - 1),
+        worst_case("prices ≥ 0", -np.concatenate([p, w, r]), range(len(listed)), tolerance),
+        at_sites("(i) no firm can profit, w ≥ p", p[made - 1] - w),
+        at_sites("(i) firms break even, work · (w − p)", np.abs(work * (w - p[made - 1]))),
+        overall("(ii) the set-up is built at least cost", fee - cheapest),
+        overall("(ii) the set-up need is met", min(composite - need, 0.0)),
+        overall("(ii) the fee is the cost of the set-up", float(totals["fee"]) - fee),
+        of_goods("(iii) commodity markets clear", np.abs(produced - eaten.sum(axis=1) - built)),
+        at_sites(
+            "(iii) land markets clear", np.where(lived, np.abs(land - plots), np.maximum(land - plots, 0.0))
+        ),
+        at_sites(
+            "(iii) work, leisure and travel fill the day",
+            np.abs(work + leisure + (travel - economy.time) * m),
+        ),
+        overall("everybody lives somewhere", m.sum() - 1),
+        at_sites("(iv) budgets hold, with the fee", np.where(lived, np.abs(spent - income), 0.0)),
+        at_sites(
+            "(v) nobody could do better with their income", np.where(lived, np.abs(best - reached), 0.0)
+        ),
+        at_sites("(v) nobody would rather live elsewhere", best - u),
+        at_sites("everybody reaches the common utility", np.where(lived, np.abs(reached - u), 0.0)),
+        at_sites("wages in both tables", np.abs(frame["wage"] - w)),
+        at_sites("rents in both tables", np.abs(frame["rent"] - r)),
+        at_sites("travel is the distance to the nearest marketplace", np.abs(frame["travel"] - travel)),
+        at_sites("each site uses a nearest marketplace", np.abs(used - travel)),
+        at_sites("positions are the given ones", misplaced),
+        overall("totals: set-up need", float(totals["setup_need"]) - need),
+        overall("totals: rent income", float(totals["rent_income"]) - rents),
+        overall("marketplaces: users", float(markets["users"].sum()) - m.sum()),
+    )
+
+
+def _times(economy: Parameters, frame: pd.DataFrame, markets: pd.DataFrame) -> tuple[Vector, Vector]:
+    """Return the time from every site to every marketplace (J, K), and how wrong the sites' positions are."""
+    pace = economy.time_per_distance
+    if economy.geography is not None:
+        graph = economy.geography
+        cells = sorted_cells(graph)
+        wrong = np.array(
+            [0.0 if text == str(c) else np.inf for text, c in zip(frame["position"], cells, strict=True)]
+        )
+        ways = np.full((len(cells), len(markets)), np.nan)
+        rows = zip(markets["cell"], markets["towards"], markets["distance"], strict=True)
+        for k, (near, far, along) in enumerate(rows):
+            length = graph.edges[near, far]["length"] if graph.has_edge(near, far) else np.nan
+            if not 0 <= along <= length:
+                continue
+            from_near, from_far = (
+                nx.single_source_dijkstra_path_length(graph, c, weight="length") for c in (near, far)
+            )
+            ways[:, k] = [min(from_near[cell] + along, from_far[cell] + length - along) for cell in cells]
+        return pace * ways, wrong
+    sites = np.array(economy.sites)
+    if sites.ndim == 2:
+        points = markets[["x", "y"]].to_numpy(dtype=float)
+        misplaced = np.abs(frame[["x", "y"]].to_numpy(dtype=float) - sites).max(axis=1)
+        return pace * np.sqrt(((sites[:, None, :] - points) ** 2).sum(axis=-1)), misplaced
+    there = markets["location"].to_numpy(dtype=float)
+    return pace * np.abs(sites[:, None] - there), np.abs(frame["position"].to_numpy(dtype=float) - sites)
+
+
+def _units(economy: Parameters, places: NDArray[Any]) -> float:
+    """Return the set-up need in units of q̄."""
+    railway = economy.railway
+    if railway.scale == "per-marketplace":
+        return float(len(places))
+    cost = railway.cost_per_length
+    low, high = float(min(places)), float(max(places))
+    if isinstance(cost, float):
+        return 1.0 + cost * (high - low)
+    return 1.0 + float(sum(max(min(end, high) - max(start, low), 0.0) * each for start, end, each in cost))
+
+
+def _composite_price(economy: Parameters, p: Vector) -> float:
+    """Return the least cost of one composite Π Q_i^{γ_i}."""
+    return float(np.prod([float(p[i] / g) ** g for i, g in enumerate(economy.setup_shares) if g > 0]))
+
+
+def _price_of_utility(economy: Parameters, p: Vector, w: Vector, r: Vector) -> Vector:
+    """Return what a unit of utility costs at each site (J,)."""
+    shares = [*economy.commodity_shares, economy.leisure_share, economy.land_share]
+    prices = [*(np.full(len(w), each) for each in p), w, np.maximum(r, 1e-300)]
+    used = [(share, cost) for share, cost in zip(shares, prices, strict=True) if share > 0]
+    if economy.substitution is None:
+        cost: Vector = np.prod([(each / share) ** share for share, each in used], axis=0)
+        return cost
+    s = economy.substitution
+    total: Vector = np.sum([share**s * each ** (1 - s) for share, each in used], axis=0) ** (1 / (1 - s))
+    return total
+
+
+def _utility(economy: Parameters, c: Vector, leisure: Vector, land: Vector) -> Vector:
+    """Return the utility of a head's bundle at each site (J,)."""
+    shares = [*economy.commodity_shares, economy.leisure_share, economy.land_share]
+    used = [(share, x) for share, x in zip(shares, [*c, leisure, land], strict=True) if share > 0]
+    if economy.substitution is None:
+        reached: Vector = np.prod([x**share for share, x in used], axis=0)
+        return reached
+    rho = (economy.substitution - 1) / economy.substitution
+    total: Vector = np.sum([share * x**rho for share, x in used], axis=0) ** (1 / rho)
+    return total

@@ -1,0 +1,124 @@
+"""A solved marketplace economy in tables, and a settlement as a program's start."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+
+from agora.formulations.marketplaces.grounds import Ground, nearest
+from agora.formulations.marketplaces.market_settlement import Economy, Settlement
+from agora.models.prices import price
+from agora.typing import Vector
+
+
+class MarketplaceEconomy(Protocol):
+    """What the tables need to know of a model."""
+
+    @property
+    def makes(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def setup_cost(self) -> float: ...  # noqa: D102
+    @property
+    def setup_shares(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def time(self) -> float: ...  # noqa: D102
+    @property
+    def plots(self) -> Vector: ...  # noqa: D102
+    @property
+    def economy(self) -> Economy: ...  # noqa: D102
+    @property
+    def ground(self) -> Ground: ...  # noqa: D102
+    def travel(self, locations: Vector) -> Vector: ...  # noqa: D102
+    def units(self, locations: Vector) -> Vector: ...  # noqa: D102
+
+
+def marketplace_tables(
+    model: MarketplaceEconomy, program: pyo.ConcreteModel, places: Vector
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a solved program with marketplaces at `locations`."""
+    sites, goods = list(program.sites), list(program.goods)
+    commodity = np.array([price(program, program.commodity_balance[i]) for i in goods])
+    wage = np.array([price(program, program.time_balance[j]) for j in sites])
+    rent = np.array([price(program, program.land_balance[j]) for j in sites])
+    unit = commodity.sum() + wage.sum() + rent.sum()
+    names, home = model.ground.names(places), nearest(model.ground, places)
+
+    def column(variable: Any) -> list[float]:
+        return [float(variable[j].value) for j in sites]
+
+    table = pd.DataFrame(
+        {
+            "site": sites,
+            **model.ground.site_columns(),
+            "makes": model.makes,
+            "marketplace": [names[k] for k in home],
+            "travel": model.travel(places),
+            "population": column(program.population),
+            "production": column(program.work),
+            "leisure": column(program.leisure),
+            "land": column(program.land_used),
+            "wage": wage / unit,
+            "rent": rent / unit,
+        }
+    )
+    for i in goods:
+        table[f"consumption_{i}"] = [float(program.consumption[i, j].value) for j in sites]
+    users = [float(table["population"][home == k].sum()) for k in range(len(names))]
+    kinds = ["commodity"] * len(goods) + ["wage"] * len(sites) + ["rent"] * len(sites)
+    prices = pd.DataFrame(
+        {
+            "kind": kinds,
+            "of": [*goods, *sites, *sites],
+            "price": np.concatenate([commodity, wage, rent]) / unit,
+        }
+    )
+    inputs = {f"setup_input_{i}": [float(program.setup_input[i].value)] for i in goods}
+    totals = pd.DataFrame(
+        {
+            "utility": [float(program.utility.value)],
+            "marketplaces": [len(names)],
+            "setup_need": [model.setup_cost * float(model.units(places))],
+            "fee": [float(sum(commodity[i - 1] * inputs[f"setup_input_{i}"][0] for i in goods) / unit)],
+            "rent_income": [float((rent * model.plots).sum() / unit)],
+            **inputs,
+        }
+    )
+    return {
+        "sites": table,
+        "marketplaces": pd.DataFrame(
+            {"marketplace": range(len(names)), **model.ground.columns(places), "users": users}
+        ),
+        "prices": prices,
+        "totals": totals,
+    }
+
+
+def start_from(
+    model: MarketplaceEconomy, program: pyo.ConcreteModel, at: Settlement, locations: Vector
+) -> None:
+    """Start a program at a settlement, so that IPOPT needs a few steps only."""
+    wages, people = at.prices[model.economy.makes], np.maximum(at.population, 1e-8)
+    income = np.maximum(at.income, float(at.income @ at.population))
+    tastes, level = model.economy.preferences, max(at.utility, 1e-6)
+    goods, rest = tastes.other_shares(at.prices, wages, income, level)
+    goods, rest = (
+        np.broadcast_to(goods, (len(people), len(at.prices))),
+        np.broadcast_to(rest, len(people)),
+    )
+    spent, travel = people * income, model.travel(locations)
+    for j in program.sites:
+        program.population[j].set_value(float(people[j]))
+        for good in program.goods:
+            eaten = goods[j, good - 1] * spent[j] / at.prices[good - 1]
+            program.consumption[good, j].set_value(float(max(eaten, 1e-12)))
+        leisure = float(max(rest[j] * spent[j] / wages[j], 1e-12))
+        program.leisure[j].set_value(leisure)
+        program.work[j].set_value(float(max((model.time - travel[j]) * people[j] - leisure, 1e-12)))
+        program.land_used[j].set_value(float(model.plots[j]))
+    for good in program.goods:
+        used = model.setup_shares[good - 1] * at.fee / at.prices[good - 1]
+        program.setup_input[good].set_value(max(used, 1e-12))
+    program.utility.set_value(at.utility)

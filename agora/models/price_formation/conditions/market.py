@@ -1,0 +1,409 @@
+r"""The equilibrium of a price-formation game, evaluated from tables.
+
+ω is an equilibrium price if the market clears at every time while every agent is at a best reply among all
+replies. So beside the clearing residual the certificate holds the *exploitability*: what agents would gain by
+their best reply to ω, on average and at most, with proof
+(`agora.models.price_formation.conditions.best_replies`); and the gap between J(ω) = ∫ωQ − Φ(ω) and its lower
+bound, minus what the population spends. Clearing alone is not equilibrium: with two wells an agent can sit at
+a path that is best among those near by. Nothing is shared with the programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agora.data.price_formation.laws_and_supply import SupplyTree
+from agora.data.price_formation.state_costs import QuadraticCost, StateCost
+from agora.models.certificate import Condition, worst_case
+from agora.models.price_formation.conditions.best_replies import (
+    Agent,
+    Cheapest,
+    cheapest_replies,
+    quadratic_values,
+)
+from agora.models.price_formation.conditions.bounded_replies import dual_gains
+from agora.typing import Vector
+
+
+class Parameters(Protocol):
+    """What the definition needs to know of a market."""
+
+    @property
+    def horizon(self) -> float: ...  # noqa: D102
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def control_cost(self) -> float: ...  # noqa: D102
+    @property
+    def starts(self) -> Vector: ...  # noqa: D102
+    @property
+    def masses(self) -> Vector: ...  # noqa: D102
+    @property
+    def supply(self) -> SupplyTree: ...  # noqa: D102
+    @property
+    def running(self) -> StateCost: ...  # noqa: D102
+    @property
+    def terminal(self) -> StateCost: ...  # noqa: D102
+    @property
+    def state_bounds(self) -> tuple[float | None, float | None]: ...  # noqa: D102
+    @property
+    def control_bounds(self) -> tuple[float | None, float | None]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Exploitability:
+    """What agents would gain by their best replies.
+
+    Attributes
+    ----------
+    gains : array (agents,)
+        Upper bound of the gain of each agent, averaged over the replies it mixes.
+    largest : array (agents,)
+        The same for the worst of the replies that have mass.
+    values : array (agents,)
+        Lower bound of what a best reply costs, φ(x_n, ω).
+    proof : str
+        Why the bounds hold; empty if they are no bounds.
+    """
+
+    gains: Vector
+    largest: Vector
+    values: Vector
+    proof: str
+
+
+@dataclass(frozen=True)
+class _Market:
+    """The tables as arrays: prices (assets, nodes), states and controls (replies, assets, places)."""
+
+    prices: Vector
+    supplies: Vector
+    states: Vector
+    controls: Vector
+    agents: NDArray[np.int64]
+    masses: Vector
+    faults: tuple[tuple[str, float], ...]
+
+
+class _Tree:
+    """Nodes and places of the supply's tree."""
+
+    def __init__(self, market: Parameters) -> None:
+        supply = market.supply
+        parents, depths = np.array(supply.parents), np.array(supply.depths)
+        self.chance = np.array(supply.probabilities)
+        self.nodes = len(parents)
+        last = np.flatnonzero(depths == depths.max())
+        self.before = np.concatenate([parents, last])
+        self.places = self.nodes + len(last)
+        self.step = market.horizon / market.steps
+        self.time = self.step * np.concatenate([depths, depths[last] + 1])
+        self.end_chance = self.chance[last]
+
+
+def exploitability(
+    market: Parameters, tables: Mapping[str, pd.DataFrame], accuracy: float = 1e-7
+) -> Exploitability:
+    """Return what each agent would gain by its best reply to the prices of the tables.
+
+    Parameters
+    ----------
+    market : PriceFormation
+        Parameters.
+    tables : mapping of DataFrame
+        ``price`` and ``paths``.
+    accuracy : float
+        How close the bounds are to the truth, in the numéraire.
+    """
+    tree = _Tree(market)
+    return _exploitability(market, tree, _arrays(market, tables, tree), accuracy)
+
+
+def _exploitability(market: Parameters, tree: _Tree, found: _Market, accuracy: float) -> Exploitability:
+    costs = _costs(market, tree, found, found.prices)
+    number, shares = len(market.masses), found.masses
+    if _bounded(market):
+        gains = _bounded_gains(market, tree, found)
+        values = np.full(number, np.inf)
+        np.minimum.at(values, found.agents, costs - gains)
+        known = Cheapest(values, values, "weak duality at convex costs")
+    else:
+        known = _cheapest(market, found.prices, accuracy)
+    gains = costs - known.bounds[found.agents]
+    mass = np.zeros(number)
+    np.add.at(mass, found.agents, shares)
+    mean = np.zeros(number)
+    with np.errstate(all="ignore"):
+        np.add.at(mean, found.agents, gains * shares / mass[found.agents])
+    largest = np.full(number, -np.inf)
+    used = shares > 1e-9 * market.masses[found.agents]
+    np.maximum.at(largest, found.agents[used], gains[used])
+    return Exploitability(mean, largest, known.bounds, known.proof)
+
+
+def _cheapest(market: Parameters, prices: Vector, accuracy: float) -> Cheapest:
+    step, costs = market.horizon / market.steps, (market.running, market.terminal)
+    if all(cost.absent or isinstance(cost, QuadraticCost) for cost in costs):
+        running, terminal = (_matrix(cost, market.starts.shape[1]) for cost in costs)
+        return quadratic_values(
+            market.starts, prices, market.supply, step, market.control_cost, running, terminal
+        )
+    if not np.isfinite(prices).all():
+        nothing = np.full(len(market.starts), np.nan)
+        return Cheapest(nothing, nothing, "")
+    agent = Agent(prices[0], step, market.control_cost, *costs)
+    distinct, which = np.unique(market.starts[:, 0], return_inverse=True)
+    asked = (prices.tobytes(), distinct.tobytes(), step, market.control_cost, accuracy)
+    for before, functions, known in _LAST:
+        if before == asked and all(a is b for a, b in zip(functions, costs, strict=True)):
+            found = known
+            break
+    else:
+        found = cheapest_replies(agent, distinct, accuracy)
+        _LAST[:] = [(asked, costs, found)]
+    return Cheapest(found.values[which], found.bounds[which], found.proof)
+
+
+_LAST: list[tuple[tuple[Any, ...], tuple[StateCost, ...], Cheapest]] = []
+"""The last best replies, and to what: they depend on the price alone, and are asked for twice in a solve."""
+
+
+def _matrix(cost: StateCost, assets: int) -> tuple[Vector, Vector]:
+    if isinstance(cost, QuadraticCost):
+        return cost.matrix(assets), cost.targets(assets)
+    return np.zeros((assets, assets)), np.zeros(assets)
+
+
+def _holding(cost: StateCost, states: Vector) -> tuple[Vector, Vector]:
+    """Return a cost of states (replies, assets, places) as (replies, places), and its gradient."""
+    if isinstance(cost, QuadraticCost):
+        matrix, target = _matrix(cost, states.shape[1])
+        away = states - target[:, None]
+        pull = np.einsum("ij,kjp->kip", matrix, away)
+        return (away * pull).sum(axis=1) / 2, pull
+    return cost.value(states).sum(axis=1), cost.slope(states)
+
+
+def _costs(market: Parameters, tree: _Tree, found: _Market, prices: Vector) -> Vector:
+    """Return what each reply costs at some prices (replies,)."""
+    nodes = tree.nodes
+    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1) + (prices * found.controls).sum(axis=1)
+    held, _ = _holding(market.running, found.states[..., :nodes])
+    last, _ = _holding(market.terminal, found.states[..., nodes:])
+    result: Vector = tree.step * (traded + held) @ tree.chance + last @ tree.end_chance
+    return result
+
+
+def _control_gradient(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+    """Return the derivative of each reply's cost by each of its controls (replies, assets, nodes)."""
+    nodes = tree.nodes
+    _, running = _holding(market.running, found.states[..., :nodes])
+    _, terminal = _holding(market.terminal, found.states[..., nodes:])
+    pull = np.concatenate([tree.step * running * tree.chance, terminal * tree.end_chance], axis=2)
+    later = np.zeros_like(pull)  # sums over all places after each
+    if market.supply.known:
+        later[..., :-1] = np.cumsum(pull[..., :0:-1], axis=2)[..., ::-1]
+    else:
+        for place in range(tree.places - 1, 0, -1):
+            later[..., tree.before[place]] += later[..., place] + pull[..., place]
+    paid = tree.chance * (market.control_cost * found.controls + found.prices)
+    result: Vector = tree.step * (paid + later[..., :nodes])
+    return result
+
+
+def _margin(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+    """Return how far a unit bought is from being worth its price, per unit, at most, of each reply."""
+    if _bounded(market):
+        return np.zeros(len(found.masses))
+    gradient = _control_gradient(market, tree, found) / (tree.step * tree.chance)
+    result: Vector = np.where(found.masses > 1e-9, np.abs(gradient).max(axis=(1, 2)), 0.0)
+    return result
+
+
+def _bounded(market: Parameters) -> bool:
+    return (*market.state_bounds, *market.control_bounds) != (None,) * 4
+
+
+def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+    """Return an upper bound of what each reply can gain within the bounds (replies,)."""
+    gradient = _control_gradient(market, tree, found)
+    return sum(
+        (
+            dual_gains(
+                found.states[:, asset],
+                found.controls[:, asset],
+                gradient[:, asset],
+                tree.chance,
+                tree.before,
+                tree.step,
+                market.control_cost,
+                market.state_bounds,
+                market.control_bounds,
+            )
+            for asset in range(found.states.shape[1])
+        ),
+        start=np.zeros(len(found.states)),
+    )
+
+
+# --- the conditions ------------------------------------------------------------------------------
+
+
+def trading_conditions(
+    market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
+) -> tuple[Condition, ...]:
+    """Evaluate clearing, exploitability, gap, and every identity of the tables."""
+    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
+        return _conditions(market, tables, tolerance)
+
+
+def _conditions(
+    market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
+) -> tuple[Condition, ...]:
+    tree = _Tree(market)
+    found = _arrays(market, tables, tree)
+    nodes, mass = tree.nodes, found.masses
+    times = [f"time {t:g}" for t in tree.time[:nodes]]
+    where = [f"{t}, asset {j + 1}" for j in range(len(found.prices)) for t in times] if len(
+        found.prices
+    ) > 1 else times  # fmt: skip
+    replies = [f"agent {n}" for n in found.agents]
+    given = market.supply.values.T
+    bought = np.einsum("k,kiv->iv", mass, found.controls)
+    gains = _exploitability(market, tree, found, tolerance / 10)
+    cost = float(mass @ _costs(market, tree, found, np.zeros_like(found.prices)))
+    revenue = tree.step * float((found.prices * given).sum(axis=0) @ tree.chance)
+    dual = revenue - float(market.masses @ gains.values)
+    held = np.zeros(len(market.masses))
+    np.add.at(held, found.agents, mass)
+    moved = found.states[..., 1:] - found.states[..., tree.before[1:]]
+    followed = moved - tree.step * found.controls[..., tree.before[1:]]
+    out = np.maximum(
+        _outside(found.states[..., 1:], market.state_bounds), _outside(found.controls, market.control_bounds)
+    )
+    totals = tables["totals"].iloc[0] if len(tables.get("totals", ())) else pd.Series(dtype=float)
+
+    def each(name: str, violations: Vector, places: list[str]) -> Condition:
+        return worst_case(name, violations, places, tolerance)
+
+    def total(name: str, value: float) -> tuple[str, float]:
+        return f"totals: {name}", abs(float(totals.get(name, np.nan)) - value)
+
+    spent = _parts(market, tree, found)
+    sums = [total("population_cost", cost), total("revenue", revenue), *(total(n, v) for n, v in spent)]
+    agents = [f"agent {n}" for n in range(len(market.masses))]
+    return (
+        each("clearing", np.abs(bought - given).ravel(), where),
+        each("exploitability_mean", np.array([abs(float(market.masses @ gains.gains))]), ["all agents"]),
+        each("exploitability_max", np.abs(gains.largest), agents),
+        each("gap", np.array([abs(dual + cost)]), ["J(ω) − its lower bound"]),
+        each("what a unit bought is worth is its price", _margin(market, tree, found), replies),
+        each("agents start where the initial law says", _first(market, found), replies),
+        each("states follow velocities", np.abs(followed).max(axis=(1, 2)), replies),
+        each("states and velocities keep their bounds", out, replies),
+        each("every agent has its mass", np.abs(held - market.masses), agents),
+        each("no mass is negative", -mass, replies),
+        each("supply is the given one", np.abs(found.supplies - given).ravel(), where),
+        each("rows are in order", np.array([v for _, v in found.faults]), [n for n, _ in found.faults]),
+        each("totals add up", np.array([v for _, v in sums]), [n for n, _ in sums]),
+    )
+
+
+def _parts(market: Parameters, tree: _Tree, found: _Market) -> list[tuple[str, float]]:
+    nodes, mass = tree.nodes, found.masses
+    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1)
+    held, _ = _holding(market.running, found.states[..., :nodes])
+    last, _ = _holding(market.terminal, found.states[..., nodes:])
+    return [
+        ("trading_cost", tree.step * float(mass @ (traded @ tree.chance))),
+        ("running_cost", tree.step * float(mass @ (held @ tree.chance))),
+        ("terminal_cost", float(mass @ (last @ tree.end_chance))),
+    ]
+
+
+def _outside(values: Vector, bounds: tuple[float | None, float | None]) -> Vector:
+    low, high = bounds
+    beyond = np.zeros(len(values))
+    if low is not None:
+        beyond = np.maximum(beyond, (low - values).max(axis=(1, 2)))
+    if high is not None:
+        beyond = np.maximum(beyond, (values - high).max(axis=(1, 2)))
+    return beyond
+
+
+def _first(market: Parameters, found: _Market) -> Vector:
+    result: Vector = np.abs(found.states[:, :, 0] - market.starts[found.agents]).max(axis=1)
+    return result
+
+
+def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree) -> _Market:
+    """Read prices and paths, in any order of rows; what is not as it must be is a fault."""
+    assets, nodes, places = market.starts.shape[1], tree.nodes, tree.places
+    keys = [*(["asset"] if assets > 1 else []), *([] if market.supply.known else ["node"])]
+    order = [*keys, *(["time"] if market.supply.known else [])]
+    prices, paths = _sorted(tables["price"], order), _sorted(tables["paths"], ["agent", "path", *order])
+    block = assets * places
+    number = len(paths) // block
+    if len(prices) != assets * nodes or number * block != len(paths) or number == 0:
+        raise ValueError("tables: price needs a row a node, paths a row a place of every path")
+
+    def column(frame: pd.DataFrame, name: str, shape: tuple[int, ...]) -> Vector:
+        return frame[name].to_numpy(dtype=float).reshape(shape)
+
+    agent, path = (column(paths, name, (number, block)) for name in ("agent", "path"))
+    weight = column(paths, "weight", (number, block))
+    control = column(paths, "control", (number, assets, places))
+    label = agent[:, 0]
+    sound = (label == np.round(label)) & (label >= 0) & (label < len(market.masses))
+    faults = [
+        ("price: time", _apart(column(prices, "time", (assets, nodes)), tree.time[:nodes])),
+        ("paths: time", _apart(column(paths, "time", (number, assets, places)), tree.time)),
+        ("paths: agent", float(np.ptp(agent, axis=1).max()) + float((~sound).sum())),
+        ("paths: path", float(np.ptp(path, axis=1).max())),
+        ("paths: weight", _apart(weight, weight[:, :1])),
+        ("paths: nobody trades at the horizon", float((~np.isnan(control[..., nodes:])).sum())),
+    ]
+    if assets > 1:
+        wanted = np.arange(1, assets + 1)[:, None]
+        faults.append(("price: asset", _apart(column(prices, "asset", (assets, nodes)), wanted)))
+        faults.append(("paths: asset", _apart(column(paths, "asset", (number, assets, places)), wanted)))
+    if not market.supply.known:
+        faults.append(("price: node", _apart(column(prices, "node", (assets, nodes)), np.arange(nodes))))
+        chances = column(prices, "probability", (assets, nodes))
+        faults.append(("price: probability", _apart(chances, tree.chance)))
+        faults.append(
+            ("paths: node", _apart(column(paths, "node", (number, assets, places)), np.arange(places)))
+        )
+    return _Market(
+        prices=column(prices, "price", (assets, nodes)),
+        supplies=column(prices, "supply", (assets, nodes)),
+        states=column(paths, "state", (number, assets, places)),
+        controls=control[..., :nodes],
+        agents=np.where(sound, label, 0).astype(np.int64),
+        masses=weight[:, 0],
+        faults=tuple(faults),
+    )
+
+
+def _sorted(table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    """Return a table with its rows in order, itself if they are."""
+    later = np.zeros(
+        max(len(table) - 1, 0), dtype=bool
+    )  # whether a row is known to come after the one before
+    for name in order:
+        column = table[name].to_numpy(dtype=float)
+        if not (later | (column[1:] >= column[:-1])).all():
+            return table.sort_values(order, kind="stable")
+        later |= column[1:] > column[:-1]
+    return table
+
+
+def _apart(found: Vector, wanted: NDArray[Any]) -> float:
+    """Return the largest difference; NaN if there is one."""
+    return float(np.abs(found - wanted).max())

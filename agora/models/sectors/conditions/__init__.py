@@ -1,0 +1,1 @@
+"""Definitions of equilibrium, evaluated from tables alone."""

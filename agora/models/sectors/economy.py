@@ -1,0 +1,195 @@
+"""What models of sectors share: preferences, technology, labour, and numbers that vary over sectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import networkx as nx
+import numpy as np
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
+from agora.data.fields import Fields
+from agora.formulations.sectors.short_run_numbers import ShortRun
+from agora.models.spatial import POSITIVE, SpatialModel
+from agora.typing import Vector
+
+_SHARE: dict[str, JsonValue] = {"allowed": "a number > 0 and < 1"}
+_NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
+_KINDS = ("uniform", "sine", "bump")
+
+
+class Profile(Fields):
+    """Numbers > 0 that vary over the sectors: given one by one, or as a function of position.
+
+    ``uniform``: 1; ``sine``: 1 + amplitude sin(2π mode x); ``bump``: floor + exp(−((x − at)/width)²/2). The
+    position x is the node attribute ``x``; on a circle the sector's number over the number of sectors.
+    """
+
+    kind: Literal["uniform", "sine", "bump"] = "uniform"
+    amplitude: float = 0.0
+    mode: int = 1
+    at: float = 0.0
+    width: float = 1.0
+    floor: float = 0.0
+
+
+def profile(field: str, given: Any) -> tuple[float, ...] | Profile:
+    """Return a checked profile from a number, a list of numbers > 0, or a table such as {kind = "sine"}."""
+    allowed = "a number > 0, a list of numbers > 0, or a table { kind = 'uniform', 'sine' or 'bump', … }"
+    if isinstance(given, Profile):
+        return given
+    if isinstance(given, Mapping):
+        table = dict(given)
+        if table.get("kind", MISSING) not in _KINDS:
+            kind = table.get("kind", MISSING)
+            raise InputError(f"{field}.kind", kind, nearest(str(kind), _KINDS))
+        for key, value in table.items():
+            if key not in Profile.model_fields:
+                known = nearest(str(key), Profile.model_fields)
+                raise InputError(f"{field}.{key}", value, f"left out, or a known field: {known}")
+            if key in ("amplitude", "at", "floor"):
+                finite(f"{field}.{key}", value)
+        if "width" in table:
+            positive(f"{field}.width", table["width"])
+        if "mode" in table:
+            whole(f"{field}.mode", table["mode"], at_least=1)
+        if abs(table.get("amplitude", 0.0)) >= 1:
+            raise InputError(f"{field}.amplitude", table["amplitude"], "between -1 and 1, both excluded")
+        if table.get("floor", 0.0) < 0:
+            raise InputError(f"{field}.floor", table["floor"], "a number >= 0")
+        return Profile.model_validate(table)
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return (positive(field, given),)
+    values = given.tolist() if hasattr(given, "tolist") else given
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise InputError(field, given, allowed)
+    return tuple(positive(f"{field}[{k}]", value) for k, value in enumerate(values))
+
+
+class SectorEconomy(SpatialModel):
+    """Sectors on a geography that make differentiated goods from firms and labour.
+
+    The land of a sector is its number of varieties, λ: on a segment of I cells each is 1/I of a continuum of
+    goods, and sums over sectors weighted by land are integrals over [0, 1]. ``firms`` and ``labor`` in tables
+    are masses, which sum to N and L̄; densities are masses per unit of land.
+    """
+
+    needs_one_piece: ClassVar[bool] = False
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "land": "varieties",
+        "firms": "mass of firms",
+        "labor": "mass of workers",
+        "profit_rate": "consumption per firm",
+        "price": "consumption per unit of output",
+        "wage": "consumption per worker",
+        "output": "units of the sector's good",
+        "consumption": "units of the consumption index",
+    }
+
+    firm_share: float = Field(gt=0, lt=1, json_schema_extra=_SHARE)
+    substitution: float = Field(gt=0, json_schema_extra=POSITIVE)
+    firms: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
+    labor: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
+    productivity: tuple[float, ...] | Profile = (1.0,)
+    preferences: tuple[float, ...] | Profile = (1.0,)
+    externality: float = Field(default=0.0, ge=0, json_schema_extra=_NOT_NEGATIVE)
+    immobile_labor: tuple[float, ...] | Profile | None = None
+
+    @field_validator("geography", mode="after")
+    @classmethod
+    def _both_ways(cls, graph: nx.Graph) -> nx.Graph:
+        if graph.is_directed():
+            raise InputError(
+                "geography",
+                "a directed graph",
+                "undirected: firms move both ways at the same cost (undirected = true reads it so)",
+            )
+        return graph
+
+    @field_validator("productivity", "preferences", mode="before")
+    @classmethod
+    def _profiles(cls, given: Any, info: Any) -> Any:
+        return profile(info.field_name, given)
+
+    @field_validator("immobile_labor", mode="before")
+    @classmethod
+    def _labor_profile(cls, given: Any) -> Any:
+        return None if given is None else profile("immobile_labor", given)
+
+    @model_validator(mode="after")
+    def _lengths(self) -> SectorEconomy:
+        if 0 < abs(self.substitution - 1) < 1e-6:
+            raise InputError("substitution", self.substitution, "1, or at least 1e-6 away from it")
+        for name in ("productivity", "preferences", "immobile_labor"):
+            given = getattr(self, name)
+            if given is not None:
+                self.over_sectors(name, given)
+        return self
+
+    def over_sectors(self, name: str, given: tuple[float, ...] | Profile) -> Vector:
+        """Return a profile as an array (I,), in the sorted order of the sectors; raises `InputError`."""
+        number = self.network.number
+        if isinstance(given, Profile):
+            x = np.zeros(number) if given.kind == "uniform" else self._positions(name)
+            if given.kind == "bump":
+                values: Vector = given.floor + np.exp(-0.5 * ((x - given.at) / given.width) ** 2)
+            else:
+                height = given.amplitude if given.kind == "sine" else 0.0
+                values = 1 + height * np.sin(2 * math.pi * given.mode * x)
+            if not values.min() > 0:
+                cell = self.network.cells[int(values.argmin())]
+                raise InputError(
+                    name, f"{values.min():g} in sector {cell!r}", "a number > 0 in every sector (add a floor)"
+                )
+            return values
+        if len(given) == 1:
+            return np.full(number, given[0])
+        if len(given) != number:
+            raise InputError(name, f"{len(given)} numbers", f"a number, or one a sector, {number} in all")
+        return np.array(given)
+
+    def _positions(self, name: str) -> Vector:
+        graph, cells = self.geography, self.network.cells
+        if graph.graph.get("kind") == "circle":
+            return np.arange(len(cells)) / len(cells)
+        if not all("x" in graph.nodes[cell] for cell in cells):
+            raise InputError(name, "a function of x", "a list, since the sectors have no attribute x")
+        return np.array([graph.nodes[cell]["x"] for cell in cells], dtype=float)
+
+    @cached_property
+    def positions(self) -> Vector:
+        """Where sectors stand on the axis of a picture: as profiles see them, else their number."""
+        try:
+            return self._positions("positions")
+        except InputError:
+            return np.arange(self.network.number, dtype=float)
+
+    @cached_property
+    def economy(self) -> ShortRun:
+        """Preferences, technology and labour as arrays."""
+        land = self.network.land
+        tastes = land * self.over_sectors("preferences", self.preferences)
+        fixed = None
+        if self.immobile_labor is not None:
+            fixed = land * self.over_sectors("immobile_labor", self.immobile_labor)
+            fixed = self.labor * fixed / fixed.sum()
+        return ShortRun(
+            firm_share=self.firm_share,
+            substitution=self.substitution,
+            externality=self.externality,
+            tastes=tastes / tastes.sum() if self.substitution == 1 else tastes,
+            productivity=self.over_sectors("productivity", self.productivity),
+            varieties=land,
+            labor=self.labor,
+            immobile=fixed,
+        )
+
+    def spread_out(self, name: str, given: tuple[float, ...] | Profile) -> Vector:
+        """Return masses of firms (I,) that sum to N, in proportion to land times a profile of densities."""
+        relative = self.network.land * self.over_sectors(name, given)
+        masses: Vector = self.firms * relative / relative.sum()
+        return masses

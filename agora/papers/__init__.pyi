@@ -1,0 +1,3 @@
+from .reproducing import reproduce
+
+__all__ = ["reproduce"]

@@ -1,0 +1,162 @@
+"""What the text of section 5 says about its tables, tested at their q̄ and along a fine grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from agora.papers.berliant_konishi.economies import QUANTITIES, SITES, Outcome, best, runner_up, solution
+from agora.papers.berliant_konishi.printed_cells import digits_off, printed_rows, row, value
+from agora.papers.berliant_konishi.sweep import GRID, path, thresholds
+from agora.papers.computations import Finding, computes
+from agora.typing import Vector
+
+_NOISE = 1e-9
+"""Changes smaller than this are none."""
+_MEASURES: dict[str, Callable[[Outcome], Vector]] = {
+    "population in b and c": lambda at: at.population[1:3],
+    "population in a and b with one marketplace": lambda at: np.array(
+        [at.population[:2].sum() if len(at.locations) == 1 else np.nan]
+    ),
+    "number of marketplaces": lambda at: np.array([float(len(at.locations))]),
+    "rents in b and c": lambda at: at.rent[1:3],
+    "rents in b and c relative to a and d": lambda at: at.rent[1:3] / at.rent[[0, 3]],
+    "every rent": lambda at: at.rent,
+    "location of the only marketplace": lambda at: np.array(
+        at.locations if len(at.locations) == 1 else [np.nan]
+    ),
+}
+"""Quantities that the text speaks of; NaN where there is no such thing."""
+
+
+@computes("optima-are-equilibria")
+def optima_are_equilibria() -> Finding:
+    """Return the largest violation of Definition 2.13 at the optima of all printed rows."""
+    worst = 0.0
+    for case, setup_cost in printed_rows():
+        found = row(case, setup_cost)
+        certificate = solution(case, setup_cost, found.locations).certificate
+        worst = max(worst, *(condition.worst for condition in certificate.conditions))
+    return Finding(
+        worst,
+        note=f"the largest violation of any condition in {len(printed_rows())} economies",
+        certificate="the definition of equilibrium, evaluated from the tables of each solution alone",
+    )
+
+
+@computes("one-marketplace-from")
+def one_marketplace_from(case: str, setup_cost: float) -> Finding:
+    """Test that one marketplace is best at and above a q̄."""
+    changes = thresholds()
+    known = changes[(changes["case"] == case) & (changes["what"] == "number of marketplaces")]
+    last = known.iloc[-1]
+    at_tables = all(
+        len(best(name, cost)[0].locations) == 1
+        for name, cost in printed_rows()
+        if name == case and cost >= setup_cost
+    )
+    return Finding(
+        at_tables and str(last["above"]) == "1" and float(last["setup_cost"]) <= setup_cost,
+        note=f"one marketplace is best from q̄ = {last['setup_cost']:g} on",
+        certificate="branch and bound at the q̄ of the tables, and a root of the difference in utility",
+    )
+
+
+@computes("moves-with-setup-cost")
+def moves_with_setup_cost(case: str, quantity: str, direction: str) -> Finding:
+    """Test that a quantity rises or falls from one q̄ to the next: in the tables, and along the grid.
+
+    It may stay the same where the number of marketplaces does, or where there is one.
+    """
+    costs = [cost for name, cost in printed_rows() if name == case]
+    sign = 1 if direction == "up" else -1
+    against = _against([row(case, cost) for cost in costs], costs, _MEASURES[quantity], sign)
+    on_grid = _against(path(case), GRID, _MEASURES[quantity], sign)
+    jumps = {
+        (float(low), float(high))
+        for low, high in pairwise(GRID)
+        if len(path(case)[GRID.index(low)].locations) != len(path(case)[GRID.index(high)].locations)
+    }
+    note = f"from table row to row {_told(against)}; in steps of {GRID[1] - GRID[0]:g} {_told(on_grid)}"
+    if on_grid and all(step in jumps for step in on_grid):
+        note += ", which is where the number of marketplaces changes; for a given number the statement holds"
+    return Finding(not against and not on_grid, note=note)
+
+
+def _against(
+    outcomes: Sequence[Outcome], costs: Sequence[float], measure: Callable[[Outcome], Vector], sign: int
+) -> list[tuple[float, float]]:
+    """Return the steps of q̄ in which some part of a quantity moves against the given sign."""
+    values = [sign * measure(each) for each in outcomes]
+    return [
+        (low, high)
+        for (low, before), (high, after) in pairwise(zip(costs, values, strict=True))
+        if np.any(after - before < -_NOISE)
+    ]
+
+
+def _told(steps: list[tuple[float, float]]) -> str:
+    if not steps:
+        return "never the other way"
+    return "the other way between q̄ = " + ", ".join(f"{low:g} and {high:g}" for low, high in steps[:4])
+
+
+@computes("agglomerates")
+def agglomerates(case: str, setup_cost: float) -> Finding:
+    """Test that more people live in b than in a, and in c than in d, with two marketplaces."""
+    found = row(case, setup_cost)
+    inner, outer = found.population[1:3], found.population[[0, 3]]
+    others = [
+        f"{each.name}: " + " ".join(f"{mass:.4f}" for mass in each.population)
+        for each in best(case, setup_cost)
+    ]
+    return Finding(
+        len(found.locations) == 2 and bool((inner > outer + _NOISE).all()),
+        note="population of a to d by structure, of equal utility: " + "; ".join(others),
+    )
+
+
+@computes("best-structures")
+def best_structures(case: str, setup_cost: float) -> Finding:
+    """Return all structures of sites with the highest utility."""
+    tied, other = best(case, setup_cost), runner_up(case, setup_cost)
+    utilities = [each.utility for each in tied]
+    note = f"utility {utilities[0]:.9f}, equal up to {max(np.ptp(utilities), 1e-16):.0e}"
+    if other is not None:
+        note += f"; the next best, {other.name}, has {other.utility:.6f}"
+    written = ", ".join("{" + each.name.replace(" ", ", ") + "}" for each in tied)
+    return Finding(written, note=note, certificate="no structure is better: branch and bound with proof")
+
+
+@computes("biased-to-the-right")
+def biased_to_the_right(case: str, setup_costs: list[float]) -> Finding:
+    """Test that the only marketplace is right of the middle."""
+    places = [best(case, cost)[0].locations for cost in setup_costs]
+    return Finding(
+        all(len(each) == 1 and each[0] > 0.5 + _NOISE for each in places),
+        note="at " + ", ".join(f"{each[0]:.6f}" for each in places),
+    )
+
+
+@computes("largest-difference")
+def largest_difference(case: str, other_case: str, setup_cost: float) -> Finding:
+    """Return the largest difference of what the tables print for a site between two cases."""
+    first, second = row(case, setup_cost), row(other_case, setup_cost)
+    apart = {name: float(np.abs(getattr(first, name) - getattr(second, name)).max()) for name in QUANTITIES}
+    worst = max(apart, key=lambda name: apart[name])
+    cells = [
+        cell.arguments for cell in printed_rows()[case, setup_cost] if cell.computation == "printed-cell"
+    ]
+    unequal = sum(
+        any(digits_off(cell["printed"], value(at, cell["column"], cell["site"])) for at in (first, second))
+        for cell in cells
+    )
+    site = list(SITES)[int(np.abs(getattr(first, worst) - getattr(second, worst)).argmax())]
+    return Finding(
+        apart[worst],
+        note=f"in {worst} of site {site}; utilities {first.utility:.6f} and {second.utility:.6f}; "
+        f"after rounding to the printed digits {unequal} of {len(cells)} cells differ",
+        certificate="both structures proved best",
+    )

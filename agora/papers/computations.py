@@ -1,0 +1,140 @@
+"""Computations that check what papers claim, bound to the names their claims use.
+
+A paper's computations live in the module named like the paper, hyphens as underscores. A
+computation takes a claim's arguments and returns a `Finding`, or plainly what it computed; nothing
+it returns is typed in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from agora.papers.claims import Claim
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from agora.models.model import Model
+
+Verdict = Literal["reproduced", "corrected", "refuted", "not computable"]
+Value = float | str | bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a computation found out about a claim.
+
+    Attributes
+    ----------
+    computed : float, str or bool
+        The computed counterpart of what is printed; a bool says whether a printed statement holds.
+    verdict : str, optional
+        Given where comparing `computed` with what is printed does not decide (see `judge`).
+    note : str
+        What else was found, such as the true statement.
+    certificate : str
+        Why the computed value can be trusted.
+    printed : float, optional
+        The value of a printed formula at the claim's arguments.
+    """
+
+    computed: Value
+    verdict: Verdict | None = None
+    note: str = ""
+    certificate: str = ""
+    printed: float | None = None
+
+
+Computation = Callable[..., Finding | Value]
+_Bound = TypeVar("_Bound", bound=Computation)
+
+COMPUTATIONS: dict[str, Computation] = {}
+"""Every computation imported so far, by name."""
+
+
+def computes(name: str) -> Callable[[_Bound], _Bound]:
+    """Bind a computation to the name that claims use for it."""
+
+    def bind(computation: _Bound) -> _Bound:
+        if name in COMPUTATIONS:
+            raise ValueError(f"two computations are named {name!r}")
+        COMPUTATIONS[name] = computation
+        return computation
+
+    return bind
+
+
+def computations(paper: str) -> Mapping[str, Computation]:
+    """Return all computations known once those of `paper` are imported."""
+    import_module(f"agora.papers.{paper.replace('-', '_')}")
+    return COMPUTATIONS
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """What a reproduction adds to the verdicts, by names of files without suffix.
+
+    Attributes
+    ----------
+    tables : dict of DataFrame
+        Written as CSV, and shown on the page.
+    figures : dict of Figure
+        Written as SVG and PNG.
+    programs : dict of Model
+        Whose programs are written as GAMS files.
+    """
+
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    programs: Mapping[str, Model] = field(default_factory=dict)
+
+
+ADDITIONS: dict[str, Callable[[], Beyond]] = {}
+"""What goes beyond the printed claims of the papers imported so far, by paper."""
+_Adding = TypeVar("_Adding", bound=Callable[[], Beyond])
+
+
+def goes_beyond(paper: str) -> Callable[[_Adding], _Adding]:
+    """Bind a function to the paper to whose verdicts it adds tables and figures."""
+
+    def bind(addition: _Adding) -> _Adding:
+        if paper in ADDITIONS:
+            raise ValueError(f"two additions to {paper!r}")
+        ADDITIONS[paper] = addition
+        return addition
+
+    return bind
+
+
+def check(claim: Claim, known: Mapping[str, Computation]) -> Finding:
+    """Run a claim's computation; whatever it raises is the caller's."""
+    found = known[claim.computation](**claim.arguments)
+    return found if isinstance(found, Finding) else Finding(found)
+
+
+def judge(claim: Claim, finding: Finding) -> Verdict:
+    """Compare what was computed with what is printed.
+
+    A statement that holds, and a number within the tolerance of the printed one, is reproduced; a
+    statement that fails is refuted; another number, or another text, corrects the printed one.
+
+    Raises
+    ------
+    ValueError
+        If a number cannot be compared: it is not finite, or text is printed in its place.
+    """
+    if finding.verdict is not None:
+        return finding.verdict
+    if isinstance(finding.computed, bool):
+        return "reproduced" if finding.computed else "refuted"
+    printed = claim.printed if finding.printed is None else finding.printed
+    if isinstance(finding.computed, str):
+        return "reproduced" if finding.computed == printed else "corrected"
+    if isinstance(printed, str) or not (math.isfinite(finding.computed) and math.isfinite(printed)):
+        raise ValueError(f"{finding.computed!r} cannot be compared with {printed!r}")
+    return "reproduced" if abs(finding.computed - printed) <= (claim.tolerance or 0.0) else "corrected"

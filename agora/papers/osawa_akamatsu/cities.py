@@ -1,0 +1,195 @@
+"""The paper's cities and patterns, and three ways to find where something changes with t."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agora.data.geographies import circle, two_cell
+from agora.methods.city.best_response import equivalent
+from agora.methods.city.firms_game import FirmsGame
+from agora.methods.city.vertex_enumeration import check_enumerable, vertices
+from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.typing import Vector
+
+CityAt = Callable[[float], FujitaOgawa]
+"""A city as a function of its commuting cost t."""
+
+ANY_COST = 1.0
+"""A commuting cost for what does not depend on it, and for ȟ/t."""
+
+
+def two_cells(land: float, decay: float, firm_mass: float = 0.5, labor: float | None = None) -> CityAt:
+    """Return the city of section 5: `land` in cell 1, the rest of 1 in cell 2, distance 1.
+
+    Unless `labor` is given, φ = 1/M − 1: no excess land (Assumption 3).
+    """
+    geography = two_cell(land=(land, 1 - land))
+
+    def city(cost: float) -> FujitaOgawa:
+        return FujitaOgawa(
+            geography=geography,
+            commuting_cost=cost,
+            decay=decay,
+            firm_mass=firm_mass,
+            labor_per_firm=1 / firm_mass - 1 if labor is None else labor,
+        )
+
+    return city
+
+
+def circle_cells(cells: int, decay: float, firm_mass: float = 0.5) -> CityAt:
+    """Return the city of section 6: equal cells on a circle of length 1, φ = 1.
+
+    M = ½ leaves no excess land (Assumptions 3 to 5).
+    """
+    geography = circle(cells)
+
+    def city(cost: float) -> FujitaOgawa:
+        return FujitaOgawa(
+            geography=geography, commuting_cost=cost, decay=decay, firm_mass=firm_mass, labor_per_firm=1.0
+        )
+
+    return city
+
+
+def decay_on_circle(cells: int, delta: float) -> float:
+    """Return τ with δ = e^{−τ/I}, per unit of length."""
+    return -cells * math.log(delta)
+
+
+def firms_of(multiples: Sequence[float]) -> Vector:
+    """Return the firms of a pattern on the circle given as multiples of m̄ = 1/(2I)."""
+    return np.array(multiples, dtype=float) / (2 * len(multiples))
+
+
+def centric(cells: int, centres: int) -> Vector:
+    """Return m^J, (6.1): J business centres of I/(2J) cells, as far apart as can be; J = 0 is uniform."""
+    if centres == 0:
+        return firms_of([1.0] * cells)
+    period = cells // centres
+    if period * centres != cells or period % 2:
+        raise ValueError(f"{centres} equal centres do not fit on {cells} cells")
+    start = period // 4
+    block = [2.0 if start <= cell < start + period // 2 else 0.0 for cell in range(period)]
+    return firms_of(block * centres)
+
+
+def production(city: FujitaOgawa, firms: Vector) -> float:
+    """Return f(m)."""
+    return city.interaction.potential(firms)
+
+
+def kind_at(city: FujitaOgawa, firms: Vector) -> str:
+    """Return what kind of state firms and the households' response to them are."""
+    game = FirmsGame(city)
+    return game.kind(game.settle(firms))
+
+
+def locally_maximises(city: FujitaOgawa, firms: Vector) -> bool:
+    """Tell whether a distribution of firms is a strict local maximiser of g."""
+    return kind_at(city, firms) == "local maximiser"
+
+
+# --- where something changes -------------------------------------------------------------------
+
+
+def turning_point(holds: Callable[[float], bool], low: float, high: float, halvings: int = 30) -> float:
+    """Return where a statement that holds at exactly one of two ends changes, by bisection.
+
+    Raises
+    ------
+    ValueError
+        If it holds at both ends or at neither.
+    """
+    at_low = holds(low)
+    if holds(high) == at_low:
+        raise ValueError(f"the statement is {at_low} at both {low:g} and {high:g}")
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        if holds(middle) == at_low:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A range of commuting costs over which one candidate has the highest potential."""
+
+    candidate: int
+    low: float
+    high: float
+
+
+def upper_envelope(production: Vector, commuting: Vector) -> list[Piece]:
+    """Return which of the lines f − t c is highest, from t = 0 to infinity, exactly.
+
+    Parameters
+    ----------
+    production : array (N,)
+        f of each candidate.
+    commuting : array (N,)
+        ȟ/t of each candidate; of several lines that are equal only the first appears.
+    """
+    best = float(production.max())
+    current = int(np.argmin(np.where(production >= best - 1e-13, commuting, np.inf)))
+    pieces: list[Piece] = []
+    low = 0.0
+    while True:
+        flatter = np.flatnonzero(commuting < commuting[current] - 1e-12)
+        if not len(flatter):
+            return [*pieces, Piece(current, low, math.inf)]
+        crossing = (production[current] - production[flatter]) / (commuting[current] - commuting[flatter])
+        high = float(crossing.min())
+        ties = flatter[crossing <= high + 1e-13]
+        pieces.append(Piece(current, low, high))
+        current, low = int(ties[np.argmin(commuting[ties])]), high
+
+
+@dataclass(frozen=True)
+class Maximisers:
+    """The global maximisers of g as t rises from 0, with the reason why there are no others."""
+
+    firms: list[Vector]
+    pieces: list[Piece]
+    proof: str
+
+
+def global_maximisers(city: CityAt, weight: float = 1.0) -> Maximisers:
+    """Return the maximisers of `weight` × f − ȟ for every t: the upper envelope of all vertices.
+
+    f is convex, so that the maximum over the polytope is at a vertex, and in t each vertex's value is
+    a line. `weight` = 2 gives the welfare program where A is homogeneous of degree 1 (Remark 3).
+    """
+    at = city(ANY_COST)
+    game = check_enumerable(at)
+    corners = vertices(at)
+    values = weight * np.array([production(at, firms) for firms in corners])
+    pieces = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
+    proof = (
+        f"highest of all {len(corners)} vertices; f is convex (least tangent eigenvalue "
+        f"{game.tangent_eigenvalue:.4g})"
+    )
+    return Maximisers([corners[piece.candidate] for piece in pieces], pieces, proof)
+
+
+def switch(city: CityAt, below: Vector, above: Vector) -> tuple[float, str]:
+    """Return the t at which the global maximiser changes from one pattern to another, and the proof.
+
+    Patterns are meant up to the symmetries of the geography.
+
+    Raises
+    ------
+    ValueError
+        If it never changes from `below` to `above`.
+    """
+    network, found = city(ANY_COST).network, global_maximisers(city)
+    for k in range(len(found.pieces) - 1):
+        if equivalent(network, found.firms[k], below) and equivalent(network, found.firms[k + 1], above):
+            return found.pieces[k].high, found.proof
+    raise ValueError("the global maximiser never changes from the one pattern to the other")

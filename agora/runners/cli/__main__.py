@@ -1,5 +1,0 @@
-"""``python -m agora.runners.cli``."""
-
-from agora.runners.cli import main
-
-main()

@@ -1,0 +1,222 @@
+"""Picture of a marketplace economy: its line of sites and marketplaces, over panels of what each site is.
+
+Marketplaces and the railway stand above the line, so that a site with a marketplace hides neither. Everything
+is drawn to the same scale of positions, and the marketplaces' places are marked through all panels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agora.formulations.marketplaces.grounds import Line
+from agora.models.marketplaces.marketplaces import Marketplaces
+from agora.runners.figures import style
+from agora.runners.figures.marketplaces.map import draw_marketplace_map
+from agora.runners.figures.marketplaces.words import add_heading, colour_of, key_of_goods, key_of_marketplaces
+from agora.runners.figures.pictures import pictures
+from agora.typing import Tables, Vector
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+PANELS = {
+    "population": "population (share of people)",
+    "production": "production (units per head of the economy)",
+    "rent": "rent of land (share of the unit simplex)",
+}
+"""Columns of the sites that have a panel, and what is written on its axis."""
+POSITION = "position (a unit of distance takes a unit of time)"
+
+LINE, ABOVE = 0.0, 1.0
+"""Heights of the sites and of the marketplaces."""
+WIDE = 350.0
+"""Width of the panels, about, in points."""
+LARGEST, SMALLEST = 34.0, 9.0
+"""Diameter of the disc of the largest population, at most and at least, in points."""
+DIAMOND = 12.0
+RAILWAY: dict[str, Any] = {"color": style.INK, "linewidth": 4.6}
+ROOM_BETWEEN: dict[str, Any] = {"color": "white", "linewidth": 2.2}
+AT_MARKET: dict[str, Any] = {"color": style.LINKS, "linewidth": 0.9, "linestyle": (0, (1, 2)), "zorder": 0.5}
+
+
+def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
+    """Draw a marketplace economy on its line, with population, production and rent below.
+
+    Parameters
+    ----------
+    model : Marketplaces
+        Its sites and parameters.
+    tables : mapping of DataFrame
+        Its ``sites``, ``marketplaces`` and ``totals``, see `agora.models.Marketplaces.tables`.
+
+    Returns
+    -------
+    Figure
+        Sites as discs with their population as area, marketplaces as diamonds, an arrow from each site that
+        has to travel, the railway as a double line. Positions are written where there is room for them.
+    """
+    sites = tables["sites"].sort_values("position")
+    places = np.sort(tables["marketplaces"]["location"].to_numpy(dtype=float))
+    low, high = model.ground.candidates[[0, -1], 0].tolist()
+    ends = np.array([low, high, sites["position"].min(), sites["position"].max()])
+    margin = 0.06 * float(np.ptp(ends))
+    limits = (float(ends.min()) - margin, float(ends.max()) + margin)
+    colours = [colour_of(good) for good in sites["makes"].tolist()]
+    with style.settings():
+        figure = style.figure(8.2)
+        axes, *panels = figure.subplots(
+            1 + len(PANELS), 1, height_ratios=[1.9, 1, 1, 1], gridspec_kw={"hspace": 0.08}
+        )
+        _draw_line(axes, model, sites, places, colours, limits)
+        _add_legend(axes, sites["makes"].tolist(), railway=len(places) > 1)
+        for panel, (column, label) in zip(panels, PANELS.items(), strict=True):
+            _draw_panel(panel, sites, column, colours, places)
+            panel.set_xlim(limits)
+            panel.set_ylabel(label, rotation=0, ha="left", va="bottom")
+            panel.yaxis.set_label_coords(0.0, 1.02)
+            panel.tick_params(labelbottom=panel is panels[-1])
+        panels[-1].set_xlabel(POSITION)
+        add_heading(figure, model, tables, " (share of the unit simplex)")
+        style.settle(figure)
+    return figure
+
+
+# --- the line --------------------------------------------------------------------------------------
+
+
+def _draw_line(
+    axes: Axes,
+    model: Marketplaces,
+    sites: pd.DataFrame,
+    places: Vector,
+    colours: Sequence[str],
+    limits: tuple[float, float],
+) -> None:
+    """Draw D, sites, marketplaces, travel and railway, with positions below and above."""
+    position = sites["position"].to_numpy(dtype=float)
+    points = WIDE / (limits[1] - limits[0])
+    people = np.maximum(sites["population"].to_numpy(dtype=float), 0.0)
+    diameter = _diameters(position * points, people)
+    low, high = model.ground.candidates[[0, -1], 0].tolist()
+    axes.plot([low, high], [LINE, LINE], color=style.LINKS, linewidth=2.4, zorder=1, solid_capstyle="round")
+    axes.vlines(places, LINE - 0.5, ABOVE, **AT_MARKET)
+    if len(places) > 1:
+        for look, order in ((RAILWAY, 2.0), (ROOM_BETWEEN, 2.1)):
+            axes.plot(places[[0, -1]], [ABOVE, ABOVE], solid_capstyle="butt", zorder=order, **look)
+    _draw_travel(axes, sites, diameter, negligible=1e-4 * (limits[1] - limits[0]))
+    larger_first = np.argsort(-diameter, kind="stable")
+    axes.scatter(
+        position[larger_first], np.full(len(position), LINE), s=diameter[larger_first] ** 2,
+        c=[colours[k] for k in larger_first], edgecolors="white", linewidths=0.8, zorder=4, label="sites",
+    )  # fmt: skip
+    axes.scatter(
+        places, np.full(len(places), ABOVE), s=DIAMOND**2, marker="D", c=style.INK, edgecolors="white",
+        linewidths=0.8, zorder=5, label="marketplaces",
+    )  # fmt: skip
+    axes.set(xlim=limits, ylim=(LINE - 0.26, ABOVE + 0.35))
+    axes.spines[:].set_visible(False)
+    axes.set_yticks([])
+    _write_positions(axes, position, people, points)
+    names = [f"{place:.3g}" for place in places]
+    for k in _with_room(places * points, [7.5 * len(name) for name in names], -np.arange(len(places))):
+        axes.annotate(
+            names[k], (places[k], ABOVE), (0, 10), textcoords="offset points", ha="center", va="bottom",
+            fontsize=style.SMALL,
+        )  # fmt: skip
+
+
+def _diameters(position: Vector, people: Vector) -> Vector:
+    """Return the diameters of the discs in points, areas as the populations, few of them overlapping."""
+    size = np.sqrt(people / people.max())
+    touching = np.diff(position) / ((size[1:] + size[:-1]) / 2 + 1e-9)
+    largest = np.clip(0.95 * np.percentile(touching, 20), SMALLEST, LARGEST)
+    diameters: Vector = largest * size
+    return diameters
+
+
+def _draw_travel(axes: Axes, sites: pd.DataFrame, diameter: Vector, negligible: float) -> None:
+    """Add an arrow from every site to its marketplace, unless the site is there."""
+    from matplotlib.patches import FancyArrowPatch
+
+    width = 0.9 if len(sites) <= 30 else 0.5
+    rows = sites[["position", "marketplace", "travel"]].itertuples(index=False, name=None)
+    for (home, market, travel), size in zip(rows, diameter.tolist(), strict=True):
+        if travel > negligible:
+            axes.add_patch(
+                FancyArrowPatch(
+                    (home, LINE), (market, ABOVE), arrowstyle="-|>", mutation_scale=8, linewidth=width,
+                    color=style.FLOWS, shrinkA=size / 2, shrinkB=DIAMOND / 2 + 3, zorder=3,
+                )
+            )  # fmt: skip
+
+
+def _write_positions(axes: Axes, position: Vector, people: Vector, points: float) -> None:
+    """Write the sites' positions under them, upright if they need it, of many the most populous first.
+
+    They are rounded to about a hundredth of their span.
+    """
+    decimals = 2 - round(math.log10(float(np.ptp(position))))
+    names = [f"{round(place, decimals) + 0.0:g}" for place in position.tolist()]
+    shown = _with_room(position * points, [7.0 * len(name) + 4 for name in names], people)
+    upright = len(shown) < len(names)
+    if upright:
+        shown = _with_room(position * points, [style.SMALL + 1.5] * len(names), people)
+    axes.set_xticks(position[shown], [names[k] for k in shown], rotation=90 if upright else 0)
+    axes.tick_params(axis="x", length=0, pad=1)
+
+
+def _with_room(middle: Vector, widths: Sequence[float], weight: NDArray[Any]) -> list[int]:
+    """Return those of the names at `middle` that can stand side by side, the weightiest first."""
+    shown: list[int] = []
+    for k in np.argsort(-weight, kind="stable").tolist():
+        if all(abs(middle[k] - middle[other]) >= (widths[k] + widths[other]) / 2 for other in shown):
+            shown.append(k)
+    return sorted(shown)
+
+
+def _add_legend(axes: Axes, makes: Sequence[int], *, railway: bool) -> None:
+    """Add what discs, diamonds, arrows and the double line are, above the line."""
+    entries: list[Any] = [*key_of_goods(makes), key_of_marketplaces()]
+    entries.append(
+        style.line("travel", color=style.FLOWS, linewidth=1.2, marker=">", markevery=[1], markersize=5)
+    )
+    if railway:
+        from matplotlib.patches import Patch
+
+        entries.append(Patch(facecolor="white", edgecolor=style.INK, linewidth=1.2, label="railway"))
+    style.add_legend(axes, entries, above=True)
+
+
+# --- the panels ------------------------------------------------------------------------------------
+
+
+def _draw_panel(axes: Axes, sites: pd.DataFrame, column: str, colours: Sequence[str], places: Vector) -> None:
+    """Draw one quantity of the sites as stems; the rent in the colour of rents."""
+    from matplotlib.ticker import MaxNLocator
+
+    position, value = (sites[name].to_numpy(dtype=float) for name in ("position", column))
+    shown = [style.RENTS] * len(sites) if column == "rent" else list(colours)
+    width = float(np.clip(60 / len(sites), 1.4, 6.0))
+    for place in places:
+        axes.axvline(place, **AT_MARKET)
+    axes.vlines(position, 0.0, value, colors=shown, linewidth=width, zorder=2, label=column)
+    axes.scatter(position, value, s=(width + 2.5) ** 2, c=shown, edgecolors="white", linewidths=0.5, zorder=3)
+    axes.set_ylim(0.0, 1.12 * float(value.max(initial=0.0)) or 1.0)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+@pictures.register(Marketplaces)
+def _(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    draw = draw_marketplaces if isinstance(model.ground, Line) else draw_marketplace_map
+    return {"marketplaces": partial(draw, model, tables)}

@@ -1,1 +1,0 @@
-"""How a hard program is conquered: one method a file."""

@@ -1,0 +1,1 @@
+"""What is left on disk: run folders and exported programs."""

@@ -1,5 +1,0 @@
-"""Price formation in a mean-field game (arXiv 2506.04169): its five cases, with true equilibria."""
-
-from agora.runners.reproductions.price_formation import beyond, replies, statements, theory
-
-__all__ = ["beyond", "replies", "statements", "theory"]

@@ -1,0 +1,1 @@
+"""Comparing answers: sensitivities, thresholds, phase diagrams, convergence of sectors."""

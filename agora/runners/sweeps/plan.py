@@ -1,0 +1,222 @@
+"""Before anything is solved: every row of a dataset checked, keyed, and put beside its neighbours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import networkx as nx
+
+import agora
+from agora.data.checks import InputError
+from agora.data.datasets import Dataset, Fault, Row
+from agora.methods.answers import options_class
+from agora.models.model import Model, plain
+from agora.runners.solving import know_all_methods
+from agora.runners.sweeps.rows import Rows
+
+BLOCK = 128
+"""Rows that start from the same first row."""
+
+_SOLVING = ("numpy", "scipy", "pyomo", "highspy", "casadi", "networkx")
+_CODE = (
+    "data",
+    "formulations",
+    "methods",
+    "models",
+    "solvers",
+    "runners/certifying.py",
+    "runners/solving.py",
+    "runners/sweeps",
+)
+"""What decides a result; commands, papers and figures do not."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A row that has passed all checks.
+
+    Attributes
+    ----------
+    row : Row
+        As it stands in the dataset.
+    key : str
+        SHA-256 of the model, its parameters and options, the code and the solvers' versions.
+    group : str
+        Rows of one group share the structure of their program.
+    """
+
+    row: Row
+    key: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring rows of one group; all start from the first."""
+
+    name: str
+    rows: tuple[Ready, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A dataset ready to be solved.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        As read.
+    ready : tuple of Ready
+        The rows to solve, in the order of the dataset.
+    faults : tuple of Fault
+        What is wrong with the others.
+    models : dict
+        Name → class of the models that occur.
+    fingerprint : dict
+        What the keys hold besides the scenario: versions and code.
+    """
+
+    dataset: Dataset
+    ready: tuple[Ready, ...]
+    faults: tuple[Fault, ...]
+    models: Mapping[str, type[Model]]
+    fingerprint: Mapping[str, Any] = field(repr=False)
+
+    def blocks(self) -> list[Block]:
+        """Return the rows in blocks of neighbours, the same whatever has been solved already."""
+        groups: dict[str, dict[str, Ready]] = {}
+        for ready in self.ready:
+            groups.setdefault(ready.group, {}).setdefault(ready.key, ready)
+        blocks = []
+        for unique in groups.values():
+            rows = tuple(unique.values())
+            for start in range(0, len(rows), BLOCK):
+                part = rows[start : start + BLOCK]
+                name = hashlib.sha256("".join(ready.key for ready in part).encode()).hexdigest()
+                blocks.append(Block(name, part))
+        return blocks
+
+
+def plan(dataset: Dataset) -> Plan:
+    """Check every row of a dataset; nothing is solved and nothing is raised for a bad row."""
+    know_all_methods()
+    fingerprint = _fingerprint()
+    rows, places = Rows(), WeakKeyDictionary[nx.Graph, str]()
+    ready, faults = [], list(dataset.faults)
+    models: dict[str, type[Model]] = {}
+    for row in dataset.rows:
+        try:
+            checked, model = _checked(row, rows, places, fingerprint)
+        except InputError as error:
+            faults.append(
+                Fault(row.number, _column(error.field, dataset.columns), error.value, error.allowed)
+            )
+            continue
+        ready.append(checked)
+        models[model.card.name] = type(model)
+    faults.sort(key=lambda fault: fault.row)
+    return Plan(dataset, tuple(ready), tuple(faults), models, fingerprint)
+
+
+def _checked(
+    row: Row, rows: Rows, places: WeakKeyDictionary[nx.Graph, str], fingerprint: Mapping[str, Any]
+) -> tuple[Ready, Model]:
+    """Return a row with its key, and its model, or raise what is wrong with it."""
+    scenario, model = rows.model(row.content, row.name, row.folder)
+    graph = getattr(model, "geography", None)
+    if graph is not None and graph not in places:
+        places[graph] = _digest(plain(graph))
+    place = "" if graph is None else places[graph]
+    known = options_class(model)
+    options = dict(scenario.solve) if known is None else known.model_validate(scenario.solve).model_dump()
+    fields = type(model).model_fields
+    parameters = {name: plain(getattr(model, name)) for name in fields if name != "geography"}
+    problem = {
+        "model": scenario.model,
+        "geography": place,
+        "parameters": parameters,
+        "options": options,
+        **fingerprint,
+        "definition": _definition(type(model)),
+    }
+    structure = {
+        "model": scenario.model,
+        "geography": place,
+        "options": options,
+        "parameters": {name: _shape(value) for name, value in parameters.items()},
+    }
+    return Ready(row, _digest(problem), _digest(structure)), model
+
+
+def _column(field_name: str, columns: tuple[str, ...]) -> str:
+    """Return the dataset's column that a fault is about, or the field as it is named."""
+    for column in columns:
+        if column.split(".", 1)[-1] == field_name and "." in column:
+            return column
+    return field_name
+
+
+def _shape(value: Any) -> Any:
+    """Return a value without its numbers: what decides how large a program is."""
+    if isinstance(value, Mapping):
+        return {key: _shape(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_shape(entry) for entry in value]
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return "number"
+    return value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _fingerprint() -> dict[str, Any]:
+    """Return what decides a result besides the scenario: code, Python, libraries, solvers."""
+    from agora.solvers.solve_program import ipopt_route
+
+    root = Path(agora.__file__).parent
+    code = hashlib.sha256()
+    for place in _CODE:
+        for file in sorted((root / place).rglob("*.py")) or [root / place]:
+            name = file.relative_to(root).as_posix()
+            code.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    route = ipopt_route()
+    return {
+        "code": code.hexdigest(),
+        "versions": {
+            "agora": agora.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _SOLVING},
+        },
+        "ipopt": f"{route.source} {route.version} {route.linear_solver}",
+    }
+
+
+@lru_cache(maxsize=256)
+def _definition(model: type[Model]) -> str:
+    """Return a digest of the file that defines a model of a user's own; one of Agora's is in the code."""
+    module = sys.modules.get(model.__module__)
+    file = getattr(module, "__file__", None)
+    if model.__module__.startswith("agora.") or file is None:
+        return model.__qualname__
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def lines_of(faults: tuple[Fault, ...]) -> Iterator[dict[str, Any]]:
+    """Return one record a fault: row, column, value, allowed."""
+    for fault in faults:
+        yield {
+            "row": fault.row, "column": fault.column, "value": repr(fault.value), "allowed": fault.allowed
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""HiGHS and IPOPT: the only room that imports a solver."""

@@ -1,0 +1,328 @@
+"""A Pyomo program taken apart: what it says, and the numbers it says it of.
+
+Two programs of one structure differ in numbers alone, bounds and starts aside; so the derivatives of one
+serve the other. What a program says is kept as its rows that are sums of multiples of variables, and as the
+lines of an NL file for all else, where numbers have names as variables do.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from pyomo.core.expr import numeric_expr as expressions
+
+from agora.solvers.classify import objective_of
+from agora.typing import Vector
+
+Indices = NDArray[np.int64]
+
+_OPERATIONS: dict[type, str] = {
+    expressions.ProductExpression: "o2",
+    expressions.DivisionExpression: "o3",
+    expressions.PowExpression: "o5",
+    expressions.AbsExpression: "o15",
+    expressions.NegationExpression: "o16",
+}
+_FUNCTIONS = {
+    "ceil": "o14", "floor": "o13", "tanh": "o37", "tan": "o38", "sqrt": "o39", "sinh": "o40", "sin": "o41",
+    "log10": "o42", "log": "o43", "exp": "o44", "cosh": "o45", "cos": "o46", "atan": "o49",
+    "asin": "o51", "acos": "o53",
+}  # fmt: skip
+"""Operators of the NL format (D. M. Gay, Writing .nl files, 2005) that CasADi reads."""
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A program taken apart.
+
+    Attributes
+    ----------
+    key : tuple
+        What the program says; equal for programs that differ in numbers alone.
+    numbers : array (P,)
+        The numbers in its objective and rows.
+    variables : list
+        Its variables that are not fixed, in the order in which they are met.
+    rows : list
+        Its active rows, first those that are sums of multiples of variables.
+    lower, upper : array (rows,)
+        Their sides; infinite where there are none.
+    flat : int
+        How many are such sums.
+    terms : array (3, T)
+        Their terms: row, column, number of the factor.
+    constants : array (flat,)
+        Number of each one's constant.
+    curved : list of list of str
+        The other rows, then the objective, in NL lines; a number is ``p0``, ``p1``, … there, a named
+        expression ``d0``, ``d1``, ….
+    named : list of list of str
+        The named expressions.
+    sign : float
+        1 for a minimisation, −1 for a maximisation.
+    """
+
+    key: tuple[Any, ...]
+    numbers: Vector
+    variables: list[Any]
+    rows: list[Any]
+    lower: Vector
+    upper: Vector
+    flat: int
+    terms: Indices
+    constants: Indices
+    curved: list[list[str]]
+    named: list[list[str]]
+    sign: float
+
+    @property
+    def limits(self) -> tuple[Vector, Vector]:
+        """The sides of the rows (rows,); infinite where there are none."""
+        return self.lower, self.upper
+
+    @property
+    def square(self) -> bool:
+        """Whether there are as many equations as variables, and nothing else."""
+        return len(self.rows) == len(self.variables) and bool((self.lower == self.upper).all())
+
+
+def take_apart(program: pyo.ConcreteModel) -> Structure:
+    """Return the structure and the numbers of a program with one active objective.
+
+    Raises
+    ------
+    TypeError
+        For an expression that is none of sums, products, powers and the usual functions.
+    """
+    walk = _Walk()
+    flat: list[Any] = []
+    curved: list[Any] = []
+    for row in program.component_data_objects(pyo.Constraint, active=True):
+        lower, body, upper = row.to_bounded_expression(evaluate_bounds=True)
+        parts = row, body, -np.inf if lower is None else lower, np.inf if upper is None else upper
+        (flat if walk.takes_flat(len(flat), body) else curved).append(parts)
+    objective = objective_of(program)
+    lines = [walk.lines_of(body) for _, body, _, _ in curved]
+    lines.append(walk.lines_of(objective.expr))
+    sign = 1.0 if objective.sense == pyo.minimize else -1.0
+    terms = np.array(walk.terms, dtype=np.int64).reshape(-1, 3).T
+    constants = np.array(walk.constants, dtype=np.int64)
+    rows, _, lower, upper = zip(*flat, *curved, strict=True) if flat or curved else ((), (), (), ())
+    low, high = np.array(lower, dtype=float), np.array(upper, dtype=float)
+    text = "\n".join("\n".join(each) for each in (*walk.named, *lines))
+    key = text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign
+    numbers = np.array(walk.numbers, dtype=float)
+    return Structure(
+        key,
+        numbers,
+        walk.variables,
+        list(rows),
+        low,
+        high,
+        len(flat),
+        terms,
+        constants,
+        lines,
+        walk.named,
+        sign,
+    )
+
+
+class _Walk:
+    """Collects numbers, variables, terms and named expressions."""
+
+    def __init__(self) -> None:
+        self.numbers: list[float] = []
+        self.variables: list[Any] = []
+        self.terms: list[tuple[int, int, int]] = []
+        self.constants: list[int] = []
+        self.named: list[list[str]] = []
+        self._column: dict[int, int] = {}
+        self._names: dict[int, int] = {}
+
+    def takes_flat(self, row: int, body: Any) -> bool:
+        """Take a sum of multiples of different variables, and say whether it was one."""
+        kind, constant = body.__class__, 0.0
+        if kind is expressions.LinearExpression:
+            factors, variables, constant = body.linear_coefs, body.linear_vars, pyo.value(body.constant)
+        elif kind is expressions.MonomialTermExpression:
+            factors, variables = body.args[:1], body.args[1:]
+        elif body.is_variable_type():
+            factors, variables = (1.0,), (body,)
+        else:
+            return False
+        if any(variable.fixed for variable in variables) or len(set(map(id, variables))) < len(variables):
+            return False
+        self.constants.append(self._number(constant))
+        for factor, variable in zip(factors, variables, strict=True):
+            self.terms.append((row, self._place(variable), self._number(pyo.value(factor))))
+        return True
+
+    def lines_of(self, expression: Any) -> list[str]:
+        """Return any expression in NL lines."""
+        lines: list[str] = []
+        stack = [expression]
+        while stack:
+            node = stack.pop()
+            kind = node.__class__
+            if kind is float or kind is int:
+                lines.append(f"p{self._number(node)}")
+            elif kind is expressions.MonomialTermExpression:
+                lines.append("o2")
+                stack.extend(node.args[::-1])
+            elif kind is expressions.PowExpression and node.args[1].__class__ is int:
+                lines.append("o5")  # a square is a square in every program; a power of data is a number
+                stack.extend((f"n{node.args[1]}", node.args[0]))
+            elif kind is str:
+                lines.append(node)
+            elif kind in _OPERATIONS:
+                lines.append(_OPERATIONS[kind])
+                stack.extend(node.args[::-1])
+            elif isinstance(node, expressions.SumExpression):
+                terms = node.args
+                if len(terms) > 2:
+                    lines.extend(("o54", str(len(terms))))
+                elif len(terms) == 2:
+                    lines.append("o0")
+                elif not terms:
+                    lines.append(f"p{self._number(0.0)}")
+                stack.extend(terms[::-1])
+            else:
+                self._other(node, lines, stack)
+        return lines
+
+    def _other(self, node: Any, lines: list[str], stack: list[Any]) -> None:
+        if not hasattr(node, "is_potentially_variable") or not node.is_potentially_variable():
+            lines.append(f"p{self._number(pyo.value(node))}")
+        elif node.is_variable_type():
+            lines.append(f"p{self._number(node.value)}" if node.fixed else f"v{self._place(node)}")
+        elif node.is_named_expression_type():
+            place = self._names.get(id(node))
+            if place is None:
+                inside = self.lines_of(node.arg(0))
+                place = self._names[id(node)] = len(self.named)
+                self.named.append(inside)
+            lines.append(f"d{place}")
+        elif isinstance(node, expressions.UnaryFunctionExpression) and node.getname() in _FUNCTIONS:
+            lines.append(_FUNCTIONS[node.getname()])
+            stack.append(node.arg(0))
+        else:
+            name = node.getname() if hasattr(node, "getname") else type(node).__name__
+            raise TypeError(f"no derivative is known of {name}")
+
+    def _number(self, number: Any) -> int:
+        self.numbers.append(float(number))
+        return len(self.numbers) - 1
+
+    def _place(self, variable: Any) -> int:
+        key = id(variable)
+        place = self._column.get(key)
+        if place is None:
+            place = self._column[key] = len(self.variables)
+            self.variables.append(variable)
+        return place
+
+
+# --- put together again, with symbols for the numbers ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """A structure in CasADi's scalar expressions of variables x and numbers p.
+
+    Attributes
+    ----------
+    x, p, f, g : expression
+        Variables, numbers, objective (to be minimised), rows.
+    jacobian : expression
+        ∂g/∂x.
+    """
+
+    x: Any
+    p: Any
+    f: Any
+    g: Any
+    jacobian: Any
+
+
+LONG_ROW = 24
+"""Variables of a row beyond which it is differentiated apart from the shorter ones."""
+
+
+def algebra(casadi: Any, structure: Structure) -> Algebra:
+    """Return a structure as expressions; `casadi` comes from a file that knows it."""
+    number, count = len(structure.variables), len(structure.numbers)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "structure.nl"
+        file.write_text(_nl(structure), encoding="ascii")
+        builder = casadi.NlpBuilder()
+        builder.import_nl(str(file))
+    symbols = casadi.vertcat(*builder.x)
+    body = casadi.Function("read", [symbols], [builder.f, casadi.vertcat(*builder.g)]).expand()
+    x, p = casadi.SX.sym("x", number), casadi.SX.sym("p", count)
+    f, bent = body(casadi.vertcat(x, p))
+    rows, columns, factors = structure.terms
+    sparsity = casadi.Sparsity.triplet(structure.flat, number, rows.tolist(), columns.tolist())
+    order = np.lexsort((rows, columns))  # by column, as CasADi keeps them
+    matrix = casadi.SX(sparsity, p[factors[order].tolist()])
+    straight = casadi.mtimes(matrix, x) + p[structure.constants.tolist()]
+    parts, places = [matrix], [np.arange(structure.flat)]
+    if bent.numel():
+        length = np.bincount(casadi.jacobian_sparsity(bent, x).row(), minlength=bent.numel())
+        for part in (np.flatnonzero(length <= LONG_ROW), np.flatnonzero(length > LONG_ROW)):
+            if len(part):
+                parts.append(casadi.jacobian(bent[part.tolist()], x))
+                places.append(structure.flat + part)
+    jacobian = casadi.vertcat(*parts)[np.argsort(np.concatenate(places)).tolist(), :]
+    return Algebra(x, p, f, casadi.vertcat(straight, bent), jacobian)
+
+
+def derivatives(casadi: Any, found: Algebra, structure: Structure) -> dict[str, Any]:
+    """Return first and second derivatives as IPOPT calls them, by the names of CasADi's options.
+
+    Of as many equations as variables with a constant objective, Newton's steps do not depend on the Hessian,
+    and none is made.
+    """
+    number, rows = len(structure.variables), len(structure.rows)
+    factors = [casadi.SX.sym("f", 1), casadi.SX.sym("g", rows)]
+    constant = casadi.jacobian_sparsity(found.f, found.x).nnz() == 0
+    if constant and structure.square:
+        hessian = casadi.SX(number, number)
+    else:
+        curved = slice(structure.flat, None)
+        lagrangian = factors[0] * found.f + casadi.dot(factors[1][curved], found.g[curved])
+        hessian = casadi.triu(casadi.hessian(lagrangian, found.x)[0])
+    given = [found.x, found.p]
+    return {
+        "jac_g": casadi.Function("nlp_jac_g", given, [found.g, found.jacobian]),
+        "hess_lag": casadi.Function("nlp_hess_l", [*given, *factors], [hessian]),
+    }
+
+
+def _nl(structure: Structure) -> str:
+    """Return the curved rows and the objective as an NL file; numbers are variables after the others."""
+    number, count = len(structure.variables), len(structure.numbers)
+    offsets = {"p": number, "d": number + count}
+    rows = len(structure.curved) - 1
+
+    def written(lines: list[str]) -> list[str]:
+        return [f"v{offsets[line[0]] + int(line[1:])}" if line[0] in offsets else line for line in lines]
+
+    text = [
+        "g3 1 1 0", f" {number + count} {rows} 1 0 {rows}", f" {rows} 1", " 0 0",
+        f" {number + count} {number + count} {number + count}", " 0 0 0 1", " 0 0 0 0 0", " 0 0", " 0 0",
+        f" {len(structure.named)} 0 0 0 0",
+    ]  # fmt: skip
+    for place, lines in enumerate(structure.named):
+        text += [f"V{offsets['d'] + place} 0 0", *written(lines)]
+    for row, lines in enumerate(structure.curved[:-1]):
+        text += [f"C{row}", *written(lines)]
+    text += [f"O0 {0 if structure.sign > 0 else 1}", *written(structure.curved[-1])]
+    text += ["x0", "r", *["3"] * rows, "b", *["3"] * (number + count)]
+    return "\n".join(text) + "\n"

@@ -1,0 +1,120 @@
+"""Price formation on the command line: what clears but is no equilibrium, and bad input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from agora.cli import main
+
+MARKET = """
+model = "price-formation"
+[parameters]
+horizon = 1.0
+steps = 30
+agents = { kind = "linspace", from = 0.0, to = 1.0, number = 12 }
+supply = { kind = "sine", frequency = 10.0 }
+terminal = { kind = "double-well", weight = 50.0, wells = [0.25, 0.75] }
+"""
+LOCAL = MARKET + '[solve]\nmethod = "program"\nstart = "supply"\n'
+CONVEX = MARKET.replace('{ kind = "double-well", weight = 50.0, wells = [0.25, 0.75] }', '{ kind = "none" }')
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "market.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def agora(
+    *arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    """Return the exit code, and what is printed on stdout and stderr."""
+    monkeypatch.setattr(sys, "argv", ["agora", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    return int(left.value.code or 0), said.out, said.err
+
+
+def test_what_clears_without_being_an_equilibrium_exits_with_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = str(written(tmp_path, LOCAL))
+    code, out, err = agora("solve", file, monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 3, err
+    assert "clears the market, not an equilibrium (not certified)" in out
+    assert "'exploitability_max' is violated by" in err
+    assert err.count("\n") == 1
+    code, out, err = agora("solve", file, "--json", monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 3, err
+    answer = json.loads(out)
+    assert answer["status"] == "clears the market, not an equilibrium"
+    assert answer["global"] is False
+    worst = {entry["name"]: entry["worst"] for entry in answer["certificate"]["conditions"]}
+    assert worst["clearing"] <= 1e-8
+    assert worst["exploitability_max"] > 1e-3
+    assert [path.name for path in tmp_path.iterdir()] == ["market.toml"]
+
+
+def test_the_equilibrium_of_the_same_market_exits_with_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = agora("solve", str(written(tmp_path, MARKET)), monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 0, err
+    assert "equilibrium (global, proved)" in out
+    assert "exploitability_max" in out
+    names = {path.name for path in (tmp_path / "runs" / "market").iterdir()}
+    assert {"price.csv", "paths.csv", "totals.csv", "certificate.csv", "trading.png"} <= names
+
+
+BAD = {
+    "wells that coincide": (
+        MARKET.replace("[0.25, 0.75]", "[0.5, 0.5]"),
+        "terminal.wells is [0.5, 0.5], but must be two different numbers.",
+    ),
+    "no horizon": (MARKET.replace("horizon = 1.0", "horizon = 0.0"), "horizon is 0.0, but must be a finite"),
+    "horizon below zero": (MARKET.replace("horizon = 1.0", "horizon = -2.0"), "horizon is -2.0, but must be"),
+    "a law without mass": (
+        MARKET.replace(
+            '{ kind = "linspace", from = 0.0, to = 1.0, number = 12 }',
+            '{ kind = "list", states = [0.0, 1.0], weights = [0.0, 0.0] }',
+        ),
+        "numbers >= 0 with a positive sum: a law needs mass",
+    ),
+    "supply too short": (
+        MARKET.replace('{ kind = "sine", frequency = 10.0 }', "[0.1, 0.2]"),
+        "supply is '2 numbers', but must be one number a step, 30 in all.",
+    ),
+    "trade too slow": (
+        CONVEX + "control_bounds = [-0.5, 0.5]\n",
+        "such that the market can clear: at time 0.0666667 the mean velocity must be 0.61837",
+    ),
+    "too little held": (
+        CONVEX + 'state_bounds = [0.6, "none"]\n',
+        "such that the market can clear: at time 0.0333333 the mean state must be 0.5",
+    ),
+    "bounds upside down": (CONVEX + "state_bounds = [1.0, 0.0]\n", "(lowest, highest) with lowest < highest"),
+    "an unknown method": (LOCAL.replace('"program"', '"guess"'), "method is 'guess'"),
+    "a method for others": (LOCAL.replace('"program"', '"structure"'), "another unless costs are quadratic"),
+    "NaN": (MARKET.replace("50.0", "nan"), "terminal.weight is nan, but must be a finite number > 0."),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_exits_with_2_and_one_sentence(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, sentence = BAD[case]
+    monkeypatch.chdir(tmp_path)
+    code, out, err = agora("solve", str(written(tmp_path, text)), monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 2, out + err
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["market.toml"]
