@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from agora.data.checks import InputError, nearest
+from agora.data.renamed import current_name
 from agora.models.certificate import Certificate
 from agora.models.model import Model
 
@@ -50,6 +52,23 @@ class Solution:
     manifest: dict[str, Any]
     seconds: dict[str, float]
     pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a table by its name, or a column of one as ``table.column``.
+
+        Raises
+        ------
+        InputError
+            If there is no such table or column.
+        """
+        if name in self.tables:
+            return self.tables[name]
+        columns = [f"{table}.{column}" for table, frame in self.tables.items() for column in frame.columns]
+        asked = current_name(name, columns)
+        if asked not in columns:
+            raise InputError("solution[...]", name, nearest(name, [*self.tables, *columns]))
+        table, column = asked.split(".", 1)
+        return self.tables[table][column]
 
     def record(self) -> dict[str, Any]:
         """Return the solution as plain data, as ``agora solve --json`` prints it."""

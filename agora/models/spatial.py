@@ -89,7 +89,7 @@ class CommuterCity(SpatialModel):
         "rent": "numéraire per unit of land",
         "profit": "numéraire per firm",
         "aggregate_rent": "numéraire",
-        "totals.commuting_cost": "numéraire",
+        "total_commuting_cost": "numéraire",
     }
 
     commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)

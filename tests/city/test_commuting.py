@@ -154,10 +154,10 @@ def test_golden_text_on_two_cells() -> None:
     assert str(edges.land_limit[0].expr) == "0.5 + residents[0]  <=  0.6"
     arriving = "(residents[0] - commuting_flow[0,1] + commuting_flow[1,0])"
     assert str(edges.labor_balance[0].expr) == f"0.0  <=  {arriving} - 0.5"
-    assert str(edges.commuting_cost.expr) == cost
+    assert str(edges.total_commuting_cost.expr) == cost
     assert str(pairs.land_limit[0].expr) == "0.5 + (commuters[0,0] + commuters[0,1])  <=  0.6"
     assert str(pairs.labor_balance[0].expr) == "0.0  <=  (commuters[0,0] + commuters[1,0]) - 0.5"
-    assert str(pairs.commuting_cost.expr) == (
+    assert str(pairs.total_commuting_cost.expr) == (
         "0.0*commuters[0,0] + 0.3*commuters[0,1] + 0.3*commuters[1,0] + 0.0*commuters[1,1]"
     )
     dual = place.dual_program()

@@ -82,7 +82,7 @@ def test_the_smoothed_cost_is_the_cost_and_its_gradient_is_right(
     links = graph.number_of_edges()
     longest = max(x for *_, x in graph.edges(data="length"))
     smooth = SmoothCommuting(at.network, t, 1.0, 1e-5)
-    exact = game.settle(firms).commuting_cost
+    exact = game.settle(firms).total_commuting_cost
     assert smooth.cost(firms) <= exact + 1e-12
     assert smooth.cost(firms) >= exact - 1e-5 * t * links * longest
     wide = SmoothCommuting(at.network, t, 1.0, 0.05)

@@ -54,7 +54,7 @@ def test_a_large_city_is_certified_and_its_numbers_are_the_dense_ones(shape: str
     firms = cells["firms"].to_numpy()
     assert cells["production"].to_numpy() == pytest.approx(kernel @ firms, abs=1e-12)
     assert solution.objective == pytest.approx(
-        firms @ kernel @ firms / 2 - totals["commuting_cost"], abs=1e-12
+        firms @ kernel @ firms / 2 - totals["total_commuting_cost"], abs=1e-12
     )
 
 

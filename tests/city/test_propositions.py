@@ -139,7 +139,7 @@ def switch(tau: float, first: int, second: int) -> float:
     game = FirmsGame(city(circle(8), 1.0, tau))
     states = [game.settle(np.array(EIGHT[j]) / 16) for j in (first, second)]
     f = [game.city.interaction.potential(state.firms) for state in states]
-    return (f[1] - f[0]) / (states[1].commuting_cost - states[0].commuting_cost)
+    return (f[1] - f[0]) / (states[1].total_commuting_cost - states[0].total_commuting_cost)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_proposition_7_over_the_plane() -> None:
 def test_commuting_cost_per_household(centres: int, per_household: float) -> None:
     """Section 6.2 prints 0, t/8, t/8, t/4 for m̄, m¹, m², m⁴; true are 0, t/4, t/8, t/8."""
     game = FirmsGame(city(circle(8), 1.0, 8.0))
-    cost = game.settle(np.array(EIGHT[centres]) / 16).commuting_cost
+    cost = game.settle(np.array(EIGHT[centres]) / 16).total_commuting_cost
     assert cost / 0.5 == pytest.approx(per_household, abs=1e-12)
 
 

@@ -54,7 +54,7 @@ def test_every_model_that_has_parameters_with_units_says_them() -> None:
 
 def test_a_total_has_its_own_unit_and_places_within_a_name_do_not_matter() -> None:
     assert FujitaOgawa.unit_for("commuting_cost") == "numéraire per household and length"
-    assert FujitaOgawa.unit_for("totals.commuting_cost") == "numéraire"
+    assert FujitaOgawa.unit_for("totals.total_commuting_cost") == "numéraire"
     assert FujitaOgawa.unit_for("geography.land.2") == "land"
     assert FujitaOgawa.unit_for("externality.decay") == "per unit of length"
     assert FujitaOgawa.unit_for("equilibria.firms_12") == "mass of firms"

@@ -143,7 +143,7 @@ def test_a_title_has_the_parameters_and_a_caption_the_totals(monocentric: Soluti
     figure = drawing(monocentric)
     assert figure.get_suptitle() == "Fujita–Ogawa city: 8 cells\nt = 0.05, decay τ = 6, M = 0.5, φ = 1"
     totals = monocentric.tables["totals"].iloc[0]
-    cost, potential = totals["commuting_cost"], totals["potential"]
+    cost, potential = totals["total_commuting_cost"], totals["potential"]
     assert figure.get_supxlabel() == f"total commuting cost {cost:.4g}, potential {potential:.4g} (numéraire)"
 
 

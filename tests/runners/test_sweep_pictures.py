@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agora.data.checks import InputError
+from agora.data.checks import Caution, InputError
 from agora.data.datasets import read_dataset
 from agora.runners.figures.pictures import save
 from agora.runners.figures.sweeps import SweepTables, draw
@@ -121,3 +121,10 @@ def test_too_many_panels_are_refused(swept: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("agora.runners.figures.sweeps.MOST_PANELS", 2)
     with pytest.raises(InputError, match="at most 2 values"):
         draw(swept, "commuting_cost", ["objective"], panels="decay")
+
+
+def test_the_old_name_of_a_column_is_understood_with_a_caution(swept: Path) -> None:
+    with pytest.warns(Caution, match=r"totals\.commuting_cost is called totals\.total_commuting_cost now"):
+        axes = draw(swept, "commuting_cost", ["totals.commuting_cost"]).axes[0]
+    assert "total commuting cost" in axes.get_ylabel()
+    assert axes.get_xlabel().startswith("commuting cost (")

@@ -6,7 +6,7 @@ Two formulations of the same commuting, to be handed to a model as arguments:
 * `add_commuting_edges`, flow on the edges of the geography: O(edges) variables, the same optimum
   because t_ij = t × (length of the shortest path).
 
-Both add ``residents``, ``employment`` and ``commuting_cost`` to the block, which
+Both add ``residents``, ``employment`` and ``total_commuting_cost`` to the block, which
 `agora.formulations.city.land_labor` ties to land and labour. Their duals, (D), are
 `add_commuting_prices_pairs` and `add_commuting_prices_edges`.
 
@@ -54,7 +54,7 @@ def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: 
         return LinearExpression(constant=0, linear_coefs=signs[i], linear_vars=terms[i])
 
     block.employment = pyo.Expression(block.cells, rule=employment_rule, doc="N_i, households working in i")
-    block.commuting_cost = pyo.Expression(
+    block.total_commuting_cost = pyo.Expression(
         expr=LinearExpression(
             constant=0, linear_coefs=(commuting_cost * network.lengths).tolist(), linear_vars=flows
         ),
@@ -94,7 +94,7 @@ def add_commuting_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: 
 
     block.residents = pyo.Expression(block.cells, rule=residents_rule, doc="y_i, households living in i")
     block.employment = pyo.Expression(block.cells, rule=employment_rule, doc="N_i, households working in i")
-    block.commuting_cost = pyo.Expression(
+    block.total_commuting_cost = pyo.Expression(
         expr=LinearExpression(
             constant=0,
             linear_coefs=[cost for row in costs for cost in row],

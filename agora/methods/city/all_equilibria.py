@@ -337,7 +337,7 @@ def all_equilibria(
             "equilibrium": range(1, len(found) + 1),
             "potential": [e.potential for e in found],
             "kind": [e.kind for e in found],
-            "commuting_cost": [e.state.commuting_cost for e in found],
+            "total_commuting_cost": [e.state.total_commuting_cost for e in found],
             "orbit": [e.orbit for e in found],
             "orbit_size": [sizes[e.orbit] for e in found],
             "basin": shares,

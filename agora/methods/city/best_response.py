@@ -83,7 +83,7 @@ def equilibria_table(found: list[Found], network: CellNetwork) -> pd.DataFrame:
         "equilibrium": range(1, len(found) + 1),
         "potential": [f.potential for f in found],
         "kind": [f.kind for f in found],
-        "commuting_cost": [f.state.commuting_cost for f in found],
+        "total_commuting_cost": [f.state.total_commuting_cost for f in found],
         "reached": [f.times for f in found],
     }
     if network.number <= FEW_CELLS:

@@ -42,7 +42,7 @@ def _city_program(game: FirmsGame, state: State) -> pyo.ConcreteModel:
     """Return (P0) holding a state: quantities, and the multipliers of the best response to it."""
     city, linear = game.city, game.linear
     program = city.program()
-    at_response = State(state.firms, state.commuting_cost, state.answer)
+    at_response = State(state.firms, state.total_commuting_cost, state.answer)
     if abs(linear._costs[game.columns]).max() == 0:
         at_response = game.respond(city.interaction.level(state.firms))
     values = dict(zip((v.name for v in linear.variables), at_response.answer.values.tolist(), strict=True))

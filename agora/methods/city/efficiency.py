@@ -42,7 +42,9 @@ def degree(city: FujitaOgawa) -> float:
 def welfare(city: FujitaOgawa, firms: Vector) -> float:
     """Return Σ A_i m_i − ȟ(m) of a distribution of firms (I,), numéraire."""
     game = FirmsGame(city)
-    return float(city.interaction.level(firms) @ firms) - game.settle(game.feasible(firms)).commuting_cost
+    return (
+        float(city.interaction.level(firms) @ firms) - game.settle(game.feasible(firms)).total_commuting_cost
+    )
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def shortfall(city: FujitaOgawa, firms: Vector, subsidy: Vector) -> float:
     state = game.settle(game.feasible(firms))
     level = city.interaction.level(firms) + subsidy
     best = game.respond(level)
-    return best.answer.objective - (float(level @ firms) - state.commuting_cost)
+    return best.answer.objective - (float(level @ firms) - state.total_commuting_cost)
 
 
 def anarchy_map(

@@ -31,7 +31,7 @@ class State:
     """A distribution of firms with the commuting it induces."""
 
     firms: Vector
-    commuting_cost: float
+    total_commuting_cost: float
     answer: LinearAnswer
 
 
@@ -58,11 +58,11 @@ class FirmsGame:
             costs: Vector = self.city.commuting_cost * self._closed_form(imbalance)
             return costs
         rows = firms.reshape(-1, len(self.land))
-        return np.array([self.settle(row).commuting_cost for row in rows]).reshape(firms.shape[:-1])
+        return np.array([self.settle(row).total_commuting_cost for row in rows]).reshape(firms.shape[:-1])
 
     def potential(self, state: State) -> float:
         """Return g(m) = f(m) − ȟ(m), in the numéraire."""
-        return self.city.interaction.potential(state.firms) - state.commuting_cost
+        return self.city.interaction.potential(state.firms) - state.total_commuting_cost
 
     def settle(self, firms: Vector) -> State:
         """Let households settle given the firms: the lower stage (S)."""
@@ -106,12 +106,12 @@ class FirmsGame:
         for _ in range(limit):
             step = self.respond(level)
             if state is not None:
-                promise = step.answer.objective - (float(level @ firms) - state.commuting_cost)
+                promise = step.answer.objective - (float(level @ firms) - state.total_commuting_cost)
                 if promise <= 1e-12 * max(1.0, abs(step.answer.objective)):
                     other = self.other_response(step, level)
                     if other is None or not self._rises(state, other):
                         return (
-                            State(firms, state.commuting_cost, step.answer)
+                            State(firms, state.total_commuting_cost, step.answer)
                             if _same(step, firms, self.scale)
                             else state
                         )
@@ -131,7 +131,7 @@ class FirmsGame:
 
     def _best_on_segment(self, state: State, step: State, promise: float) -> State:
         f = self.city.interaction.potential
-        cost = step.commuting_cost - state.commuting_cost
+        cost = step.total_commuting_cost - state.total_commuting_cost
         move = step.firms - state.firms
         if f(step.firms) - f(state.firms) - cost >= promise * (1 - 1e-9):
             return step
@@ -167,7 +167,7 @@ class FirmsGame:
         """Return how far the state is from a best response to itself (numéraire); 0 in equilibrium."""
         level = self.city.interaction.level(state.firms)
         best = self.respond(level)
-        return best.answer.objective - (float(level @ state.firms) - state.commuting_cost)
+        return best.answer.objective - (float(level @ state.firms) - state.total_commuting_cost)
 
     def kind(self, state: State, tolerance: float = 1e-9) -> str:
         """Name the state: local maximiser, saddle, minimiser, equilibrium of undecided kind, or none.
@@ -198,7 +198,7 @@ class FirmsGame:
                 moved = state.firms.copy()
                 moved[i] -= step
                 moved[j] += step
-                rise = float(self.commuting_costs(moved)) - state.commuting_cost
+                rise = float(self.commuting_costs(moved)) - state.total_commuting_cost
                 if (level[j] - level[i]) - rise / step < -1e-7:
                     return False
         return True

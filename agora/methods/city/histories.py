@@ -165,7 +165,7 @@ def _projection(city: FujitaOgawa) -> Callable[[FirmsGame, Vector, float], Vecto
     cells = list(program.cells)
 
     def movement_rule(p: pyo.ConcreteModel) -> Any:
-        gain = pyo.quicksum(p.level[c] * p.firms[c] for c in cells) - p.commuting_cost
+        gain = pyo.quicksum(p.level[c] * p.firms[c] for c in cells) - p.total_commuting_cost
         return SCALE * (gain - p.pace * pyo.quicksum((p.firms[c] - p.before[c]) ** 2 for c in cells))
 
     program.movement = pyo.Objective(rule=movement_rule, sense=pyo.maximize)

@@ -107,7 +107,7 @@ class CommutingMarket(CommuterCity):
         commuting(program, self.network, self.commuting_cost)
         add_land_limit(program)
         add_labor_balance(program, self.labor_per_firm)
-        program.cost = pyo.Objective(expr=program.commuting_cost, sense=pyo.minimize, doc="h(n)")
+        program.cost = pyo.Objective(expr=program.total_commuting_cost, sense=pyo.minimize, doc="h(n)")
         return program
 
     def dual_program(self, pairs: bool = False) -> pyo.ConcreteModel:
@@ -168,7 +168,7 @@ class CommutingMarket(CommuterCity):
                 "firms": [float(firms.sum())],
                 "households": [float(residents.sum())],
                 "aggregate_rent": [float(wage @ network.land)],
-                "commuting_cost": [float((commuting["flow"] * commuting["cost"]).sum())],
+                "total_commuting_cost": [float((commuting["flow"] * commuting["cost"]).sum())],
             }
         )
         return {"cells": cells, "commuting": commuting, "totals": totals}

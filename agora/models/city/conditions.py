@@ -209,7 +209,9 @@ class _Look:
             self.overall("totals: firms", self.totals["firms"] - self.firms.sum()),
             self.overall("totals: households", self.totals["households"] - self.flow.sum()),
             self.overall("totals: aggregate rent", self.totals["aggregate_rent"] - self.rent @ self.land),
-            self.overall("totals: commuting cost", self.totals["commuting_cost"] - self.flow @ self.toll),
+            self.overall(
+                "totals: total commuting cost", self.totals["total_commuting_cost"] - self.flow @ self.toll
+            ),
         )
 
     def misnamed(self) -> Vector:

@@ -182,7 +182,9 @@ class FujitaOgawa(CommuterCity):
         program = self._land_labor(commuting)
         add_production(self.spillover, program, self.network)
         program.potential = pyo.Objective(
-            expr=program.production_potential - program.commuting_cost, sense=pyo.maximize, doc="f(m) − h(n)"
+            expr=program.production_potential - program.total_commuting_cost,
+            sense=pyo.maximize,
+            doc="f(m) − h(n)",
         )
         return program
 
@@ -206,7 +208,7 @@ class FujitaOgawa(CommuterCity):
         add_production(self.spillover, program, self.network)
         output = pyo.quicksum(program.production_level[cell] * program.firms[cell] for cell in program.cells)
         program.welfare = pyo.Objective(
-            expr=output - program.commuting_cost, sense=pyo.maximize, doc="Σ A_i m_i − h(n)"
+            expr=output - program.total_commuting_cost, sense=pyo.maximize, doc="Σ A_i m_i − h(n)"
         )
         return program
 
@@ -222,7 +224,7 @@ class FujitaOgawa(CommuterCity):
         add_lattice_production(program, self.interaction.jacobian(np.zeros(self.network.number)))
         unit = float(self.network.land[0]) ** 2 / 8
         program.potential = pyo.Objective(
-            expr=program.production_potential - program.commuting_cost / unit,
+            expr=program.production_potential - program.total_commuting_cost / unit,
             sense=pyo.maximize,
             doc="(f(m) − h(n)) / (a²/8)",
         )
@@ -252,7 +254,7 @@ class FujitaOgawa(CommuterCity):
         levels = cell_values(self.network, production_level)
         program.output = pyo.Objective(
             expr=pyo.quicksum(levels[cell] * program.firms[cell] for cell in self.network.cells)
-            - program.commuting_cost,
+            - program.total_commuting_cost,
             sense=pyo.maximize,
             doc="Σ A_i m_i − h(n), A_i given",
         )
@@ -315,7 +317,9 @@ class FujitaOgawa(CommuterCity):
             add_job_stock(program, self.labor_per_firm)
         add_production(self.spillover, program, self.network)
         program.potential = pyo.Objective(
-            expr=program.production_potential - program.commuting_cost, sense=pyo.maximize, doc="f(m) − h(n)"
+            expr=program.production_potential - program.total_commuting_cost,
+            sense=pyo.maximize,
+            doc="f(m) − h(n)",
         )
         return program
 

@@ -186,7 +186,7 @@ def city_tables(
             "households": [float(allocation.residents.sum())],
             "profit": [allocation.profit],
             "aggregate_rent": [float(allocation.rent @ network.land)],
-            "commuting_cost": [cost],
+            "total_commuting_cost": [cost],
             "production": [output],
             "potential": [production_potential - cost],
             "welfare": [output - cost],

@@ -46,7 +46,7 @@ def commuting_cost_of_centres(cells: int, centres: int) -> Finding:
     """Return ȟ(m^J)/t by the linear program of the lower stage. Printed, (E.1): 1/(8J)."""
     game = FirmsGame(circle_cells(cells, ANY_COST)(ANY_COST))
     return Finding(
-        game.settle(centric(cells, centres)).commuting_cost,
+        game.settle(centric(cells, centres)).total_commuting_cost,
         printed=1 / (8 * centres),
         certificate="linear program (S)",
     )

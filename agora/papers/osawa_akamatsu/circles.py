@@ -146,7 +146,7 @@ def less_centric_is_higher(cells: int, fewer: int, more: int, decays: Sequence[f
     for decay in decays:
         city = circle_cells(cells, decay)(ANY_COST)
         game = FirmsGame(city)
-        costs = [game.settle(centric(cells, centres)).commuting_cost for centres in (fewer, more)]
+        costs = [game.settle(centric(cells, centres)).total_commuting_cost for centres in (fewer, more)]
         if costs[0] > costs[1] + 1e-12:
             return Finding(False, note="commuting costs differ, so the ranking turns with t")
         gains.append(production(city, centric(cells, fewer)) - production(city, centric(cells, more)))
@@ -165,8 +165,8 @@ def commuting_cost_per_household(cells: int, centres: int) -> Finding:
     game = FirmsGame(city)
     state = game.settle(centric(cells, centres))
     closed = float(game.commuting_costs(state.firms))
-    if abs(closed - state.commuting_cost) > 1e-9:
-        raise ValueError(f"linear program {state.commuting_cost} and closed form {closed} differ")
+    if abs(closed - state.total_commuting_cost) > 1e-9:
+        raise ValueError(f"linear program {state.total_commuting_cost} and closed form {closed} differ")
     households = city.labor_per_firm * city.firm_mass
     return Finding(
         closed / households,
@@ -187,7 +187,7 @@ def operating_cost(cells: int, centres: int, cell: int, edge: int, cost: float) 
     moved = firms.copy()
     moved[cell - 1] -= step
     moved[edge - 1] += step
-    saved = game.settle(firms).commuting_cost - game.settle(moved).commuting_cost
+    saved = game.settle(firms).total_commuting_cost - game.settle(moved).total_commuting_cost
     return Finding(
         saved / step / cost, note=f"cell {cell} against cell {edge}, the edge of its labour market"
     )

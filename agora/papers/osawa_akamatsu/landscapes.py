@@ -53,7 +53,7 @@ def _parts(city: CityAt, masses: Vector, mass: float) -> tuple[Vector, Vector]:
     if at.no_excess_land:
         return production, FirmsGame(at).commuting_costs(firms) / ANY_COST
     game = FirmsGame(at)
-    return production, np.array([game.settle(row).commuting_cost for row in firms]) / ANY_COST
+    return production, np.array([game.settle(row).total_commuting_cost for row in firms]) / ANY_COST
 
 
 def _over_cost(axes: Axes, land: float, mass: float) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import InputError, nearest
+from agora.data.renamed import current_name, now_called
 from agora.models.model import unit_in
 from agora.runners.figures import style
 
@@ -53,30 +54,32 @@ class SweepTables:
     def units(self) -> dict[str, str]:
         """Column → unit."""
         text = (self.folder / "_manifest.json").read_text(encoding="utf-8")
-        units: dict[str, str] = json.loads(text).get("units", {})
-        return units
+        return {now_called(name): unit for name, unit in json.loads(text).get("units", {}).items()}
 
     @cached_property
     def scenarios(self) -> pd.DataFrame:
         """One row a scenario."""
-        return pd.read_parquet(self.folder / "scenarios.parquet")
+        return pd.read_parquet(self.folder / "scenarios.parquet").rename(columns=now_called)
 
     @cached_property
     def places(self) -> pd.DataFrame:
         """One row a scenario, place and quantity, with the name ``table.quantity``."""
         long = pd.read_parquet(self.folder / "_locations.parquet")
-        long["name"] = long["table"].astype(str) + "." + long["quantity"].astype(str)
+        long["name"] = (long["table"].astype(str) + "." + long["quantity"].astype(str)).map(now_called)
         return long
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All columns, of scenarios and of places."""
+        return (*self.scenarios.columns, *sorted(self.places["name"].unique()), PLACE)
 
     def is_scalar(self, option: str, column: str) -> bool:
         """Tell whether a column is one of scenarios, else one of places; neither raises `InputError`."""
         if column in self.scenarios.columns:
             return True
-        names = self.places["name"].unique()
-        if column == PLACE or column in names:
+        if column in self.names:
             return False
-        known = [*self.scenarios.columns, *sorted(names), PLACE]
-        raise InputError(option, column, nearest(column, known))
+        raise InputError(option, column, nearest(column, self.names))
 
     def label(self, column: str) -> str:
         """Return the words on an axis: the column's name and its unit."""
@@ -150,6 +153,8 @@ def draw(
         For a folder that is no sweep's, or a column that it does not have.
     """
     tables = SweepTables(Path(folder))
+    x, y = current_name(x, tables.names), [current_name(column, tables.names) for column in y]
+    z, color, panels = (column and current_name(column, tables.names) for column in (z, color, panels))
     if z is not None and len(y) != 1:
         raise InputError("--y", list(y), "one column where --z is given")
     roles = {"x": x} | ({"z": z} if z else {}) | ({"color": color} if color else {})

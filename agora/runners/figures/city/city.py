@@ -230,7 +230,7 @@ class _City:
 
     def foot(self, figure: Figure, remark: str = "") -> None:
         """Write the totals, and a remark, below the city."""
-        sums = [f"total commuting cost {self.totals['commuting_cost']:.4g}"]
+        sums = [f"total commuting cost {self.totals['total_commuting_cost']:.4g}"]
         if math.isfinite(self.totals["potential"]):
             sums.append(f"potential {self.totals['potential']:.4g}")
         caption = f"{', '.join(sums)} (numéraire)" + (f"\n{remark}" if remark else "")
