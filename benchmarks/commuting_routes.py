@@ -34,7 +34,8 @@ from agora.formulations.city.commuting_numbers import closed_form_commuting_cost
 from agora.models.city.commuting import CommutingMarket
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.runners.solving import solve
-from agora.solvers.solve_program import objective_of, solve_program
+from agora.solvers import solve_program
+from agora.solvers.classify import objective_of
 from benchmarks.measuring import best_of, peak_megabytes
 
 if find_spec("ot"):

@@ -62,7 +62,7 @@ def _search(city: Any, limit: float) -> dict[str, Any]:
 def _highs(city: Any, limit: float) -> dict[str, Any]:
     import pyomo.environ as pyo
 
-    from agora.solvers.solve_program import SolveFailed, solve_within
+    from agora.solvers import SolveFailed, solve_within
 
     unit = float(city.network.land[0]) ** 2 / 8
     start = time.perf_counter()

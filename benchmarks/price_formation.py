@@ -78,7 +78,7 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
 
     from agora.methods.price_formation.closed_forms import mean_field
     from agora.runners.solving import solve
-    from agora.solvers.solve_program import NonlinearProgram
+    from agora.solvers import NonlinearProgram
 
     def structure() -> Any:
         return mean_field(market(case, agents, steps)).prices[0]

@@ -49,7 +49,7 @@ def run_program(case: str, cells: int, kernel: str) -> dict[str, Any]:
     import numpy as np
 
     from agora.methods.migration.continuation import solve_once
-    from agora.solvers.solve_program import ipopt_route
+    from agora.solvers.ipopt import ipopt_route
 
     model = model_of(case, cells, kernel)
     ipopt_route()

@@ -128,7 +128,7 @@ def plain_loop(block: list[Any]) -> Any:
 
     from agora.methods.city.starts import starting_points
     from agora.runners.sweeps.rows import Rows
-    from agora.solvers.solve_program import solve_program
+    from agora.solvers import solve_program
 
     rows = Rows()
     highs = pyo.SolverFactory("appsi_highs")

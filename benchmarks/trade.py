@@ -38,7 +38,7 @@ def measure(route: str, number: int) -> dict[str, Any]:
     from agora.formulations.migration.trade import solve_wages
     from agora.methods.migration.trade import IPOPT_ACCURACY
     from agora.models import SpatialTrade
-    from agora.solvers.solve_program import solve_program
+    from agora.solvers import solve_program
 
     if route.startswith("places"):
         random = np.random.default_rng(1)

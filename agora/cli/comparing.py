@@ -180,7 +180,7 @@ def _failures() -> Iterator[None]:
     """Say in one sentence what was not solved, certified or differentiable, and leave with code 3."""
     from agora.runners.certifying import NotCertified
     from agora.runners.studies.sensitivity.optimality import NoOptimum
-    from agora.solvers.solve_program import SolveFailed
+    from agora.solvers import SolveFailed
 
     try:
         yield

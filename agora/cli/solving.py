@@ -43,7 +43,7 @@ def solve(
     from agora.runners.certifying import NotCertified
     from agora.runners.records import run_folder as records
     from agora.runners.solving import solve_scenario
-    from agora.solvers.solve_program import SolveFailed
+    from agora.solvers import SolveFailed
 
     read = read_scenario(scenario)
     folder = out or Path("runs") / read.name

@@ -15,8 +15,8 @@ from pydantic import Field
 
 from agora.data.fields import Fields
 from agora.models.spatial import POSITIVE
+from agora.solvers import SolverRecord, solve_program
 from agora.solvers.classify import objective_of
-from agora.solvers.solve_program import SolverRecord, solve_program
 
 Progress = Callable[[str], None]
 

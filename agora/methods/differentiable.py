@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyomo.environ as pyo
 
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 from agora.typing import Tables
 
 ACCURATE: dict[str, Any] = {"tol": 1e-10}

@@ -20,9 +20,9 @@ from agora.models.registry import model_named
 from agora.models.solution import Solution
 from agora.runners.certifying import NotCertified, certify
 from agora.runners.figures.pictures import pictures
+from agora.solvers import SolveFailed as SolveFailed
+from agora.solvers import solve_program as solve_program
 from agora.solvers.records import release
-from agora.solvers.solve_program import SolveFailed as SolveFailed
-from agora.solvers.solve_program import solve_program as solve_program
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyomo.environ as pyo
 
+from agora.solvers import SolverRecord, solve_program
 from agora.solvers.classify import sign_test_program
-from agora.solvers.solve_program import SolverRecord, ipopt_route, solve_program
+from agora.solvers.ipopt import ipopt_route
 
 ADVICE = "Faster linear solvers (MA57, MA27) for IPOPT: pip install 'agora[idaes]' && idaes get-extensions"
 

@@ -1,4 +1,4 @@
-"""What a solve leaves behind: the record for the manifest, and the failure that carries it."""
+"""What a solve leaves behind: values and multipliers in the program, a record for the manifest, a failure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
+
+import pyomo.environ as pyo
+from pyomo.contrib.solver.common.results import SolutionStatus
+
+from agora.solvers.classify import explain
 
 
 class SolveFailed(RuntimeError):
@@ -38,3 +43,28 @@ class SolverRecord:
     def record(self) -> dict[str, Any]:
         """Return plain data."""
         return {**self.__dict__, "options": dict(self.options)}
+
+
+def multipliers_of(program: pyo.ConcreteModel) -> Any:
+    """Return the suffix ``dual`` of a program, emptied for the multipliers to come."""
+    if not hasattr(program, "dual"):
+        program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
+    program.dual.clear()
+    return program.dual
+
+
+def load_optimum(program: pyo.ConcreteModel, result: Any, record: SolverRecord, with_duals: bool) -> None:
+    """Put an optimum into the program, or raise."""
+    if result.solution_status is not SolutionStatus.optimal:
+        raise SolveFailed(explain(program, record), record)
+    result.solution_loader.load_vars()
+    duals = multipliers_of(program)
+    if with_duals:
+        for constraint, value in result.solution_loader.get_duals().items():
+            duals[constraint] = value
+
+
+def iterations_of(result: Any) -> int | None:
+    """Return the iteration count, if the interface tells."""
+    count = result.extra_info.get("iteration_count")
+    return count if isinstance(count, int) else None

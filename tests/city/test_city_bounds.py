@@ -19,7 +19,7 @@ from agora.methods.city.lattice_chain import Chain, PathProgram, search
 from agora.methods.city.lattice_city import LatticeCity, lattice_city
 from agora.methods.city.vertex_enumeration import potentials, vertices
 from agora.runners import solve
-from agora.solvers.solve_program import solve_within
+from agora.solvers import solve_within
 
 
 def lattice_of(graph: nx.Graph, tau: float) -> LatticeCity:

@@ -19,7 +19,7 @@ from agora.methods.city.lattice_tree import OutOfTimeError, TreeBounds, highest_
 from agora.methods.city.vertex_enumeration import LARGEST
 from agora.models import FujitaOgawa
 from agora.runners import solve
-from agora.solvers.solve_program import solve_within
+from agora.solvers import solve_within
 
 
 def random_tree(cells: int, seed: int) -> nx.Graph:

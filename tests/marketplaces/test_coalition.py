@@ -42,7 +42,7 @@ from agora.runners.figures.marketplaces.example_one import (
     frontier,
     ideal,
 )
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 
 ROOT = math.sqrt(78) / 2
 EVEN = CobbDouglas(commodities=(0.25, 0.25), leisure=0.25, land=0.25)

@@ -12,7 +12,7 @@ from makers import complaint
 from agora.formulations.migration.racetrack import LinearGame, squared_wavenumber, wave_eigenvalue
 from agora.models import MyopicMigration
 from agora.runners import certify, solve
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 
 BASE: dict[str, Any] = {
     "elasticity": 5.0,

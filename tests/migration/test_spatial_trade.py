@@ -254,7 +254,7 @@ def test_the_homotopy_starts_where_trade_is_free_and_ends_at_the_model() -> None
 
 def test_a_failing_step_of_the_homotopy_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     from agora.methods.migration import trade
-    from agora.solvers.solve_program import SolveFailed, solve_program
+    from agora.solvers import SolveFailed, solve_program
 
     calls = []
 
@@ -275,7 +275,7 @@ def test_a_failing_step_of_the_homotopy_is_halved(monkeypatch: pytest.MonkeyPatc
 
 
 def _refuse(program: Any, options: Any, **how: Any) -> Any:
-    from agora.solvers.solve_program import SolveFailed, solve_program
+    from agora.solvers import SolveFailed, solve_program
 
     raise SolveFailed("stopped", solve_program(program, options, **how))
 

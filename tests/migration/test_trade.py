@@ -24,7 +24,7 @@ from agora.formulations.migration.trade import (
     start_trade,
     trade_economy,
 )
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 
 TAU = np.array([[1, 1.3, 1.8], [1.5, 1, 1.2], [1.4, 1.6, 1]])
 THREE = np.array([0.5, 0.3, 0.2])

@@ -14,7 +14,7 @@ from agora.data.price_formation.laws_and_supply import random_walk_tree
 from agora.models.price_formation.conditions.market import exploitability
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.runners import solve, solve_program
-from agora.solvers.solve_program import NonlinearProgram
+from agora.solvers import NonlinearProgram
 
 
 def test_two_assets_with_coupled_costs() -> None:

@@ -14,7 +14,7 @@ from agora.methods.price_formation.closed_forms import mean_field, price_level
 from agora.papers.price_formation.analytic import continuous_price, continuous_states, discrete_price
 from agora.runners import NotCertified, certify, solve, solve_program
 from agora.runners.records.export import export_program
-from agora.solvers.solve_program import NonlinearProgram
+from agora.solvers import NonlinearProgram
 
 # --- golden equations ----------------------------------------------------------------------------
 

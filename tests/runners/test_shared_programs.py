@@ -13,7 +13,7 @@ from agora.data.datasets import read_dataset
 from agora.runners.sweeps import sweep
 from agora.runners.sweeps.plan import plan
 from agora.runners.sweeps.work import Piece, solve_piece
-from agora.solvers.solve_program import NonlinearProgram
+from agora.solvers import NonlinearProgram
 
 SHARED = {
     "short run": 'scenario = "short-run"\n[grid]\nfirm_share = { from = 0.3, to = 0.4, number = 4 }',

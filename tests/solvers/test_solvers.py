@@ -14,9 +14,10 @@ import pytest
 
 from agora.models import price
 from agora.runners import SolveFailed, solve_program
+from agora.solvers import LinearProgram, NonlinearProgram
 from agora.solvers.classify import ProgramClass, classify, sign_test_program
 from agora.solvers.doctor import advice, diagnose
-from agora.solvers.solve_program import LinearProgram, NonlinearProgram, ipopt_route
+from agora.solvers.ipopt import ipopt_route
 
 
 @pytest.fixture

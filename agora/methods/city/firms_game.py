@@ -22,7 +22,7 @@ from agora.formulations.city.spillovers import smallest_tangent_eigenvalue
 from agora.methods.city.shared_programs import BestResponses, SupportingPrices
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import CityAllocation, Commuters, offered_wages
-from agora.solvers.solve_program import LinearAnswer, SolverRecord
+from agora.solvers import LinearAnswer, SolverRecord
 from agora.typing import Vector
 
 

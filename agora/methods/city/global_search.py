@@ -13,7 +13,7 @@ from agora.methods.city.lattice_tree import OutOfTimeError, TreeBounds
 from agora.methods.city.starts import starting_points
 from agora.methods.city.vertex_enumeration import LARGEST, global_maximiser
 from agora.models.city.fujita_ogawa import FujitaOgawa
-from agora.solvers.solve_program import SolveFailed, solve_within
+from agora.solvers import SolveFailed, solve_within
 
 MOST_LISTED = 50
 """Configurations within the asked distance that are shown in the table of equilibria."""

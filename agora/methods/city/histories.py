@@ -36,7 +36,7 @@ from agora.methods.answers import Answer, Progress, silent
 from agora.methods.city.firms_game import FirmsGame
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
-from agora.solvers.solve_program import NonlinearProgram, SolveFailed, solve_program
+from agora.solvers import NonlinearProgram, SolveFailed, solve_program
 from agora.typing import Vector
 
 Dynamic = Literal["best-response", "projection", "smith", "bnn", "replicator"]

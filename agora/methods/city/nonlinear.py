@@ -10,7 +10,7 @@ from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.starts import starting_points
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.spatial import Commuting
-from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.solvers import SolveFailed, SolverRecord, solve_program
 
 RELAXATIONS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Bounds on each complementarity product, solved in turn."""

@@ -13,8 +13,8 @@ import numpy as np
 from agora.formulations.city.supporting_prices import price_limits
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import CityAllocation, Commuters
+from agora.solvers import LinearProgram, SolverRecord
 from agora.solvers.reuse import kept
-from agora.solvers.solve_program import LinearProgram, SolverRecord
 from agora.typing import Vector
 
 

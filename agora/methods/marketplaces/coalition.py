@@ -44,7 +44,7 @@ from agora.methods.answers import (
 from agora.models.marketplaces.coalition import CoalitionTest
 from agora.models.marketplaces.conditions.coalition import least_gain, living_costs, member_income
 from agora.models.spatial import POSITIVE
-from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
 
 

@@ -18,7 +18,7 @@ from agora.methods.marketplaces.marketplaces import IPOPT_FROM_SOLUTION
 from agora.models.marketplaces.coalition import CoalitionTest
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.models.marketplaces.tables import start_from
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 from agora.typing import Tables
 
 FROM_NEAR_BY: dict[str, Any] = {**IPOPT_FROM_SOLUTION, "max_iter": 200}

@@ -34,7 +34,7 @@ from agora.methods.marketplaces.median_bound import median_structure
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.models.marketplaces.tables import start_from
 from agora.models.spatial import POSITIVE
-from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
 
 IPOPT_ACCURACY = {"tol": 1e-11}

@@ -28,8 +28,8 @@ from agora.formulations.marketplaces.market_settlement import Settlement, site_w
 from agora.formulations.marketplaces.medians import add_median_choice
 from agora.methods.answers import collector_paused
 from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
+from agora.solvers import LinearProgram
 from agora.solvers.classify import objective_of
-from agora.solvers.solve_program import LinearProgram
 from agora.typing import Vector
 
 CLOSED = 1e-10

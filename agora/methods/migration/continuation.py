@@ -15,7 +15,7 @@ from agora.methods.answers import Progress, collector_paused, silent
 from agora.methods.migration.path_newton import Course
 from agora.models.migration.game import MeanFieldGame
 from agora.models.spatial import POSITIVE
-from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.solvers import SolveFailed, SolverRecord, solve_program
 
 NEWTON = {"mu_init": 1e-6, "max_iter": 300}
 """A system of equations has nothing to gain from the barrier."""

@@ -11,7 +11,7 @@ from agora.methods.differentiable import Differentiable, differentiable, followe
 from agora.methods.migration.continuation import NEWTON, course_of
 from agora.models.migration.game import MeanFieldGame
 from agora.models.migration.myopic import MyopicMigration
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 from agora.typing import Tables
 
 

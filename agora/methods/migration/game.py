@@ -25,7 +25,7 @@ from agora.methods.migration.continuation import (
 )
 from agora.methods.migration.path_newton import Course, newton_path
 from agora.models.migration.game import MeanFieldGame
-from agora.solvers.solve_program import SolveFailed, SolverRecord
+from agora.solvers import SolveFailed, SolverRecord
 from agora.typing import Tables, Vector
 
 MOST_DOUBLINGS = 12

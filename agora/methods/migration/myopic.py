@@ -14,7 +14,7 @@ from agora.formulations.migration.trade import TradeState, solve_wages
 from agora.methods.answers import Answer, Options, Progress, answer
 from agora.models.migration.myopic import MyopicMigration
 from agora.models.spatial import POSITIVE
-from agora.solvers.solve_program import SolveFailed, SolverRecord
+from agora.solvers import SolveFailed, SolverRecord
 from agora.typing import Vector
 
 

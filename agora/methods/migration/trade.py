@@ -15,7 +15,7 @@ from agora.formulations.migration.kernels import DenseKernel, Kernel, sparse_ker
 from agora.formulations.migration.trade import solve_wages
 from agora.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
 from agora.models.migration.spatial_trade import SpatialTrade
-from agora.solvers.solve_program import SolveFailed, SolverRecord, solve_program
+from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
 
 IPOPT_ACCURACY = {"tol": 1e-12, "max_iter": 200}

@@ -23,8 +23,8 @@ from agora.methods.price_formation.closed_forms import Found, mean_field, price_
 from agora.methods.price_formation.column_generation import TradingGame, balance
 from agora.models.price_formation.conditions.market import exploitability
 from agora.models.price_formation.price_formation import PriceFormation
+from agora.solvers import SolverRecord, solve_program
 from agora.solvers.classify import objective_of
-from agora.solvers.solve_program import SolverRecord, solve_program
 from agora.typing import Vector
 
 NOT_ENOUGH = "clears the market, not an equilibrium"

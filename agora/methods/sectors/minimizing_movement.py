@@ -20,7 +20,7 @@ from agora.methods.answers import Answer, Options, Progress, answer, collector_p
 from agora.methods.sectors.reallocation_equation import integrate
 from agora.models.sectors.invisible_hand import InvisibleHand
 from agora.models.spatial import POSITIVE
-from agora.solvers.solve_program import NonlinearProgram, SolveFailed, SolverRecord
+from agora.solvers import NonlinearProgram, SolveFailed, SolverRecord
 from agora.typing import Vector
 
 ACCURACY = {"tol": 1e-12, "bound_push": 1e-9, "bound_frac": 1e-9, "mu_init": 1e-4}

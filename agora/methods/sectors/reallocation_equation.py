@@ -13,7 +13,7 @@ from scipy.sparse import block_array, coo_array, csr_array
 from agora.data.checks import InputError
 from agora.methods.answers import Answer, Progress, silent
 from agora.models.sectors.invisible_hand import InvisibleHand
-from agora.solvers.solve_program import SolveFailed, SolverRecord
+from agora.solvers import SolveFailed, SolverRecord
 from agora.typing import Vector
 
 ACCURACY: dict[str, Any] = {"method": "BDF", "rtol": 1e-9, "atol": 1e-12}

@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 
 from agora.methods.answers import Answer, Options, Progress, answer
 from agora.models.sectors.short_run import ShortRunCompetition
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 
 ACCURACY = {"tol": 1e-13, "bound_push": 1e-9, "bound_frac": 1e-9}
 """Quantities of a sector are small numbers where there are many: they are not pushed off their bounds."""

@@ -22,7 +22,7 @@ from agora.models.marketplaces.example_one import (
     one_taste,
 )
 from agora.papers.computations import Finding, computes
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 from agora.typing import Vector
 
 UTILITIES = {"min{2c₁, c₂}": FIRST, "min{c₁, c₂}": SECOND_AS_PRINTED, "min{c₁, 2c₂}": SECOND_AS_LOCATED}

@@ -13,7 +13,7 @@ from agora.data.geographies import circle
 from agora.models.city.commuting import CommutingMarket
 from agora.papers.computations import Finding, computes
 from agora.papers.osawa_akamatsu.cities import locally_maximises, turning_point, two_cells
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 
 
 @computes("largest-mass-of-firms")

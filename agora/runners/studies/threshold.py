@@ -18,7 +18,7 @@ from agora.runners.certifying import NotCertified
 from agora.runners.solving import solve
 from agora.runners.studies.expressions import Expression, Scope, read_expression
 from agora.runners.studies.parameters import Parameter, parameter
-from agora.solvers.solve_program import SolveFailed
+from agora.solvers import SolveFailed
 
 Feature = float | bool | str
 NOT_SOLVED, NOT_CERTIFIED, NOT_ALLOWED = "(not solved)", "(not certified)", "(not allowed)"

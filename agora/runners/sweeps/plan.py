@@ -184,7 +184,7 @@ def _digest(value: Any) -> str:
 @lru_cache(maxsize=1)
 def _fingerprint() -> dict[str, Any]:
     """Return what decides a result besides the scenario: code, Python, libraries, solvers."""
-    from agora.solvers.solve_program import ipopt_route
+    from agora.solvers.ipopt import ipopt_route
 
     root = Path(agora.__file__).parent
     code = hashlib.sha256()

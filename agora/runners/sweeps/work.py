@@ -20,8 +20,8 @@ from agora.models.solution import Solution
 from agora.runners.solving import know_all_methods, solve
 from agora.runners.sweeps.journal import FAILED, SOLVED, UNCERTIFIED, line
 from agora.runners.sweeps.rows import Rows
+from agora.solvers import SolveFailed
 from agora.solvers.reuse import Workbench, working_at
-from agora.solvers.solve_program import SolveFailed
 
 _one_at_a_time = threading.Lock()
 """Linear solvers are not safe in threads; a worker with several waits."""

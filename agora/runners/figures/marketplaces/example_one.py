@@ -21,7 +21,7 @@ from agora.models.marketplaces.example_one import (
     one_taste,
 )
 from agora.runners.figures import style
-from agora.solvers.solve_program import solve_program
+from agora.solvers import solve_program
 from agora.typing import Vector
 
 if TYPE_CHECKING:

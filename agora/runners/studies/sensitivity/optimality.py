@@ -23,7 +23,7 @@ from scipy.optimize import linprog
 from scipy.sparse import block_array, csc_array, diags_array, eye_array, hstack, vstack
 from scipy.sparse.linalg import splu
 
-from agora.solvers.derivatives import ProgramFunctions
+from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
 States = NDArray[np.int_]

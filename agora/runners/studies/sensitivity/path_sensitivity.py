@@ -39,7 +39,7 @@ from agora.runners.studies.sensitivity.program_sensitivity import (
 )
 from agora.runners.studies.sensitivity.ranging import ALLOWED, Range, edge, first_order_range
 from agora.runners.studies.sensitivity.readings import flatten
-from agora.solvers.derivatives import ProgramFunctions
+from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
 
@@ -133,7 +133,8 @@ class PathStudy(Study):
     def _chained(self, each: Parameter, side: str) -> list[StepMove]:
         offsets, step = STENCILS[side][0], step_of(each)
         models = [each.at(each.value + offset * step) if offset else self.model for offset in offsets]
-        functions = [ProgramFunctions(self.path.build(model)) for model in models]
+        like = self.steps[0].functions if self.steps else None
+        functions = [ProgramFunctions(self.path.build(model), like) for model in models]
         lengths = [self.path.lengths(model) for model in models]
         if any(len(those) != len(self.steps) for those in lengths):
             raise NoOptimum(f"the number of steps changes with {each.name}")

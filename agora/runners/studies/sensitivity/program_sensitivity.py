@@ -31,8 +31,8 @@ from agora.runners.studies.sensitivity.ranging import (
     verified_range,
 )
 from agora.runners.studies.sensitivity.readings import Readings, flatten
-from agora.solvers.derivatives import ProgramFunctions
-from agora.solvers.solve_program import SolveFailed
+from agora.solvers import SolveFailed
+from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
 STEP = 1e-4
@@ -170,7 +170,9 @@ class Study:
             self._near = (each.name, {})
         built = self._near[1]
         if offset not in built:
-            built[offset] = ProgramFunctions(self.what.build(each.at(each.value + offset * step)))
+            built[offset] = ProgramFunctions(
+                self.what.build(each.at(each.value + offset * step)), self.at.functions
+            )
         return built[offset]
 
     def move(
@@ -194,7 +196,7 @@ class Study:
         near = each.at(each.value + sign * ASIDE * (abs(each.value) or 1.0))
         try:
             program = self.what.follow(near, self.what.program)
-            functions = ProgramFunctions(program)
+            functions = ProgramFunctions(program, self.at.functions)
             there = optimum(functions, functions.point(), functions.multipliers())
             at = _brought_back(self.at, there)
             # aside, no limit of the regime is about to bind, so all that is not unique may move

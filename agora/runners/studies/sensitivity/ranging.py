@@ -23,8 +23,8 @@ from agora.runners.studies.sensitivity.optimality import (
     kkt_matrix,
     optimum,
 )
-from agora.solvers.derivatives import ProgramFunctions
-from agora.solvers.solve_program import SolveFailed
+from agora.solvers import SolveFailed
+from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
 WITHIN = 1e-4
@@ -318,7 +318,7 @@ def _verified(each: Parameter, move: Moving, end: float, what: Differentiable) -
             return "forbidden"
         try:
             program = what.follow(model, what.program)
-            functions = ProgramFunctions(program)
+            functions = ProgramFunctions(program, move.at.functions)
             found = optimum(functions, functions.point(), functions.multipliers())
         except (SolveFailed, NoOptimum, InputError, ValueError):
             return "failed"

@@ -1,4 +1,4 @@
-"""A Pyomo program taken apart: what it says, and the numbers it says it of.
+"""From a Pyomo program to derivatives: its structure, its numbers, and its functions at any point.
 
 Two programs of one structure differ in numbers alone, bounds and starts aside; so the derivatives of one
 serve the other. What a program says is kept as its rows that are sums of multiples of variables, and as the
@@ -8,7 +8,9 @@ lines of an NL file for all else, where numbers have names as variables do.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pyomo.core.expr import numeric_expr as expressions
+from scipy.sparse import csc_array
 
 from agora.solvers.classify import objective_of
 from agora.typing import Vector
@@ -80,11 +83,6 @@ class Structure:
     curved: list[list[str]]
     named: list[list[str]]
     sign: float
-
-    @property
-    def limits(self) -> tuple[Vector, Vector]:
-        """The sides of the rows (rows,); infinite where there are none."""
-        return self.lower, self.upper
 
     @property
     def square(self) -> bool:
@@ -255,8 +253,10 @@ LONG_ROW = 24
 """Variables of a row beyond which it is differentiated apart from the shorter ones."""
 
 
-def algebra(casadi: Any, structure: Structure) -> Algebra:
-    """Return a structure as expressions; `casadi` comes from a file that knows it."""
+def algebra(structure: Structure) -> Algebra:
+    """Return a structure as expressions."""
+    import casadi
+
     number, count = len(structure.variables), len(structure.numbers)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "structure.nl"
@@ -283,24 +283,26 @@ def algebra(casadi: Any, structure: Structure) -> Algebra:
     return Algebra(x, p, f, casadi.vertcat(straight, bent), jacobian)
 
 
-def derivatives(casadi: Any, found: Algebra, structure: Structure) -> dict[str, Any]:
+def derivatives(made: Algebra, structure: Structure) -> dict[str, Any]:
     """Return first and second derivatives as IPOPT calls them, by the names of CasADi's options.
 
     Of as many equations as variables with a constant objective, Newton's steps do not depend on the Hessian,
     and none is made.
     """
+    import casadi
+
     number, rows = len(structure.variables), len(structure.rows)
     factors = [casadi.SX.sym("f", 1), casadi.SX.sym("g", rows)]
-    constant = casadi.jacobian_sparsity(found.f, found.x).nnz() == 0
+    constant = casadi.jacobian_sparsity(made.f, made.x).nnz() == 0
     if constant and structure.square:
-        hessian = casadi.SX(number, number)
+        hessian: Any = casadi.SX(number, number)
     else:
         curved = slice(structure.flat, None)
-        lagrangian = factors[0] * found.f + casadi.dot(factors[1][curved], found.g[curved])
-        hessian = casadi.triu(casadi.hessian(lagrangian, found.x)[0])
-    given = [found.x, found.p]
+        lagrangian = factors[0] * made.f + casadi.dot(factors[1][curved], made.g[curved])
+        hessian = casadi.triu(casadi.hessian(lagrangian, made.x)[0])
+    given = [made.x, made.p]
     return {
-        "jac_g": casadi.Function("nlp_jac_g", given, [found.g, found.jacobian]),
+        "jac_g": casadi.Function("nlp_jac_g", given, [made.g, made.jacobian]),
         "hess_lag": casadi.Function("nlp_hess_l", [*given, *factors], [hessian]),
     }
 
@@ -326,3 +328,109 @@ def _nl(structure: Structure) -> str:
     text += [f"O0 {0 if structure.sign > 0 else 1}", *written(structure.curved[-1])]
     text += ["x0", "r", *["3"] * rows, "b", *["3"] * (number + count)]
     return "\n".join(text) + "\n"
+
+
+# --- functions at any point --------------------------------------------------------------------------
+
+
+class ProgramFunctions:
+    r"""The functions of a program at any point: f, g and their derivatives; f as stated, not negated.
+
+    With multipliers y as in ``program.dual``, d(optimum)/d(right-hand side), an optimum is stationary:
+    ∇f = J'y + z for both senses, z being the multipliers of the variables' bounds.
+
+    Parameters
+    ----------
+    program : ConcreteModel
+        Any program with one active objective; not changed.
+    like : ProgramFunctions, optional
+        Functions of another program, which serve this one too where both differ in numbers alone.
+
+    Attributes
+    ----------
+    variables, rows : list
+        Pyomo's variables and rows, in the order of all arrays.
+    columns, places : dict
+        Name → position, of variables and of rows.
+    lower, upper : array (n,)
+        Bounds of the variables; infinite where there are none.
+    row_lower, row_upper : array (m,)
+        Sides of the rows.
+    sign : float
+        1 for a minimisation, −1 for a maximisation.
+    """
+
+    def __init__(self, program: pyo.ConcreteModel, like: ProgramFunctions | None = None) -> None:
+        self.program, structure = program, take_apart(program)
+        self.sign, self._numbers = structure.sign, structure.numbers
+        self.variables, self.rows = structure.variables, structure.rows
+        self.columns = {variable.name: k for k, variable in enumerate(self.variables)}
+        self.places = {row.name: k for k, row in enumerate(self.rows)}
+        self.lower = np.array([-np.inf if v.lb is None else v.lb for v in self.variables], dtype=float)
+        self.upper = np.array([np.inf if v.ub is None else v.ub for v in self.variables], dtype=float)
+        self.row_lower, self.row_upper = structure.lower, structure.upper
+        same = like is not None and like.shared.key == structure.key
+        self.shared: _Shared = like.shared if like is not None and same else _Shared(structure)
+
+    def values(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
+        """Return ∇f − J'y (n,) and g (m,) at x (n,), y (m,)."""
+        slope, rows = self.shared.values(x, y, self._numbers)
+        return np.array(slope).ravel(), np.array(rows).ravel()
+
+    def matrices(self, x: Vector, y: Vector) -> tuple[csc_array, csc_array]:
+        """Return ∇²f − Σ y ∇²g (n × n) and J (m × n)."""
+        hessian, jacobian = self.shared.matrices(x, y, self._numbers)
+        return csc_array(hessian.sparse()), csc_array(jacobian.sparse())
+
+    # --- between arrays and the program ------------------------------------------------------------
+
+    def point(self) -> Vector:
+        """Return the values of the program's variables (n,)."""
+        return np.array([0.0 if v.value is None else float(v.value) for v in self.variables])
+
+    def multipliers(self) -> Vector:
+        """Return ``program.dual`` (m,), zero where there is none."""
+        duals = self.program.component("dual")
+        if duals is None:
+            return np.zeros(len(self.rows))
+        return np.array([float(duals.get(row, 0.0)) for row in self.rows])
+
+    def load(self, x: Mapping[str, float], y: Mapping[str, float]) -> None:
+        """Put values and multipliers, by name, into the program."""
+        for variable in self.variables:
+            variable.set_value(x[variable.name], skip_validation=True)
+        if self.program.component("dual") is None:
+            self.program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
+        for row in self.rows:
+            self.program.dual[row] = y[row.name]
+
+
+class _Shared:
+    """What programs of one structure share: their Lagrangian's derivatives, the numbers left open."""
+
+    def __init__(self, structure: Structure) -> None:
+        import casadi
+
+        self.key = structure.key
+        made = algebra(structure)
+        y = casadi.SX.sym("y", len(structure.rows))
+        self._arguments = [made.x, y, made.p]
+        # the objective of the algebra is to be minimised; here it is as stated
+        self._lagrangian = structure.sign * made.f - casadi.dot(y, made.g)
+        self._made = made
+
+    @cached_property
+    def values(self) -> Any:
+        """∇f − J'y and g."""
+        import casadi
+
+        slope = casadi.gradient(self._lagrangian, self._made.x)
+        return casadi.Function("values", self._arguments, [slope, self._made.g])
+
+    @cached_property
+    def matrices(self) -> Any:
+        """∇²f − Σ y ∇²g and J."""
+        import casadi
+
+        hessian, _ = casadi.hessian(self._lagrangian, self._made.x)
+        return casadi.Function("matrices", self._arguments, [hessian, self._made.jacobian])

@@ -1,22 +1,23 @@
-"""Programs taken apart: the same functions as by the NL file, and one compiled for all of its structure."""
+"""From programs to derivatives: the same functions as by the NL file, compiled once a structure."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import casadi
 import numpy as np
 import pyomo.environ as pyo
 import pytest
+from pyomo.repn.plugins.nl_writer import NLWriter
 
 from agora.data.scenarios import read_scenario
 from agora.models import InvisibleHand, Marketplaces, ShortRunCompetition, SpatialTrade
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.runners.solving import model_from
-from agora.solvers.derivatives import ProgramFunctions
+from agora.solvers import NonlinearProgram
+from agora.solvers.compiled import ProgramFunctions, algebra, derivatives, take_apart
 from agora.solvers.reuse import Workbench, working_at
-from agora.solvers.solve_program import NonlinearProgram
-from agora.solvers.structure import algebra, derivatives, take_apart
 
 
 def market(**changes: Any) -> Marketplaces:
@@ -92,41 +93,75 @@ PROGRAMS = {
 }
 
 
+class ByNlFile:
+    """The functions of a program as Pyomo's writer and CasADi's reader of NL files give them."""
+
+    def __init__(self, program: pyo.ConcreteModel, folder: Path) -> None:
+        with (folder / "program.nl").open("w", encoding="utf-8") as stream:
+            info = NLWriter().write(program, stream, linear_presolve=False, scale_model=False)
+        builder = casadi.NlpBuilder()
+        builder.import_nl(str(folder / "program.nl"))
+        self.variables, self.rows = list(info.variables), list(info.constraints)
+        self.lower, self.upper = np.array(builder.g_lb), np.array(builder.g_ub)
+        x, y = casadi.vertcat(*builder.x), casadi.MX.sym("y", len(self.rows))
+        g = casadi.vertcat(*builder.g) if self.rows else casadi.MX(0, 1)
+        (objective,) = program.component_data_objects(pyo.Objective, active=True)
+        # a maximisation is handed over as the minimisation of the negative
+        f = builder.f if objective.sense == pyo.minimize else -builder.f
+        lagrangian = f - casadi.dot(y, g)
+        parts = [casadi.gradient(lagrangian, x), g, casadi.hessian(lagrangian, x)[0], casadi.jacobian(g, x)]
+        self.all = casadi.Function("all", [x, y], parts)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_functions_are_those_of_the_nl_file(name: str) -> None:
+def test_functions_are_those_of_the_nl_file(name: str, tmp_path: Path) -> None:
     program = PROGRAMS[name]()
-    structure = take_apart(program)
-    found = algebra(casadi, structure)
-    other = ProgramFunctions(program)
-    assert {id(v) for v in structure.variables} == {id(v) for v in other.variables}
-    column = {id(v): k for k, v in enumerate(structure.variables)}
-    place = {id(row): k for k, row in enumerate(structure.rows)}
+    ours, other = ProgramFunctions(program), ByNlFile(program, tmp_path)
+    assert {id(v) for v in ours.variables} == {id(v) for v in other.variables}
+    column = {id(v): k for k, v in enumerate(ours.variables)}
+    place = {id(row): k for k, row in enumerate(ours.rows)}
     columns, rows = [column[id(v)] for v in other.variables], [place[id(row)] for row in other.rows]
     random = np.random.default_rng(1)
-    start = np.array([0.0 if v.value is None else v.value for v in structure.variables])
-    x = start + random.uniform(0.01, 0.02, len(start))
-    y = random.normal(size=len(structure.rows))
-    made = derivatives(casadi, found, structure)
-    g, jacobian = made["jac_g"](x, structure.numbers)
-    plain = casadi.Function("g", [found.x, found.p], [casadi.jacobian(found.g, found.x)])
-    assert jacobian.sparse().toarray() == pytest.approx(plain(x, structure.numbers).sparse().toarray())
-    slope, level = other.values(x[columns], y[rows])
-    lower, upper = structure.limits
-    side = np.where(np.isfinite(lower), lower, upper)[rows]
-    shift = side - np.where(np.isfinite(other.row_lower), other.row_lower, other.row_upper)
-    assert np.array(g).ravel()[rows] - shift == pytest.approx(level, rel=1e-10, abs=1e-12)
-    lagrangian = casadi.Function(
-        "l", [found.x, found.p],
-        [casadi.gradient(structure.sign * found.f - casadi.dot(casadi.DM(y), found.g), found.x)],
-    )  # fmt: skip
-    assert np.array(lagrangian(x, structure.numbers)).ravel()[columns] == pytest.approx(
-        slope, rel=1e-9, abs=1e-9
-    )
-    hessian = made["hess_lag"](x, structure.numbers, structure.sign, -y).sparse().toarray()
-    whole = hessian + np.triu(hessian, 1).T
-    expected = other.matrices(x[columns], y[rows])[0].toarray()
-    if hessian.any() or not structure.square:
-        assert whole[np.ix_(columns, columns)] == pytest.approx(expected, rel=1e-8, abs=1e-8)
+    x = ours.point() + random.uniform(0.01, 0.02, len(columns))
+    y = random.normal(size=len(rows))
+    slope, level, hessian, jacobian = (np.array(part) for part in other.all(x[columns], y[rows]))
+    slope_here, level_here = ours.values(x, y)
+    hessian_here, jacobian_here = ours.matrices(x, y)
+    side = np.where(np.isfinite(ours.row_lower), ours.row_lower, ours.row_upper)[rows]
+    shift = side - np.where(np.isfinite(other.lower), other.lower, other.upper)
+    assert level_here[rows] - shift == pytest.approx(level.ravel(), rel=1e-10, abs=1e-12)
+    assert slope_here[columns] == pytest.approx(slope.ravel(), rel=1e-9, abs=1e-9)
+    assert hessian_here.toarray()[np.ix_(columns, columns)] == pytest.approx(hessian, rel=1e-8, abs=1e-8)
+    assert jacobian_here.toarray()[np.ix_(rows, columns)] == pytest.approx(jacobian, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_ipopt_gets_the_same_derivatives(name: str) -> None:
+    """The functions that IPOPT calls are those of `ProgramFunctions`, but for the sign of a maximum."""
+    program = PROGRAMS[name]()
+    functions, structure = ProgramFunctions(program), take_apart(program)
+    handed = derivatives(algebra(structure), structure)
+    random = np.random.default_rng(2)
+    x = functions.point() + random.uniform(0.01, 0.02, len(functions.variables))
+    y = random.normal(size=len(functions.rows))
+    hessian, jacobian = functions.matrices(x, y)
+    level, slope = handed["jac_g"](x, structure.numbers)
+    assert np.array(level).ravel() == pytest.approx(functions.values(x, y)[1])
+    assert slope.sparse().toarray() == pytest.approx(jacobian.toarray())
+    upper = handed["hess_lag"](x, structure.numbers, structure.sign, -y).sparse().toarray()
+    if upper.any() or not structure.square:
+        assert upper == pytest.approx(np.triu(hessian.toarray()), rel=1e-8, abs=1e-8)
+
+
+def test_functions_of_one_structure_are_compiled_once() -> None:
+    first = ProgramFunctions(market().program())
+    other = ProgramFunctions(market(setup_cost=0.3).program(), first)
+    alone = ProgramFunctions(market(setup_cost=0.3).program())
+    assert other.shared is first.shared
+    assert ProgramFunctions(market(substitution=0.6).program(), first).shared is not first.shared
+    x, y = alone.point(), np.ones(len(alone.rows))
+    assert (other.values(x, y)[1] == alone.values(x, y)[1]).all()
+    assert (other.values(x, y)[1] != first.values(x, y)[1]).any()
 
 
 def test_programs_that_differ_in_numbers_have_one_structure() -> None:
