@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -17,7 +18,12 @@ from agora.runners.cli.application import Interrupted, app
 
 
 def main() -> None:
-    """Run the command line; turn bad input into one sentence and an exit code."""
+    """Run the command line and leave with the command's exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; turn bad input into one sentence on stderr; return the exit code."""
     from agora.data.checks import Caution, InputError
 
     other = warnings.showwarning
@@ -29,20 +35,22 @@ def main() -> None:
         else:
             other(message, category, *rest, **named)
 
-    warnings.showwarning = tell
-    warnings.simplefilter("always", Caution)
-    try:
-        for module in iter_modules(__path__):
-            if module.name != "__main__":
-                import_module(f"{__name__}.{module.name}")
-        app()
-    except KeyboardInterrupt:
-        print("agora: interrupted; nothing was written.", file=sys.stderr)
-        sys.exit(130)
-    except InputError as error:
-        print(f"agora: {error}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as stop:
-        if stop.code == 130 and not isinstance(stop, Interrupted):
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        warnings.simplefilter("always", Caution)
+        try:
+            for module in iter_modules(__path__):
+                if module.name != "__main__":
+                    import_module(f"{__name__}.{module.name}")
+            app(list(arguments))
+        except KeyboardInterrupt:
             print("agora: interrupted; nothing was written.", file=sys.stderr)
-        raise
+            return 130
+        except InputError as error:
+            print(f"agora: {error}", file=sys.stderr)
+            return 2
+        except SystemExit as stop:
+            if stop.code == 130 and not isinstance(stop, Interrupted):
+                print("agora: interrupted; nothing was written.", file=sys.stderr)
+            return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
