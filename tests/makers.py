@@ -61,22 +61,6 @@ def complaint(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
     return str(caught.value)
 
 
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, str, str]:
-    """Run a command of agora within the test; return its exit code and what it printed to both streams."""
-    from agora.cli import main
-
-    monkeypatch.setattr("sys.argv", ["agora", *arguments])
-    code = 0
-    try:
-        main()
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
 def write(path: Path, text: str) -> Path:
     """Write a file and return its path."""
     path.write_text(text, encoding="utf-8")

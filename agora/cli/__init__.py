@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +20,12 @@ COMMANDS = ("comparing", "machine", "panels", "plotting", "reproducing", "solvin
 
 
 def main() -> None:
-    """Run the command line; turn bad input into one sentence and an exit code."""
+    """Run the command line and leave with the command's exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; turn bad input into one sentence on stderr; return the exit code."""
     from agora.data.checks import Caution, InputError
 
     other = warnings.showwarning
@@ -31,19 +37,21 @@ def main() -> None:
         else:
             other(message, category, *rest, **named)
 
-    warnings.showwarning = tell
-    warnings.simplefilter("always", Caution)
-    try:
-        for module in COMMANDS:
-            import_module(f"agora.cli.{module}")
-        app()
-    except KeyboardInterrupt:
-        print("agora: interrupted; nothing was written.", file=sys.stderr)
-        sys.exit(130)
-    except InputError as error:
-        print(f"agora: {error}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as stop:
-        if stop.code == 130 and not isinstance(stop, Interrupted):
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        warnings.simplefilter("always", Caution)
+        try:
+            for module in COMMANDS:
+                import_module(f"agora.cli.{module}")
+            app(list(arguments))
+        except KeyboardInterrupt:
             print("agora: interrupted; nothing was written.", file=sys.stderr)
-        raise
+            return 130
+        except InputError as error:
+            print(f"agora: {error}", file=sys.stderr)
+            return 2
+        except SystemExit as stop:
+            if stop.code == 130 and not isinstance(stop, Interrupted):
+                print("agora: interrupted; nothing was written.", file=sys.stderr)
+            return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0

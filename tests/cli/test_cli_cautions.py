@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import agora
 
 GAME = """
 model = "spatial-game"
@@ -45,8 +44,7 @@ CASES = {
 def test_a_caution_is_one_line_and_the_answer_follows(case: str, tmp_path: Path) -> None:
     text, words = CASES[case]
     (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "agora.cli", "solve", "scenario.toml", "--json"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    run = agora("solve", "scenario.toml", "--json", folder=tmp_path)
     said = run.stderr.strip().splitlines()
     assert run.returncode in (0, 3), run.stderr
     cautions = [line for line in said if line.startswith("agora: warning: ")]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from agora.cli import main
+from commands import agora
 
 MARKET = """
 model = "price-formation"
@@ -29,30 +27,16 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def agora(
-    *arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str, str]:
-    """Return the exit code, and what is printed on stdout and stderr."""
-    monkeypatch.setattr(sys, "argv", ["agora", *arguments])
-    with pytest.raises(SystemExit) as left:
-        main()
-    said = capsys.readouterr()
-    return int(left.value.code or 0), said.out, said.err
-
-
-def test_what_clears_without_being_an_equilibrium_exits_with_3(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    file = str(written(tmp_path, LOCAL))
-    code, out, err = agora("solve", file, monkeypatch=monkeypatch, capsys=capsys)
-    assert code == 3, err
-    assert "clears the market, not an equilibrium (not certified)" in out
-    assert "'exploitability_max' is violated by" in err
-    assert err.count("\n") == 1
-    code, out, err = agora("solve", file, "--json", monkeypatch=monkeypatch, capsys=capsys)
-    assert code == 3, err
-    answer = json.loads(out)
+def test_what_clears_without_being_an_equilibrium_exits_with_3(tmp_path: Path) -> None:
+    file = written(tmp_path, LOCAL)
+    run = agora("solve", file, folder=tmp_path)
+    assert run.returncode == 3, run.stderr
+    assert "clears the market, not an equilibrium (not certified)" in run.stdout
+    assert "'exploitability_max' is violated by" in run.stderr
+    assert run.stderr.count("\n") == 1
+    run = agora("solve", file, "--json", folder=tmp_path)
+    assert run.returncode == 3, run.stderr
+    answer = json.loads(run.stdout)
     assert answer["status"] == "clears the market, not an equilibrium"
     assert answer["global"] is False
     worst = {entry["name"]: entry["worst"] for entry in answer["certificate"]["conditions"]}
@@ -61,14 +45,11 @@ def test_what_clears_without_being_an_equilibrium_exits_with_3(
     assert [path.name for path in tmp_path.iterdir()] == ["market.toml"]
 
 
-def test_the_equilibrium_of_the_same_market_exits_with_0(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, out, err = agora("solve", str(written(tmp_path, MARKET)), monkeypatch=monkeypatch, capsys=capsys)
-    assert code == 0, err
-    assert "equilibrium (global, proved)" in out
-    assert "exploitability_max" in out
+def test_the_equilibrium_of_the_same_market_exits_with_0(tmp_path: Path) -> None:
+    run = agora("solve", written(tmp_path, MARKET), folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "equilibrium (global, proved)" in run.stdout
+    assert "exploitability_max" in run.stdout
     names = {path.name for path in (tmp_path / "runs" / "market").iterdir()}
     assert {"price.csv", "paths.csv", "totals.csv", "certificate.csv", "trading.png"} <= names
 
@@ -107,14 +88,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_exits_with_2_and_one_sentence(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_exits_with_2_and_one_sentence(case: str, tmp_path: Path) -> None:
     text, sentence = BAD[case]
-    monkeypatch.chdir(tmp_path)
-    code, out, err = agora("solve", str(written(tmp_path, text)), monkeypatch=monkeypatch, capsys=capsys)
-    assert code == 2, out + err
-    assert sentence in err
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
+    run = agora("solve", written(tmp_path, text), folder=tmp_path)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert sentence in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert "Traceback" not in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["market.toml"]

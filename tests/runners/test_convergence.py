@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import agora
 from makers import complaint
 
 from agora.data.sectors import read_panel, shipped_panels
@@ -107,16 +106,12 @@ def test_bad_panels_get_one_sentence(change: Any, sentence: str) -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    def agora(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "agora.cli", "convergence", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-
-    run = agora("synthetic-sectors", "--json", "--out", "out")
+    run = agora("convergence", "synthetic-sectors", "--json", "--out", "out", folder=tmp_path)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["converges"] == {"profit_rate": True, "productivity": False}
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"regressions.csv", "dispersion.parquet", "convergence.png", "manifest.json"} <= written
-    bad = agora("nowhere.csv")
+    bad = agora("convergence", "nowhere.csv", folder=tmp_path)
     assert bad.returncode == 2
     assert "synthetic-sectors" in bad.stderr
     assert bad.stderr.strip().count("\n") == 0

@@ -8,9 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -24,61 +25,80 @@ needs_dask = pytest.mark.skipif(
 
 DATASET = """scenario = "two-cell-low"
 [grid]
-commuting_cost = { from = 0.01, to = 0.3, number = 200 }
+commuting_cost = { from = 0.01, to = 0.3, number = 60 }
 """
 
 
-def started(folder: Path, name: str, *command: str) -> subprocess.Popen[str]:
-    whole = [sys.executable, "-m", *command]
-    with (folder / f"{name}.log").open("w") as log:
-        return subprocess.Popen(whole, stdout=log, stderr=subprocess.STDOUT, text=True, cwd=folder)
+class Started:
+    """A process, and what it says line by line."""
 
+    def __init__(self, folder: Path, *command: str) -> None:
+        whole = [sys.executable, "-u", "-m", *command]
+        pipe, both = subprocess.PIPE, subprocess.STDOUT
+        self.process = subprocess.Popen(whole, stdout=pipe, stderr=both, text=True, cwd=folder)
+        self.said: SimpleQueue[str] = SimpleQueue()
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
 
-def found(folder: Path, name: str, pattern: str) -> str:
-    limit = time.monotonic() + 300
-    while time.monotonic() < limit:
-        match = re.search(pattern, (folder / f"{name}.log").read_text())
-        if match:
-            return match.group(0)
-        time.sleep(0.1)
-    raise TimeoutError((folder / f"{name}.log").read_text())
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self.said.put(line)
+        self.said.put("")
+
+    def says(self, pattern: str) -> str:
+        """Return what matches in the next line that does; fail if the process ends without such a line."""
+        before = ""
+        while line := self.said.get():
+            before += line
+            match = re.search(pattern, line)
+            if match:
+                return match.group(0)
+        raise AssertionError(before)
+
+    def end(self) -> None:
+        """Kill the process and wait until it has ended."""
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[Started]]]:
     options = ("--host", "127.0.0.1", "--no-dashboard")
-    running = [started(tmp_path, "scheduler", "distributed.cli.dask_scheduler", "--port", "0", *options)]
+    running = [Started(tmp_path, "distributed.cli.dask_scheduler", "--port", "0", *options)]
     try:
-        address = found(tmp_path, "scheduler", r"tcp://127\.0\.0\.1:\d+")
-        for k in range(2):
-            options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
-            running.append(started(tmp_path, f"worker{k}", "distributed.cli.dask_worker", address, *options))
-        for k in range(2):
-            found(tmp_path, f"worker{k}", "Registered to")
+        address = running[0].says(r"tcp://127\.0\.0\.1:\d+")
+        for _ in range(2):
+            alone = ("--nthreads", "1", "--no-nanny")
+            running.append(Started(tmp_path, "distributed.cli.dask_worker", address, *alone, *options))
+        for worker in running[1:]:
+            worker.says("Registered to")
         yield address, running
     finally:
-        for process in reversed(running):
-            process.kill()
-        for process in running:
-            process.wait()
+        for each in reversed(running):
+            each.end()
 
 
 @needs_dask
 def test_dask_with_two_workers_one_of_which_is_killed(
-    tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[str]]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cluster: tuple[str, list[Started]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agora.runners.sweeps.engines.CONNECT_SECONDS", 300)  # on a busy machine
-    address, (_, victim, _) = cluster
+    monkeypatch.setattr("agora.runners.sweeps.run.PIECE_SECONDS", 0.0)  # a row a piece
+    address, (_, worker, _) = cluster
+    victim = worker.process
     file = tmp_path / "cities.toml"
     file.write_text(DATASET, encoding="utf-8")
 
     def kill_one(at: Progress) -> None:
-        if at.done > 20:
+        if at.done > 5:
             with contextlib.suppress(ProcessLookupError):
                 victim.send_signal(signal.SIGKILL)
 
     summary = sweep(file, tmp_path / "dask", scheduler=address, progress=kill_one)
-    assert victim.wait(timeout=300) == -signal.SIGKILL
+    assert victim.wait() == -signal.SIGKILL
     assert summary.complete
     sweep(file, tmp_path / "here", workers=0)
     for name in ("scenarios.parquet", "_locations.parquet"):

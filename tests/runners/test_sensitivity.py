@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from makers import FOUR_SITES, city, command, complaint
+from commands import agora
+from makers import FOUR_SITES, city, complaint
 
 from agora.data import circle, segment, two_cell
 from agora.data.checks import InputError
@@ -440,14 +441,11 @@ def test_a_number_of_the_geographys_table(tmp_path: Path) -> None:
 # --- on the command line --------------------------------------------------------------------------
 
 
-def test_sensitivity_on_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_sensitivity_on_the_command_line(tmp_path: Path) -> None:
     line = ["sensitivity", "two-cell-low", "--wrt", "t,tau", "--elasticities", "--out", "out"]
-    code, out, _ = command(monkeypatch, capsys, *line)
-    assert code == 0
-    assert "elasticity" in out
+    run = agora(*line, folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "elasticity" in run.stdout
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {
         "manifest.json",
@@ -470,25 +468,17 @@ def test_bad_input_on_the_command_line(
     wrt: str,
     sentence: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, _, said = command(monkeypatch, capsys, "sensitivity", "two-cell-low", "--wrt", wrt)
-    assert code == 2
-    assert sentence in said
+    run = agora("sensitivity", "two-cell-low", "--wrt", wrt, folder=tmp_path)
+    assert run.returncode == 2
+    assert sentence in run.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sensitivity_as_json(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, out, _ = command(
-        monkeypatch, capsys, "sensitivity", "two-cell-low", "--wrt", "t", "--quick", "--json"
-    )
-    answer = json.loads(out)
-    assert code == 0
+def test_sensitivity_as_json(tmp_path: Path) -> None:
+    run = agora("sensitivity", "two-cell-low", "--wrt", "t", "--quick", "--json", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout)
     assert {"table", "quantity", "place", "value", "unit", "parameter", "derivative", "exists"} <= set(
         answer["sensitivities"][0]
     )

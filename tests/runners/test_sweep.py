@@ -6,16 +6,16 @@ import errno
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from makers import command
+from commands import agora
 
 from agora.data.checks import InputError
 from agora.data.datasets import BadRows
@@ -147,20 +147,17 @@ def test_every_bad_row_is_listed_before_anything_is_solved(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_bad_rows_on_the_command_line_are_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_rows_on_the_command_line_are_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    code, _, said = command(monkeypatch, capsys, "sweep", "bad.csv", "--out", "out", "--workers", "0")
-    assert code == 2
-    assert "Traceback" not in said
-    assert "row 2: commuting_cost is -1, but must be a finite number > 0." in said
-    assert "row 6: geography.kind is 'trapezium'" in said
-    line = ["sweep", "bad.csv", "--out", "out", "--workers", "0", "--skip-invalid"]
-    code, out, _ = command(monkeypatch, capsys, *line)
-    assert code == 0
-    assert "1 of 7 scenarios solved and certified, 6 not valid" in out
+    words = ("sweep", "bad.csv", "--out", "out", "--workers", "0")
+    run = agora(*words, folder=tmp_path)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+    assert "row 2: commuting_cost is -1, but must be a finite number > 0." in run.stderr
+    assert "row 6: geography.kind is 'trapezium'" in run.stderr
+    run = agora(*words, "--skip-invalid", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "1 of 7 scenarios solved and certified, 6 not valid" in run.stdout
     invalid = pd.read_csv(tmp_path / "out" / "_invalid.csv")
     assert list(invalid["row"]) == [2, 3, 4, 5, 6, 7]
 
@@ -227,8 +224,7 @@ class Deadly(Model):
 # --- nothing is lost -------------------------------------------------------------------------------
 
 KILLED = """
-import os, random, signal, sys, time
-from pathlib import Path
+import os, random, signal, sys
 import agora.runners.sweeps.journal as journal
 import agora.runners.sweeps.run as run
 import agora.runners.sweeps.work as work
@@ -239,9 +235,6 @@ file, out, calm, seed = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 chance, write, hits = random.Random(seed), os.write, 0
 sweep(file, calm, workers=0)
 work._benches.clear()
-
-def size():
-    return sum(f.stat().st_size for f in Path(out, "_rows").glob("*.journal"))
 
 def cut(rows, share):
     def writes(handle, data):
@@ -254,26 +247,27 @@ def cut(rows, share):
     return writes
 
 for kill in range(10):
-    rows, share, delay = chance.randrange(3), chance.random(), chance.uniform(0.0, 0.1)
-    before = size()
+    rows, share = chance.randrange(3), chance.random()
+    told, tell = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(told)
         if kill % 2 == 0:  # in the middle of a line that is being written
             journal.os.write = cut(rows, share)
-        sweep(file, out, workers=0)
+        sweep(file, out, workers=0, progress=lambda at: write(tell, b"."))
         os._exit(0)
-    if kill % 2 == 1:  # from outside, wherever the run may be
-        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        while size() < before + 2000 * rows and os.waitid(os.P_PID, child, ended) is None:
-            time.sleep(0.005)
-        time.sleep(delay)
+    os.close(tell)
+    if kill % 2 == 1:  # from outside, wherever the run may be after so many words of progress
+        for _ in range(rows):
+            os.read(told, 1)  # nothing when the run has ended
         os.kill(child, signal.SIGKILL)
+    os.close(told)
     hits += os.WIFSIGNALED(os.waitpid(child, 0)[1])
 print(hits, sweep(file, out, workers=0).complete)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "waitid"), reason="needs fork to kill a run again and again")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to kill a run again and again")
 @pytest.mark.parametrize("number", [20, pytest.param(500, marks=pytest.mark.heavy)])
 def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path, number: int) -> None:
     file = dataset(tmp_path, number)
@@ -290,30 +284,51 @@ def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path, number: in
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the list of processes")
 def test_processes_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
-    file, out = dataset(tmp_path, 300), tmp_path / "out"
-    words = [sys.executable, "-m", "agora.cli", "sweep", str(file), "--out", str(out)]
-    run = subprocess.Popen(
-        [*words, "--workers", "1"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    file, out = dataset(tmp_path, 30), tmp_path / "out"
+    run = watched(file, out, workers=1, start_new_session=True)
     try:
-        while not any(file.stat().st_size for file in out.glob("_rows/*.journal")) and run.poll() is None:
-            time.sleep(0.05)
+        assert run.stdout is not None
+        assert run.stdout.readline() == "at work\n"
         run.kill()
         assert run.wait() == -signal.SIGKILL  # it was at work when it was killed
-        limit = time.monotonic() + 120
-        while alive(run.pid) and time.monotonic() < limit:
-            time.sleep(0.1)
-        assert not alive(run.pid), "workers outlived the run"
+        # every process of the run holds the other end of this pipe: it is closed when the last has ended
+        closed, _, _ = select.select([run.stdout], [], [], 600)
+        assert closed, "workers outlived the run"
+        assert run.stdout.read() == ""
+        assert not alive(run.pid)
     finally:
         for process in alive(run.pid):
             os.kill(process, signal.SIGKILL)
+        run.communicate()
     seen = Journals(out / "_rows")
     seen.refresh()
     assert seen.entries
     assert all(entry.good for entry in seen.entries.values())
+
+
+WATCHED = """
+import sys
+from agora.runners.sweeps import sweep
+
+told = False
+
+def tell(at):
+    global told
+    if at.done and not told:
+        told = True
+        print("at work", flush=True)
+        sys.stdin.readline()
+
+if __name__ == "__main__":
+    sweep(sys.argv[1], sys.argv[2], workers=int(sys.argv[3]), progress=tell)
+"""
+
+
+def watched(file: Path, out: Path, workers: int, **options: Any) -> subprocess.Popen[str]:
+    """Start a sweep that says when its first rows are done, and then waits for a line to go on."""
+    words = [sys.executable, "-c", WATCHED, str(file), str(out), str(workers)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, **options)
 
 
 def alive(group: int) -> list[int]:
@@ -381,23 +396,15 @@ def test_a_full_disk_costs_only_what_was_not_written(tmp_path: Path, monkeypatch
 
 def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
     file, out = dataset(tmp_path, 15), tmp_path / "out"
-    words = [
-        sys.executable,
-        "-m",
-        "agora.cli",
-        "sweep",
-        str(file),
-        "--out",
-        str(out),
-        "--workers",
-        "0",
-    ]
-    other = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    while not any(file.stat().st_size for file in out.glob("_rows/*.journal")) and other.poll() is None:
-        time.sleep(0.01)
-    sweep(file, out, workers=0)  # while the other is at work
-    _, errors = other.communicate()
-    assert other.returncode == 0, errors.decode()
+    with watched(file, out, workers=0) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "at work\n"
+        other.stdin.write("go on\n")
+        other.stdin.flush()
+        sweep(file, out, workers=0)  # while the other is at work
+        _, errors = other.communicate()
+    assert other.returncode == 0, errors
     sweep(file, tmp_path / "calm", workers=0)
     assert tables(out) == tables(tmp_path / "calm")
 

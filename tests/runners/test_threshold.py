@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers import FOUR_SITES, city, command, complaint
+from commands import agora
+from makers import FOUR_SITES, city, complaint
 
 from agora.data import circle, two_cell
 from agora.models import FujitaOgawa, Marketplaces
@@ -149,23 +150,20 @@ def test_the_document_runs() -> None:
     assert "not unique" in set(names["rents"]["exists"])
 
 
-def test_threshold_on_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_threshold_on_the_command_line(tmp_path: Path) -> None:
     line = ["threshold", "two-cell-low", "--parameter", "t", "--where", 'count(cells.use == "integrated")']
-    code, out, _ = command(monkeypatch, capsys, *line, "--between", "0.05", "0.35", "--scan", "4", "--json")
-    answer = json.loads(out)
-    assert code == 0
+    run = agora(*line, "--between", "0.05", "0.35", "--scan", "4", "--json", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout)
     assert answer["changes"][0]["threshold"] == pytest.approx(0.135, abs=1e-6)
     folder = tmp_path / "runs" / "two-cell-low-threshold"
     assert {path.name for path in folder.iterdir()} >= {"changes.csv", "scan.csv", "manifest.json"}
-    code, out, _ = command(
-        monkeypatch, capsys, *line, "--parameter", "tau", "--between", "0.05", "0.3", "--and", "1", "3",
-        "--grid", "2", "--depth", "1", "--out", "phases",
+    run = agora(
+        *line, "--parameter", "tau", "--between", "0.05", "0.3", "--and", "1", "3", "--grid", "2",
+        "--depth", "1", "--out", "phases", folder=tmp_path,
     )  # fmt: skip
-    assert code == 0
-    assert "solves where a full grid takes 25" in out
+    assert run.returncode == 0, run.stderr
+    assert "solves where a full grid takes 25" in run.stdout
     assert (tmp_path / "phases" / "phases.png").is_file()
 
 
@@ -183,11 +181,8 @@ def test_bad_commands_are_one_sentence(
     arguments: list[str],
     sentence: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, _, said = command(monkeypatch, capsys, "threshold", "two-cell-low", *arguments)
-    assert code == 2
-    assert sentence in said
+    run = agora("threshold", "two-cell-low", *arguments, folder=tmp_path)
+    assert run.returncode == 2
+    assert sentence in run.stderr
     assert list(tmp_path.iterdir()) == []
