@@ -7,4 +7,8 @@ solved, and the definition of equilibrium), ``methods`` (how), ``runners`` (cert
 ``marketplaces``, ``price_formation``, ``migration`` and ``sectors``, has a folder.
 """
 
+from agora.moved import know_old_places
+
 __version__ = "0.1.0"
+
+know_old_places()

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from packaging.requirements import Requirement
@@ -141,6 +143,34 @@ def test_every_name_a_package_offers_is_there(package: str) -> None:
     assert all(getattr(module, name) is not None for name in module.__all__)
     assert sorted(module.__all__) == list(module.__all__)
     assert set(module.__all__) <= set(dir(module))
+    assert not {inner.name for inner in iter_modules(module.__path__)} & set(module.__all__)
+
+
+def test_documents_import_from_the_packages_that_offer_names() -> None:
+    """Where a file stands inside a package may change; formulations are a library and named by file."""
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    places = set(re.findall(r"^ *(?:from|import) (agora[.\w]*)", text, re.M))
+    named = {place for place in places if not place.startswith("agora.formulations.")}
+    assert named == {"agora.data", "agora.models", "agora.runners"}
+    for path in sorted(set(re.findall(r"`(agora(?:\.\w+)+)`", text))):
+        place, _, name = path.rpartition(".")
+        assert find_spec(path) if place == "agora" else hasattr(import_module(place), name) or find_spec(path)
+
+
+def test_the_readme_calls_what_packages_offer() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = "\n".join(row for row in text.splitlines() if row.startswith("| "))
+    spans = [re.sub(r"'[^']*'|\"[^\"]*\"", "", span) for span in re.findall(r"`([^`]+)`", rows)]
+    called = {name for span in spans for name in re.findall(r"(?<![\w.])([A-Za-z_]\w*)\(", span)}
+    offered = {name for package in ("data", "models", "runners") for name in offer(package)}
+    assert len(called) > 20
+    assert called <= offered
+
+
+def offer(package: str) -> list[str]:
+    names: list[str] = import_module(f"agora.{package}").__all__
+    return names
 
 
 def test_the_lock_file_knows_every_dependency() -> None:

@@ -27,6 +27,7 @@ from .scenarios import (
     read_scenario,
     shipped_scenarios,
 )
+from .sectors import read_panel
 
 __all__ = [
     "Caution",
@@ -43,6 +44,7 @@ __all__ = [
     "read_edge_table",
     "read_geography",
     "read_graphml",
+    "read_panel",
     "read_scenario",
     "read_tntp",
     "segment",

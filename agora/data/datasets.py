@@ -124,7 +124,7 @@ class BadRows(InputError):
 
 def shipped_datasets() -> dict[str, Path]:
     """Return the datasets that come with Agora: name → file, sorted by name."""
-    return shipped("scenarios/datasets")
+    return shipped("datasets")
 
 
 def read_dataset(name_or_file: str | Path) -> Dataset:

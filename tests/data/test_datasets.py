@@ -119,7 +119,9 @@ def test_a_grid_too_large_to_write_out_is_refused_at_once(tmp_path: Path) -> Non
 
 
 def test_shipped_datasets_are_read_and_say_what_they_are() -> None:
-    for name, file in shipped_datasets().items():
+    files = shipped_datasets()
+    assert {"circle-8-1000", "two-cell-figure-2"} <= set(files)
+    for name, file in files.items():
         read = read_dataset(name)
         assert read.rows
         assert not read.faults

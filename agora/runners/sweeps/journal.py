@@ -5,6 +5,9 @@ key says which scenario it is, the outcome is ``S`` (solved and certified), ``U`
 or ``F`` (failed), the record is JSON. A line that a kill or a full disk cut short fails its checksum and
 is not there. Only one process writes a journal, each run has its own, and nothing written is ever
 changed; so runs on one folder cannot harm each other, and what is on disk only grows.
+
+The first line, with ``V`` for the outcome, says which code and versions write the journal; older journals
+have none.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 SOLVED, UNCERTIFIED, FAILED = b"S", b"U", b"F"
+MADE_BY = b"V"
 SYNC_SECONDS = 0.5
 """Time after which what was appended is forced from the system's memory onto the disk."""
 SUFFIX = ".journal"
@@ -60,10 +64,13 @@ class Journal:
     ----------
     folder : Path
         The folder of the journals; made if it is not there.
+    maker : mapping, optional
+        Code and versions that finish the rows, for the first line.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, maker: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
+        self._opening = b"" if maker is None else line("-", MADE_BY, maker)
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         self.file = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         self._handle: int | None = None
@@ -91,6 +98,7 @@ class Journal:
         NotWritten
             If they cannot be written; what was written of them is taken back.
         """
+        lines = lines if self._size else self._opening + lines
         try:
             if self._handle is None:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -119,12 +127,13 @@ class Journals:
     """All journals of a folder: which rows are finished, and their records.
 
     A certified record of a key stands before one that is not, and that before a failed one; of equals
-    the first read counts.
+    the first read counts. `makers` says of each file which code wrote it; None: the file does not say.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: dict[str, Entry] = {}
+        self.makers: dict[Path, dict[str, Any] | None] = {}
         self._read: dict[Path, int] = {}
 
     def refresh(self) -> None:
@@ -140,6 +149,8 @@ class Journals:
             for text in stream:
                 if not text.endswith(b"\n"):  # cut short, or being written just now
                     return offset
+                if offset == 0:
+                    self.makers[file] = _maker(text)
                 found = parse(text)
                 if found is not None:
                     key, outcome = found
@@ -173,15 +184,30 @@ class Journals:
 
 
 def parse(text: bytes) -> tuple[str, bytes] | None:
-    """Return key and outcome of a line, or None if its checksum does not fit."""
+    """Return key and outcome of a line, or None if its checksum does not fit, or it is no row's."""
+    key, outcome, _ = _parts(text)
+    return (key.decode("ascii"), outcome) if outcome in (SOLVED, UNCERTIFIED, FAILED) else None
+
+
+def _parts(text: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return key, outcome and record of a line, all empty if its checksum does not fit."""
     try:
         checksum, body = text.split(b" ", 1)
-        if int(checksum, 16) != zlib.crc32(body):
-            return None
-        key, outcome, _ = body.split(b" ", 2)
+        if int(checksum, 16) == zlib.crc32(body):
+            key, outcome, record = body.split(b" ", 2)
+            return key, outcome, record
     except ValueError:
+        pass
+    return b"", b"", b""
+
+
+def _maker(text: bytes) -> dict[str, Any] | None:
+    """Return what a journal's first line says of the code that writes it, if it does."""
+    _, outcome, record = _parts(text)
+    if outcome != MADE_BY:
         return None
-    return (key.decode("ascii"), outcome) if outcome in (SOLVED, UNCERTIFIED, FAILED) else None
+    maker: dict[str, Any] = json.loads(record)
+    return maker
 
 
 def sync_folder(folder: Path) -> None:

@@ -181,20 +181,28 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def deciding_files(root: Path) -> list[Path]:
+    """Return the code below a package's folder that decides what a row's answer is."""
+    return [file for place in _CODE for file in sorted((root / place).rglob("*.py")) or [root / place]]
+
+
+def code_digest(root: Path) -> str:
+    """Return a digest of the deciding files of a package: names and contents."""
+    code = hashlib.sha256()
+    for file in deciding_files(root):
+        name = file.relative_to(root).as_posix()
+        code.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return code.hexdigest()
+
+
 @lru_cache(maxsize=1)
 def _fingerprint() -> dict[str, Any]:
     """Return what decides a result besides the scenario: code, Python, libraries, solvers."""
     from agora.solvers.ipopt import ipopt_route
 
-    root = Path(agora.__file__).parent
-    code = hashlib.sha256()
-    for place in _CODE:
-        for file in sorted((root / place).rglob("*.py")) or [root / place]:
-            name = file.relative_to(root).as_posix()
-            code.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
     route = ipopt_route()
     return {
-        "code": code.hexdigest(),
+        "code": code_digest(Path(agora.__file__).parent),
         "versions": {
             "agora": agora.__version__,
             "python": platform.python_version(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
@@ -14,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from agora.data.checks import InputError
+from agora.data.checks import Caution, InputError
 from agora.data.datasets import BadRows, Dataset, read_dataset
 from agora.runners.sweeps.engines import Engine, engine
 from agora.runners.sweeps.journal import FAILED, Journal, Journals, line, parse, write_whole
+from agora.runners.sweeps.outdated import manifest_before, outdated_rows, sentence
 from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan
 from agora.runners.sweeps.tables import INVALID, SCENARIOS, write_tables
 from agora.runners.sweeps.work import Piece, solve_piece
@@ -62,6 +64,9 @@ class Summary:
     rows, solved, failed, uncertified, invalid, missing : int
         Scenarios in all, and how many are solved and certified, failed, solved but not certified,
         not valid, not solved yet.
+    outdated : int
+        Rows on disk that other code, or other versions of solvers and libraries, have finished; they do
+        not count among the others.
     fresh : int
         Solved by this run.
     seconds : float
@@ -77,6 +82,7 @@ class Summary:
     uncertified: int
     invalid: int
     missing: int
+    outdated: int
     fresh: int
     seconds: float
     table: pd.DataFrame = field(repr=False)
@@ -160,6 +166,11 @@ def sweep(
         For a bad dataset, bad rows (`BadRows`, which lists them all), folder or engine.
     NotWritten
         If the disk is full; what was finished is safe.
+
+    Warns
+    -----
+    Caution
+        If the folder holds rows that other code has finished, before others are solved in their place.
     """
     begin = time.perf_counter()
     folder = Path(out)
@@ -170,14 +181,19 @@ def sweep(
     if planned.faults and (not skip_invalid or not planned.ready):
         raise BadRows(planned.faults, number)
     folder.mkdir(parents=True, exist_ok=True)
+    before = manifest_before(folder / MANIFEST)
     _write_manifest(folder, planned, number, {})
     _write_invalid(folder, planned)
     journals = Journals(folder / ROWS)
     journals.refresh()
+    outdated = outdated_rows(journals, planned.fingerprint, before)
     run = _Run(planned, journals, retry_failed, warm, progress)
+    if run.missing:
+        for who, rows in outdated.items():
+            warnings.warn(sentence(rows, who, folder), Caution, stacklevel=2)
     try:
         if run.missing:
-            with engine(workers, scheduler) as works, Journal(folder / ROWS) as journal:
+            with engine(workers, scheduler) as works, Journal(folder / ROWS, planned.fingerprint) as journal:
                 run.go(works, journal)
     finally:
         journals.refresh()
@@ -189,6 +205,7 @@ def sweep(
             "uncertified": int(outcomes.get("not certified", 0)),
             "invalid": number - len(planned.ready),
             "missing": int(outcomes.get("missing", 0)),
+            "outdated": outdated.total(),
         }
         _write_manifest(folder, planned, number, counts)
     return Summary(
