@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 import pytest
 from hypothesis import example, given, settings
@@ -258,16 +259,39 @@ def test_any_single_error_is_caught(solved: Any) -> None:
     for name in ("sites", "prices", "totals", "marketplaces"):
         frame = solved.tables[name]
         for column in frame.columns:
-            if column in ("site", "makes", "kind", "of", "marketplaces") or (name, column) == (
-                "marketplaces",
-                "marketplace",
-            ):
-                continue
             for row in range(len(frame)):
                 spoiled = frame.copy()
-                spoiled.loc[row, column] += 1e-3
+                value = frame.loc[row, column]
+                step = 1 if pd.api.types.is_integer(value) else 1e-3
+                spoiled.loc[row, column] = "another" if isinstance(value, str) else value + step
                 found = certify(solved.model, {**solved.tables, name: spoiled}, 1e-6)
                 assert not found.passed, f"{name}.{column}[{row}]"
+        for wrong in (frame.iloc[1:], pd.concat([frame, frame.iloc[:1]])):
+            found = certify(solved.model, {**solved.tables, name: wrong.reset_index(drop=True)}, 1e-6)
+            assert not found.passed, name
+
+
+def test_the_order_of_the_rows_of_the_tables_does_not_matter(solved: Any) -> None:
+    turned = {name: frame.iloc[::-1] for name, frame in solved.tables.items()}
+    found = certify(solved.model, turned, 1e-6)
+    assert found.passed
+    before = {each.name: each.worst for each in solved.certificate.conditions}
+    assert {each.name: each.worst for each in found.conditions} == pytest.approx(before, abs=1e-12)
+
+
+def test_another_structure_than_the_given_one_does_not_pass(solved: Any) -> None:
+    """An equilibrium with other marketplaces is none of the model whose marketplaces are given."""
+    for other in (
+        economy(2, marketplaces=[0.33, 0.66]),
+        economy(2, marketplaces=[0.33]),
+        economy(2, marketplaces=1),
+    ):
+        found = certify(other, solved.tables, 1e-6)
+        assert [c.name for c in found.conditions if not c.passed] == ["marketplaces are those that may be"]
+    assert certify(economy(2), solved.tables, 1e-6).passed
+    outside = economy(2, marketplaces=2, region=(0.5, 1.0))
+    found = certify(outside, solved.tables, 1e-6)
+    assert [c.name for c in found.conditions if not c.passed] == ["marketplaces lie in D"]
 
 
 def test_golden_text_on_two_sites() -> None:
