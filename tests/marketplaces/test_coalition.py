@@ -555,6 +555,14 @@ def test_bad_input_is_one_sentence(changed: dict[str, Any], sentence: str) -> No
         CoalitionTest.model_validate({**BASE, **changed})
 
 
+def test_a_constructor_looks_at_no_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = two_types(0.8, 0.83, marketplaces=3).model_dump()
+    for name in ("travel", "needs", "program", "price_program", "location_program"):
+        monkeypatch.setattr(CoalitionTest, name, None)
+    test = CoalitionTest.model_validate(given)
+    assert test.giving([0.7, 0.7]).utility == {"even": 0.7, "tilted": 0.7}
+
+
 def test_bad_tastes_and_needs() -> None:
     with pytest.raises(InputError, match=r"coefficients is \(0.0, 0.0\), but must be a list"):
         Leontief(coefficients=(0, 0))

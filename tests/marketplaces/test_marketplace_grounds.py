@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import FOUR_SITES, complaint, geographies
 
+from agora.data import InputError
 from agora.data.geographies import cell_network
 from agora.formulations.marketplaces.grounds import Line, Network, Plane, corners
 from agora.formulations.marketplaces.market_settlement import slack
@@ -237,7 +238,6 @@ def test_any_single_error_is_caught(model: Marketplaces) -> None:
         (plane, {"marketplaces": [0.5]}, "[x, y] within the region"),
         (plane, {"region": [0.0, 1.0]}, "two corners of a rectangle"),
         (plane, {"railway": {"scale": "once"}}, "'per-marketplace' unless the sites are on a line"),
-        (plane, {"setup_cost": 3.0}, "setup_cost is 3.0, but must be below"),
         (plane, {"time_per_distance": -1.0}, "time_per_distance is -1.0, but must be a finite number > 0."),
         (network, {"marketplaces": ["z"]}, "a cell, or [cell, neighbouring cell, distance from the first"),
         (network, {"marketplaces": [["a", "b", 0.9]]}, "a cell, or [cell, neighbouring cell"),
@@ -251,6 +251,12 @@ def test_bad_parameters_get_one_sentence(make: Any, changes: dict[str, Any], sen
     said = complaint(make, **changes)
     assert sentence in said
     assert said.count("\n") == 0
+
+
+@pytest.mark.parametrize("make", [plane, network])
+def test_what_nobody_can_pay_for_is_refused_before_solving(make: Any) -> None:
+    with pytest.raises(InputError, match=r"setup_cost is 3\.0, but must be below"):
+        solve(make(setup_cost=3.0))
 
 
 def test_the_map_shows_every_site_and_marketplace() -> None:
