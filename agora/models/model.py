@@ -56,6 +56,12 @@ class Model(Fields):
         """Return the unit of a parameter or of a column of a table, see `unit_in`."""
         return unit_in(cls.unit_of, name)
 
+    def check(self) -> None:
+        """Raise `InputError` for what takes more than a look at the fields; called before anything is solved.
+
+        A constructor checks fields and searches for nothing, so that models are cheap to build and to change.
+        """
+
     @abstractmethod
     def program(self) -> pyo.ConcreteModel:
         """Return the model's program, newly built and the caller's to change."""

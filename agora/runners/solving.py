@@ -70,6 +70,7 @@ def solve(
     """
     know_all_methods()
     start = time.perf_counter()
+    model.check()
     found, chosen = answer(model, options, progress)
     solved = time.perf_counter()
     progress("checking")

@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 import pytest
 from scipy.optimize import linprog
 
 from agora.data import InputError
+from agora.formulations.marketplaces.coalition_numbers import least_gain, living_costs, setup_fee
 from agora.methods.marketplaces.coalition import (
     CoreTest,
     StructureSearch,
@@ -182,10 +184,10 @@ def test_any_prices_bound_the_gain(everybody: bool) -> None:
     for _ in range(50):
         share = random.uniform(0.05, 0.95)
         prices, rents = np.array([share, 1 - share]), random.uniform(0.01, 0.6, 4)
-        assert affordable_gain(test, [0.4], prices, rents) >= gain - 1e-9
+        assert affordable_gain(test.data, [0.4], prices, rents) >= gain - 1e-9
     tables = test.read_prices(program)
     own = affordable_gain(
-        test, [0.4], tables["commodities"]["price"].to_numpy(), tables["sites"]["rent"].to_numpy()
+        test.data, [0.4], tables["commodities"]["price"].to_numpy(), tables["sites"]["rent"].to_numpy()
     )
     assert own == pytest.approx(gain, abs=1e-7)
 
@@ -422,23 +424,105 @@ def test_relabelling_and_units() -> None:
     assert answer.tables["types"]["mass"].max() == pytest.approx(3.5, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "row"),
-    [
-        ("members", "mass", 1), ("members", "work", 0), ("members", "leisure", 2), ("members", "land", 3),
-        ("members", "consumption_1", 0), ("members", "consumption_2", 1), ("types", "share", 0),
-        ("types", "mass", 0), ("marketplaces", "location", 0), ("commodities", "setup_input", 0),
-        ("sites", "rent", 1), ("commodities", "price", 0), ("totals", "gain", 0),
-    ],
-)  # fmt: skip
-def test_the_conditions_bite(table: str, column: str, row: int) -> None:
+@pytest.fixture(scope="module", params=["cobb-douglas", "leontief", "everybody"])
+def improved(request: pytest.FixtureRequest) -> tuple[CoalitionTest, dict[str, pd.DataFrame]]:
+    """Return a test and the tables of the coalition that gains most with marketplaces in one place."""
+    test = {
+        "cobb-douglas": case_one(0.8),
+        "leontief": example_one(utility=(0.3, 0.2)),
+        "everybody": two_types(0.8, 0.8).giving([0.8, 0.8], everybody=True),
+    }[request.param]
+    program = test.price_program([0.5])
+    solve_program(program)
+    return test, test.read_prices(program)
+
+
+def test_every_single_error_in_a_coalition_is_caught(
+    improved: tuple[CoalitionTest, dict[str, pd.DataFrame]],
+) -> None:
+    """A number off by a thousandth, a missing row, a row twice, another label: some condition says so."""
+    test, tables = improved
+    assert all(condition.passed for condition in test.conditions(tables))
+    for name, table in tables.items():
+        for column in table.columns:
+            for row in range(len(table)):
+                of_nobody = column == "utility" and table.loc[row, "mass"] < 1e-3
+                of_no_use = column == "land" and test.types[0].taste.taste.land == 0
+                if name == "members" and (of_nobody or of_no_use):
+                    continue
+                spoilt = table.copy()
+                spoilt.loc[row, column] = (
+                    "somebody" if column == "type" else spoilt.loc[row, column] + (
+                        1 if column in ("site", "commodity", "marketplace") else 1e-3
+                    )
+                )  # fmt: skip
+                found = test.conditions({**tables, name: spoilt})
+                assert not all(each.passed for each in found), f"{name}.{column}[{row}]"
+        for wrong in (table.iloc[1:], pd.concat([table, table.iloc[:1]])):
+            found = test.conditions({**tables, name: wrong.reset_index(drop=True)})
+            assert not all(each.passed for each in found), name
+
+
+def test_the_order_of_the_rows_of_a_coalition_does_not_matter(
+    improved: tuple[CoalitionTest, dict[str, pd.DataFrame]],
+) -> None:
+    test, tables = improved
+    turned = {name: table.iloc[::-1] for name, table in tables.items()}
+    before, after = test.conditions(tables), test.conditions(turned)
+    assert [each.name for each in before] == [each.name for each in after]
+    assert [each.worst for each in after] == pytest.approx([each.worst for each in before], abs=1e-12)
+
+
+def test_the_certificate_works_out_utilities_and_costs_itself() -> None:
+    """Tables that agree with themselves about a wrong utility, a wrong way or a wrong bound do not pass."""
     test = case_one(0.8)
     program = test.price_program([0.5])
     solve_program(program)
     tables = test.read_prices(program)
-    spoilt = tables[table].copy()
-    spoilt.loc[row, column] += 0.01
-    assert any(not condition.passed for condition in test.conditions({**tables, table: spoilt}))
+    richer = tables["members"].assign(utility=tables["members"]["utility"] + 0.1)
+    types = tables["types"].assign(required_utility=tables["types"]["required_utility"] + 0.1)
+    gain = float(tables["totals"]["gain"].iloc[0]) + 0.1 / 0.8
+    totals = tables["totals"].assign(gain=gain)
+    failed = {
+        each.name
+        for each in test.conditions({**tables, "members": richer, "types": types, "totals": totals})
+        if not each.passed
+    }
+    assert failed == {
+        "members reach their utility (2.12; utility × mass)",
+        "utility is that of the consumption (utility × mass)",
+    }
+    nearer = tables["sites"].assign(travel=tables["sites"]["travel"] / 2)
+    assert any(not each.passed for each in test.conditions({**tables, "sites": nearer}))
+    poorer = tables["totals"].assign(gain=gain - 0.3)
+    failed = {each.name for each in test.conditions({**tables, "totals": poorer}) if not each.passed}
+    assert "nobody could afford a greater gain at the prices (Theorem 3.1; gain)" in failed
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_the_certificate_and_the_search_bound_the_gain_alike(everybody: bool) -> None:
+    """Newton's method on the definition, bisection on the program's mirror: the same λ at any prices."""
+    test, random = two_types(0.8, 0.83).giving([0.8, 0.83], everybody=everybody), np.random.default_rng(5)
+    wants = [np.array(list(each.values())) for each in (test.utility, test.unit, test.shares)]
+    for _ in range(50):
+        share = random.uniform(0.02, 0.98)
+        prices, rents = np.array([share, 1 - share]), random.uniform(0.01, 0.6, 4)
+        fee = setup_fee(test.needs(1), prices)
+        income = prices[np.array(test.makes) - 1] * (test.time - test.travel([0.4])) + rents.sum() - fee
+        costs = living_costs(list(test.tastes.values()), test.makes, prices, rents)
+        other = least_gain(
+            income[None], costs[None], *wants[:2], test.least_gain, wants[2] if everybody else None
+        )
+        assert affordable_gain(test.data, [0.4], prices, rents) == pytest.approx(other, abs=1e-12)
+
+
+def test_nothing_is_proved_at_prices_of_nothing() -> None:
+    """Where a type's consumption is free no gain is too great."""
+    test = example_one(utility=(0.3, 0.2))
+    for everybody in (False, True):
+        economy = test.giving([0.3, 0.2], everybody=everybody).data
+        bound = affordable_gain(economy, [0.5], np.array([0.0, 0.0]), np.zeros(2))
+        assert not bound <= 1e6
 
 
 BASE: dict[str, Any] = case_one(0.8).model_dump()
@@ -469,6 +553,14 @@ TYPE: dict[str, Any] = BASE["types"][0]
 def test_bad_input_is_one_sentence(changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         CoalitionTest.model_validate({**BASE, **changed})
+
+
+def test_a_constructor_looks_at_no_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = two_types(0.8, 0.83, marketplaces=3).model_dump()
+    for name in ("travel", "needs", "program", "price_program", "location_program"):
+        monkeypatch.setattr(CoalitionTest, name, None)
+    test = CoalitionTest.model_validate(given)
+    assert test.giving([0.7, 0.7]).utility == {"even": 0.7, "tilted": 0.7}
 
 
 def test_bad_tastes_and_needs() -> None:

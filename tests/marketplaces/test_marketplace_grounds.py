@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import FOUR_SITES, complaint, geographies
 
+from agora.data import InputError
 from agora.data.geographies import cell_network
 from agora.formulations.marketplaces.grounds import Line, Network, Plane, corners
 from agora.formulations.marketplaces.market_settlement import slack
@@ -207,20 +208,17 @@ def test_any_single_error_is_caught(model: Marketplaces) -> None:
     for name in ("sites", "marketplaces"):
         frame = solution.tables[name]
         for column in frame.columns:
-            if column in ("site", "makes") or (name, column) in (
-                ("marketplaces", "marketplace"),
-                ("marketplaces", "towards"),
-            ):
-                continue
+            if (name, column) == ("marketplaces", "towards"):
+                continue  # a marketplace in a cell is as near to any of its neighbours
             for row in range(len(frame)):
                 spoiled = frame.astype({column: object})
                 value = spoiled.loc[row, column]
-                spoiled.loc[row, column] = (
-                    value + 1e-3 if isinstance(value, float) else "e" if value != "e" else "d"
-                )
-                if column not in ("position", "marketplace", "location", "cell"):
-                    spoiled = spoiled.astype({column: float})
-                elif name == "sites" and column == "position" and isinstance(model.ground, Plane):
+                if isinstance(value, str):
+                    spoiled.loc[row, column] = "e" if value != "e" else "d"
+                else:
+                    spoiled.loc[row, column] = value + (1e-3 if isinstance(value, float) else 1)
+                    spoiled = spoiled.astype({column: type(value)})
+                if name == "sites" and column == "position" and isinstance(model.ground, Plane):
                     continue  # a text for people; x and y are what counts
                 found = certify(model, {**solution.tables, name: spoiled}, 1e-6)
                 assert not found.passed, f"{name}.{column}[{row}]"
@@ -240,7 +238,6 @@ def test_any_single_error_is_caught(model: Marketplaces) -> None:
         (plane, {"marketplaces": [0.5]}, "[x, y] within the region"),
         (plane, {"region": [0.0, 1.0]}, "two corners of a rectangle"),
         (plane, {"railway": {"scale": "once"}}, "'per-marketplace' unless the sites are on a line"),
-        (plane, {"setup_cost": 3.0}, "setup_cost is 3.0, but must be below"),
         (plane, {"time_per_distance": -1.0}, "time_per_distance is -1.0, but must be a finite number > 0."),
         (network, {"marketplaces": ["z"]}, "a cell, or [cell, neighbouring cell, distance from the first"),
         (network, {"marketplaces": [["a", "b", 0.9]]}, "a cell, or [cell, neighbouring cell"),
@@ -254,6 +251,12 @@ def test_bad_parameters_get_one_sentence(make: Any, changes: dict[str, Any], sen
     said = complaint(make, **changes)
     assert sentence in said
     assert said.count("\n") == 0
+
+
+@pytest.mark.parametrize("make", [plane, network])
+def test_what_nobody_can_pay_for_is_refused_before_solving(make: Any) -> None:
+    with pytest.raises(InputError, match=r"setup_cost is 3\.0, but must be below"):
+        solve(make(setup_cost=3.0))
 
 
 def test_the_map_shows_every_site_and_marketplace() -> None:

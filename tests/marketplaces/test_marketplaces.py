@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 import pytest
 from hypothesis import example, given, settings
@@ -13,13 +15,17 @@ from makers import FOUR_SITES
 from scipy.optimize import brentq
 
 from agora.data import InputError
+from agora.data.datasets import read_dataset
+from agora.formulations.marketplaces.grounds import Line
 from agora.formulations.marketplaces.market_settlement import Economy, largest_need, settle, slack
 from agora.formulations.marketplaces.preferences import ConstantElasticity, population
 from agora.methods.marketplaces.branch_and_bound import FLOOR, _Search, best_structure, least_bound
 from agora.methods.marketplaces.line_bound import allowed_utility, bounded_structure
-from agora.methods.marketplaces.marketplaces import structure_problem
+from agora.methods.marketplaces.marketplaces import solve_marketplaces, structure_problem
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
+from agora.runners.studies.parameters import parameter
+from agora.runners.sweeps.plan import plan
 
 PAPER = FOUR_SITES
 CASES: dict[int, dict[str, Any]] = {
@@ -258,16 +264,39 @@ def test_any_single_error_is_caught(solved: Any) -> None:
     for name in ("sites", "prices", "totals", "marketplaces"):
         frame = solved.tables[name]
         for column in frame.columns:
-            if column in ("site", "makes", "kind", "of", "marketplaces") or (name, column) == (
-                "marketplaces",
-                "marketplace",
-            ):
-                continue
             for row in range(len(frame)):
                 spoiled = frame.copy()
-                spoiled.loc[row, column] += 1e-3
+                value = frame.loc[row, column]
+                step = 1 if pd.api.types.is_integer(value) else 1e-3
+                spoiled.loc[row, column] = "another" if isinstance(value, str) else value + step
                 found = certify(solved.model, {**solved.tables, name: spoiled}, 1e-6)
                 assert not found.passed, f"{name}.{column}[{row}]"
+        for wrong in (frame.iloc[1:], pd.concat([frame, frame.iloc[:1]])):
+            found = certify(solved.model, {**solved.tables, name: wrong.reset_index(drop=True)}, 1e-6)
+            assert not found.passed, name
+
+
+def test_the_order_of_the_rows_of_the_tables_does_not_matter(solved: Any) -> None:
+    turned = {name: frame.iloc[::-1] for name, frame in solved.tables.items()}
+    found = certify(solved.model, turned, 1e-6)
+    assert found.passed
+    before = {each.name: each.worst for each in solved.certificate.conditions}
+    assert {each.name: each.worst for each in found.conditions} == pytest.approx(before, abs=1e-12)
+
+
+def test_another_structure_than_the_given_one_does_not_pass(solved: Any) -> None:
+    """An equilibrium with other marketplaces is none of the model whose marketplaces are given."""
+    for other in (
+        economy(2, marketplaces=[0.33, 0.66]),
+        economy(2, marketplaces=[0.33]),
+        economy(2, marketplaces=1),
+    ):
+        found = certify(other, solved.tables, 1e-6)
+        assert [c.name for c in found.conditions if not c.passed] == ["marketplaces are those that may be"]
+    assert certify(economy(2), solved.tables, 1e-6).passed
+    outside = economy(2, marketplaces=2, region=(0.5, 1.0))
+    found = certify(outside, solved.tables, 1e-6)
+    assert [c.name for c in found.conditions if not c.passed] == ["marketplaces lie in D"]
 
 
 def test_golden_text_on_two_sites() -> None:
@@ -307,7 +336,7 @@ def test_the_lagrangian_bound_holds_at_any_prices() -> None:
 
 def test_largest_setup_cost_is_named_and_is_the_largest() -> None:
     with pytest.raises(InputError, match=r"setup_cost is 2\.0, but must be below") as error:
-        economy(setup_cost=2.0, marketplaces=[0.5])
+        solve(economy(setup_cost=2.0, marketplaces=[0.5]))
     most = float(str(error.value).split("below ")[1].split(",")[0])
     assert most == pytest.approx(0.915, abs=1e-6)
     assert settle(economy().economy, np.abs(np.array(PAPER["sites"]) - 0.5), most * (1 - 1e-6)).utility > 0
@@ -338,7 +367,6 @@ def test_largest_need_is_all_work_and_no_consumption() -> None:
         ({"makes": [1, 1, 2]}, "one commodity a site, 4 in all"),
         ({"makes": [1, 1, 2, 3]}, "whole numbers from 1 to 2"),
         ({"setup_shares": [0.5, 0.6]}, "setup_shares (sum) is 1.1, but must be 1."),
-        ({"setup_cost": 5.0}, "setup_cost is 5.0, but must be below"),
         ({"setup_cost": float("nan")}, "setup_cost is nan, but must be a finite number > 0."),
         ({"marketplaces": [0.5, 1.5]}, "marketplaces is 1.5, but must be within the region D = [0, 1]."),
         ({"marketplaces": 0}, "marketplaces is 0, but must be a whole number >= 1."),
@@ -355,6 +383,58 @@ def test_bad_parameters_get_one_sentence(changes: dict[str, Any], sentence: str)
         economy(**changes)
     assert sentence in str(error.value)
     assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("places", ["free", 2, [0.5]])
+def test_what_nobody_can_pay_for_is_refused_before_anything_is_solved(
+    places: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = economy(setup_cost=5.0, marketplaces=places)
+    said = r"setup_cost is 5\.0, but must be below .*, the largest that all work could pay for\."
+    for module in (
+        "agora.methods.marketplaces.marketplaces",
+        "agora.formulations.marketplaces.market_settlement",
+    ):
+        monkeypatch.setattr(f"{module}.settle", None)
+    monkeypatch.setattr("agora.methods.marketplaces.marketplaces.solve_program", None)
+    for attempt in (solve, solve_marketplaces, Marketplaces.program, Marketplaces.check):
+        with pytest.raises(InputError, match=said) as error:
+            attempt(model)
+        assert str(error.value).count("\n") == 0
+    with pytest.raises(InputError, match=said):
+        parameter(economy(), "setup_cost").at(5.0)
+
+
+def test_rows_of_a_sweep_that_nobody_can_pay_for_are_listed_before_anything_is_solved(tmp_path: Path) -> None:
+    (tmp_path / "costs.csv").write_text(
+        "scenario,setup_cost\nmarketplaces-case-1,0.1\nmarketplaces-case-1,5\n", encoding="utf-8"
+    )
+    found = plan(read_dataset(tmp_path / "costs.csv"))
+    assert [(fault.row, fault.column) for fault in found.faults] == [(2, "setup_cost")]
+    assert len(found.ready) == 1
+
+
+def test_a_constructor_evaluates_no_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of forty sites is built without a look at where marketplaces might be; solving looks."""
+    looked: list[str] = []
+    for name in ("travel", "units"):
+        whole = getattr(Marketplaces, name)
+
+        def counted(model: Marketplaces, places: Any, name: str = name, whole: Any = whole) -> Any:
+            looked.append(name)
+            return whole(model, places)
+
+        monkeypatch.setattr(Marketplaces, name, counted)
+    monkeypatch.setattr(Line, "travel", lambda *_: looked.append("ways"))
+    sites = np.linspace(0, 3, 40).tolist()
+    for places in ("free", 3, [0.5, 2.5]):
+        many = economy(
+            sites=sites, makes=[1 + k % 2 for k in range(40)], time=3.0, setup_cost=0.02, marketplaces=places
+        )
+        many.model_copy(update={"setup_cost": 0.03})
+        assert looked == []
+    monkeypatch.undo()
+    assert many.largest_setup_cost > 0.02
 
 
 @pytest.mark.parametrize(("case", "cost"), [(1, 0.05), (2, 0.1), (2, 0.4), (3, 0.1), (4, 0.05), (5, 0.05)])

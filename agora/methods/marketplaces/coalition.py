@@ -32,6 +32,7 @@ import pyomo.environ as pyo
 from pydantic import Field
 
 from agora.data.checks import InputError, positive
+from agora.formulations.marketplaces.coalition_numbers import least_gain, living_costs, setup_fee
 from agora.methods.answers import (
     Answer,
     Options,
@@ -42,7 +43,6 @@ from agora.methods.answers import (
     silent,
 )
 from agora.models.marketplaces.coalition import CoalitionTest
-from agora.models.marketplaces.conditions.coalition import least_gain, living_costs, member_income
 from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
@@ -119,8 +119,10 @@ class StructureSearch:
         rents = np.array([max(pyo.value(r), 1e-12) for r in program.land_rent.values()]) / prices.sum()
         prices = prices / prices.sum()
         travel = test.travel(places)
-        income = member_income(test, travel, self.number, prices, rents)
-        costs = living_costs(test, prices, rents)
+        wages = prices[np.array(test.makes) - 1]
+        fee = setup_fee(test.needs(self.number), prices)
+        income = wages * (test.time - travel) + test.plot * rents.sum() - fee
+        costs = living_costs(list(test.tastes.values()), test.makes, prices, rents)
         return Structure(places, gain, prices, income, costs, travel, record, program)
 
     @cached_property
@@ -145,7 +147,12 @@ class StructureSearch:
             more = np.maximum(more, (one.prices - other.prices)[goods] * (one.travel - other.travel))
         more *= 0.5 * (1 - 1 / len(corners))
         income = np.array([corner.income for corner in corners]) + more
-        return least_gain(self.test, income, np.array([corner.costs for corner in corners]))
+        tested, unit, shares = (
+            np.array(list(each.values())) for each in (self.test.utility, self.test.unit, self.test.shares)
+        )
+        costs = np.array([corner.costs for corner in corners])
+        together = shares if self.test.everybody else None
+        return least_gain(income, costs, tested, unit, self.test.least_gain, together)
 
     def best(self) -> Structure:
         """Return the best structure so far."""

@@ -67,6 +67,7 @@ def solve_marketplaces(
     Every number of marketplaces from one to that of the sites is searched to a proved bound, unless
     the number or the places are given.
     """
+    economy.check()
     if isinstance(economy.marketplaces, tuple):
         return _given(economy, economy.given_places)
     numbers: list[int] = (

@@ -34,8 +34,9 @@ from agora.formulations.marketplaces.coalitions import (
     add_transfer_balance,
 )
 from agora.models.certificate import Condition
-from agora.models.marketplaces.conditions.coalition import coalition_conditions, coalition_tables
-from agora.models.marketplaces.consumer_types import ConsumerType, SetupComposite, SetupNeeds
+from agora.models.marketplaces.conditions.coalition import CoalitionData, TypeData, coalition_conditions
+from agora.models.marketplaces.consumer_types import ConsumerType, Leontief, SetupComposite, SetupNeeds
+from agora.models.marketplaces.tables import coalition_tables
 from agora.models.model import Model, ModelCard
 from agora.models.prices import price
 from agora.models.spatial import POSITIVE
@@ -158,10 +159,31 @@ class CoalitionTest(Model):
         return 0.0 if any(kind.utility == 0 for kind in self.types) else -1.0
 
     @property
+    def masses(self) -> dict[str, float]:
+        """Type → how many there are."""
+        return {kind.name: kind.mass for kind in self.types}
+
+    @property
     def shares(self) -> dict[str, float]:
         """Type → its share of the economy."""
-        total = sum(kind.mass for kind in self.types)
-        return {kind.name: kind.mass / total for kind in self.types}
+        total = sum(self.masses.values())
+        return {name: mass / total for name, mass in self.masses.items()}
+
+    @property
+    def data(self) -> CoalitionData:
+        """The parameters as plain numbers, for the definition of an improving coalition."""
+        return CoalitionData(
+            types=tuple(_plain(kind) for kind in self.types),
+            sites=self.sites,
+            makes=self.makes,
+            region=self.region,
+            most_marketplaces=self.marketplaces,
+            time=self.time,
+            plot=self.plot,
+            setup_amounts=self.setup.shares if isinstance(self.setup, SetupComposite) else self.setup.amounts,
+            setup_composite=self.setup.amount if isinstance(self.setup, SetupComposite) else 0.0,
+            everybody=self.everybody,
+        )
 
     def needs(self, marketplaces: int) -> Setup:
         """Return what a number of marketplaces needs a head."""
@@ -261,23 +283,25 @@ class CoalitionTest(Model):
 
     def read(self, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
         """Return the tables of a solved `program`: see `coalition_tables`."""
-        names, sites = list(self.utility), range(len(self.sites))
-        people = [[pyo.value(program.member_mass[t, j]) for j in sites] for t in names]
-        prices = [price(program, program.coalition_commodity_balance[good]) for good in program.goods]
-        rents = [price(program, program.coalition_land_limit[site]) for site in sites]
-        eaten = [
-            [[pyo.value(program.consumption[t, j, good]) for good in program.goods] for j in sites]
-            for t in names
-        ]
-        rest = [
-            [[pyo.value(part[t, j]) for j in sites] for t in names]
-            for part in (program.work, program.leisure, program.land_used)
-        ]
+        sites, goods = list(program.sites), list(program.goods)
+        members = {
+            name: np.array([[pyo.value(variable[t, j]) for j in sites] for t in self.utility])
+            for name, variable in (
+                ("mass", program.member_mass), ("work", program.work),
+                ("leisure", program.leisure), ("land", program.land_used),
+            )
+        }  # fmt: skip
+        eaten = program.consumption
+        members["consumption"] = np.array(
+            [[[pyo.value(eaten[t, j, i]) for i in goods] for j in sites] for t in self.utility]
+        )
+        prices = np.array([price(program, program.coalition_commodity_balance[i]) for i in goods])
+        rents = np.array([price(program, program.coalition_land_limit[j]) for j in sites])
         places = [pyo.value(place) for place in program.location.values()]
+        inputs = [pyo.value(used) for used in program.setup_input.values()]
         return coalition_tables(
-            self, places, float(pyo.value(program.gain)), np.array(people),
-            np.array(eaten), np.array(rest), [pyo.value(q) for q in program.setup_input.values()],
-            np.array(prices) / sum(prices), np.array(rents) / sum(prices),
+            self, places, float(pyo.value(program.gain)), members, inputs,
+            prices / prices.sum(), rents / prices.sum(),
         )  # fmt: skip
 
     def read_prices(self, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
@@ -291,16 +315,20 @@ class CoalitionTest(Model):
         rents = np.array([pyo.value(r) for r in program.land_rent.values()])
         gain = float(pyo.value(program.gain))
         people = np.array([[price(program, program.price_test[t, j]) for j in sites] for t in names])
-        worth = sum(
+        total = sum(
             people[t, j] * self.unit[name] * pyo.value(program.living_cost[name, j])
             for t, name in enumerate(names)
             for j in sites
         )
-        nobody = worth < 0.5  # one by stationarity in λ, unless λ is at its lower bound
+        nobody = total < 0.5  # one by stationarity in λ, unless λ is at its lower bound
         people = np.where((people > 1e-7 * people.sum()) & (not nobody), people, 0.0)
         people = people / max(people.sum(), 1e-300)
         goods, travel = len(prices), self.travel(list(program.location.values()))
-        eaten, rest = np.zeros((len(names), len(sites), goods)), np.zeros((3, len(names), len(sites)))
+        leisure, land, eaten = (
+            np.zeros(people.shape),
+            np.zeros(people.shape),
+            np.zeros((*people.shape, goods)),
+        )
         for t, name in enumerate(names):
             taste, reached = self.tastes[name], self.utility[name] + gain * self.unit[name]
             for j in sites:
@@ -308,18 +336,26 @@ class CoalitionTest(Model):
                 shares = np.array(taste.commodities)
                 if taste.substitutes:
                     eaten[t, j] = spent * shares / prices
-                    rest[1, t, j] = spent * taste.leisure / prices[self.makes[j] - 1]
-                    rest[2, t, j] = spent * taste.land / rents[j]
+                    leisure[t, j] = spent * taste.leisure / prices[self.makes[j] - 1]
+                    land[t, j] = spent * taste.land / rents[j]
                 else:
                     eaten[t, j] = people[t, j] * reached * shares
-                rest[0, t, j] = (self.time - travel[j]) * people[t, j] - rest[1, t, j]
+        work = (self.time - travel) * people - leisure
+        members = {"mass": people, "work": work, "leisure": leisure, "land": land, "consumption": eaten}
         setup, cost = self.needs(len(program.places)), pyo.value(program.setup_cost)
         needs = cost * np.array(setup.shares) / prices if setup.composite > 0 else np.array(setup.needs)
-        input_used = 0 * needs if nobody else needs
-        return coalition_tables(
-            self, list(program.location.values()), gain, people, eaten, rest, input_used, prices, rents
-        )
+        inputs = 0 * needs if nobody else needs
+        return coalition_tables(self, list(program.location.values()), gain, members, inputs, prices, rents)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate section 2.12 from the tables alone: that it is a coalition, and gains that much."""
-        return coalition_conditions(self, tables, tolerance)
+        return coalition_conditions(self.data, tables, tolerance)
+
+
+def _plain(kind: ConsumerType) -> TypeData:
+    """Return a type of consumers as plain numbers."""
+    taste = kind.taste
+    if isinstance(taste, Leontief):
+        return TypeData(kind.name, kind.mass, kind.utility, coefficients=taste.coefficients)
+    exponents = (*taste.commodities, taste.leisure, taste.land)
+    return TypeData(kind.name, kind.mass, kind.utility, exponents=exponents)

@@ -240,7 +240,6 @@ class Marketplaces(Model):
             raise InputError("land", self.land, "a number > 0, or one a site")
         if self.substitution == 1.0:
             raise InputError("substitution", 1.0, "left out (Cobb–Douglas), or a number > 0 other than 1")
-        self._check_affordable()
         return self
 
     def _check_region(self) -> None:
@@ -255,27 +254,12 @@ class Marketplaces(Model):
             wanted = "(from, to) with from < to" if np.ndim(self.sites) == 1 else "two corners of a rectangle"
             raise InputError("region", region, wanted)
 
-    def _check_affordable(self) -> None:
+    def check(self) -> None:
         """Raise `InputError` with the largest set-up cost if no structure can be paid for."""
-        if isinstance(self.marketplaces, tuple):
-            structures = [self.given_places]
-        else:
-            wanted = self.marketplaces if isinstance(self.marketplaces, int) else None
-            within = [np.linspace(p[:, 0], p[:, 1], 9) for p in self.ground.pieces]
-            single = np.concatenate([self.ground.candidates, *within])
-            goods = sum(share > 0 for share in self.setup_shares)
-            structures = [np.tile(place, wanted or 1) for place in single]
-            for k in range(2, min(wanted or self.number, goods) + 1):
-                several = islice(combinations(self.ground.candidates, k), 5000)
-                structures += [np.concatenate([*d, *[d[0]] * ((wanted or k) - k)]) for d in several]
-            if isinstance(self.ground, Line):
-                structures = [np.sort(d) for d in structures]
-        units = [largest_need(self.economy, self.travel(d)) / float(self.units(d)) for d in structures]
-        if self.setup_cost >= max(units):
+        most = self.largest_setup_cost
+        if self.setup_cost >= most:
             raise InputError(
-                "setup_cost",
-                self.setup_cost,
-                f"below {max(units):.6g}, the largest that all work could pay for",
+                "setup_cost", self.setup_cost, f"below {most:.6g}, the largest that all work could pay for"
             )
 
     # --- numbers -------------------------------------------------------------------------------
@@ -329,6 +313,28 @@ class Marketplaces(Model):
             substitution=self.substitution,
         )
 
+    @cached_property
+    def largest_setup_cost(self) -> float:
+        """The set-up cost from which on no structure can be paid for, by a search over structures.
+
+        Where nobody travels far: with one marketplace at a candidate or within a piece of the ground, or with
+        up to one a commodity at candidates, of which the first thousands are tried.
+        """
+        if isinstance(self.marketplaces, tuple):
+            structures = [self.given_places]
+        else:
+            wanted = self.marketplaces if isinstance(self.marketplaces, int) else None
+            within = [np.linspace(p[:, 0], p[:, 1], 9) for p in self.ground.pieces]
+            single = np.concatenate([self.ground.candidates, *within])
+            goods = sum(share > 0 for share in self.setup_shares)
+            structures = [np.tile(place, wanted or 1) for place in single]
+            for k in range(2, min(wanted or self.number, goods) + 1):
+                several = islice(combinations(self.ground.candidates, k), 5000)
+                structures += [np.concatenate([*d, *[d[0]] * ((wanted or k) - k)]) for d in several]
+            if isinstance(self.ground, Line):
+                structures = [np.sort(d) for d in structures]
+        return max(largest_need(self.economy, self.travel(d)) / float(self.units(d)) for d in structures)
+
     def travel(self, locations: Vector) -> Vector:
         """Return each site's travel time to the nearest of `locations`, (…, k · width) → (…, J)."""
         return self.ground.travel(locations)
@@ -371,8 +377,10 @@ class Marketplaces(Model):
         """Return the envy-free Pareto program: for the given marketplaces, or with free ones.
 
         Free marketplaces start with the sites in equal consecutive groups, one marketplace each; which
-        grouping is best is for the structure search, `agora.runners.solve`.
+        grouping is best is for the structure search, `agora.runners.solve`. `InputError` if no structure can
+        be paid for.
         """
+        self.check()
         if isinstance(self.marketplaces, tuple):
             return self.fixed_program(self.given_places)
         most = self.marketplaces if isinstance(self.marketplaces, int) else self.number

@@ -1,13 +1,16 @@
-"""A solved marketplace economy in tables, and a settlement as a program's start."""
+"""Solved marketplace economies and coalitions in tables, and an equilibrium as a program's start."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
+from numpy.typing import ArrayLike
 
+from agora.formulations.marketplaces.coalitions import Taste
 from agora.formulations.marketplaces.grounds import Ground, nearest
 from agora.formulations.marketplaces.market_settlement import Economy, Settlement
 from agora.models.prices import price
@@ -122,3 +125,101 @@ def start_from(
         used = model.setup_shares[good - 1] * at.fee / at.prices[good - 1]
         program.setup_input[good].set_value(max(used, 1e-12))
     program.utility.set_value(at.utility)
+
+
+# --- coalitions ------------------------------------------------------------------------------------
+
+FEW = 1e-7
+"""Share of a coalition up to which a type does not limit how large the coalition is."""
+
+
+class Coalition(Protocol):
+    """What the tables of a coalition need to know of the test."""
+
+    @property
+    def masses(self) -> dict[str, float]: ...  # noqa: D102
+    @property
+    def tastes(self) -> dict[str, Taste]: ...  # noqa: D102
+    @property
+    def utility(self) -> dict[str, float]: ...  # noqa: D102
+    @property
+    def unit(self) -> dict[str, float]: ...  # noqa: D102
+    def travel(self, locations: Sequence[float]) -> Vector: ...  # noqa: D102
+
+
+def coalition_tables(
+    test: Coalition,
+    locations: Sequence[float],
+    gain: float,
+    members: Mapping[str, Vector],
+    setup_input: ArrayLike,
+    prices: Vector,
+    rents: Vector,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a coalition of mass one.
+
+    Parameters
+    ----------
+    test : CoalitionTest
+        What is tested.
+    locations : sequence (k,)
+        d′, positions on the line.
+    gain : float
+        λ.
+    members : mapping of array (types, J) and, for ``consumption``, (types, J, I)
+        ``mass`` m_tj; totals of ``work``, ``leisure``, ``land``, ``consumption`` C_tji.
+    setup_input, prices, rents : array (I,), (I,), (J,)
+        Q_i; p_i summing to one; r_j.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``members`` (type and site: mass, hours, land, ``consumption_1`` …, ``utility`` a head),
+        ``types`` (share of the coalition, mass of the largest such coalition, tested utility, and what
+        members must reach), ``marketplaces``, ``commodities`` (``setup_input``, ``price``), ``sites``
+        (``travel``, ``rent``), ``totals`` (``gain``, ``coalition_mass``).
+    """
+    names, travel, consumption = list(test.utility), test.travel(locations), members["consumption"]
+    shares, masses = members["mass"].sum(axis=1), np.array(list(test.masses.values()))
+    large = shares > FEW
+    scale = float((masses[large] / shares[large]).min()) if large.any() else 0.0
+    frame = pd.DataFrame(
+        {
+            "type": np.repeat(names, len(travel)),
+            "site": np.tile(np.arange(len(travel)), len(names)),
+            **{name: members[name].ravel() for name in ("mass", "work", "leisure", "land")},
+            **{f"consumption_{i + 1}": consumption[..., i].ravel() for i in range(consumption.shape[-1])},
+        }
+    )
+    uses = np.concatenate([consumption, members["leisure"][..., None], members["land"][..., None]], axis=-1)
+    reached = [_utility(test.tastes[name], uses[t]) for t, name in enumerate(names)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["utility"] = np.where(frame["mass"] > 0, np.ravel(reached) / frame["mass"], np.nan)
+    return {
+        "members": frame,
+        "types": pd.DataFrame(
+            {
+                "type": names,
+                "share": shares,
+                "mass": np.minimum(scale * shares, masses),
+                "tested_utility": list(test.utility.values()),
+                "required_utility": [test.utility[name] + gain * test.unit[name] for name in names],
+            }
+        ),
+        "marketplaces": pd.DataFrame({"marketplace": range(1, len(locations) + 1), "location": locations}),
+        "commodities": pd.DataFrame(
+            {"commodity": range(1, len(prices) + 1), "setup_input": setup_input, "price": prices}
+        ),
+        "sites": pd.DataFrame({"site": range(len(travel)), "travel": travel, "rent": rents}),
+        "totals": pd.DataFrame({"gain": [gain], "coalition_mass": [scale * float(shares.sum())]}),
+    }
+
+
+def _utility(taste: Taste, uses: Vector) -> Vector:
+    """Return the utility of totals of commodities, leisure and land, (J, I + 2) → (J,)."""
+    shares = np.array([*taste.commodities, taste.leisure, taste.land])
+    used, kept = uses[:, shares > 0], shares[shares > 0]
+    reached: Vector = (
+        np.prod(np.maximum(used, 0.0) ** kept, axis=1) if taste.substitutes else (used / kept).min(axis=1)
+    )
+    return reached

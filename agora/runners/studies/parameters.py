@@ -64,7 +64,7 @@ def parameter(model: Model, path: str) -> Parameter:
 
     def at(number: float) -> Model:
         changed: Model = _changed(model, parts, number)
-        return changed
+        return _checked(changed)
 
     return Parameter(name, value, model.unit_for(name), at)
 
@@ -85,9 +85,15 @@ def scenario_parameter(scenario: Scenario, path: str) -> Parameter:
 
     def at(number: float) -> Model:
         content = {**scenario.content, "geography": {**table, key: finite(path, number)}}
-        return model_from(scenario_from(content, name=scenario.name, folder=Path()))
+        return _checked(model_from(scenario_from(content, name=scenario.name, folder=Path())))
 
     return Parameter(path, float(table[key]), "", at)
+
+
+def _checked(model: Model) -> Model:
+    """Return a model that can be solved as it stands, or raise `InputError`."""
+    model.check()
+    return model
 
 
 def _number(model: Model, parts: list[str], name: str) -> float:
@@ -180,6 +186,6 @@ def _of_geography(model: Model, name: str, parts: list[str]) -> Parameter:
         else:
             copy.edges[cells[parts[1]], cells[parts[2]]][kind] = number
         given = _given(model)
-        return type(model).model_validate({**given, "geography": copy})
+        return _checked(type(model).model_validate({**given, "geography": copy}))
 
     return Parameter(name, float(data[kind]), {"land": "land", "length": "length"}[kind], at)

@@ -133,6 +133,7 @@ def _checked(
 ) -> tuple[Ready, Model]:
     """Return a row with its key, and its model, or raise what is wrong with it."""
     scenario, model = rows.model(row.content, row.name, row.folder)
+    model.check()
     graph = getattr(model, "geography", None)
     if graph is not None and graph not in places:
         places[graph] = _digest(plain(graph))

@@ -1,12 +1,19 @@
-r"""A coalition's tables, and the definition of improving upon an allocation, evaluated from them.
+r"""The improving coalition of Berliant & Konishi (2000), section 2.12, evaluated from tables.
 
-The conditions share nothing with the algebra of `agora.formulations.marketplaces.coalitions`.
+A coalition S with marketplaces d′ improves upon an allocation if what its members consume, and what the
+marketplaces need, is made by its members with their own time and land, and every member is better off.
+Everything is in proportion to the coalition's mass (section 2.9), so quantities are a member's share:
+totals of a coalition of mass one. The prices in the tables prove how much any coalition with these
+marketplaces could gain: at prices at which nobody could pay for more, no coalition does better (the
+separation argument of Theorem 3.1). Utilities, costs, ways and balances are worked out here from the
+economy's own numbers; nothing is shared with the programs or with the code that makes the tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,238 +22,308 @@ from numpy.typing import ArrayLike
 from agora.models.certificate import Condition, worst_case
 from agora.typing import Tables, Vector
 
-if TYPE_CHECKING:
-    from agora.models.marketplaces.coalition import CoalitionTest
+FEW = 1e-7
+"""Share of a coalition up to which a type does not limit how large the coalition is."""
 
 
-def coalition_tables(
-    test: CoalitionTest,
-    locations: Sequence[float],
-    gain: float,
-    people: Vector,
-    eaten: Vector,
-    rest: Vector,
-    setup_input: ArrayLike,
-    prices: Vector,
-    rents: Vector,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of a coalition of mass one.
+@dataclass(frozen=True)
+class TypeData:
+    """A type of consumers: one of `coefficients` and `exponents` says what it likes.
 
-    Parameters
+    Attributes
     ----------
-    test : CoalitionTest
-        What is tested.
-    locations : sequence (k,)
-        d′, positions on the line.
-    gain : float
-        λ.
-    people, eaten, rest : array (types, J), (types, J, I), (3, types, J)
-        m_tj; C_tji; hours of work, hours of leisure, land; totals.
-    setup_input, prices, rents : array (I,), (I,), (J,)
-        Q_i; p_i summing to one; r_j.
-
-    Returns
-    -------
-    dict of DataFrame
-        ``members`` (type and site: mass, hours, land, ``consumption_1`` …, ``utility`` a head),
-        ``types`` (share of the coalition, mass of the largest such coalition, tested utility, and what
-        members must reach), ``marketplaces``, ``commodities`` (``setup_input``, ``price``), ``sites``
-        (``travel``, ``rent``), ``totals`` (``gain``, ``coalition_mass``).
+    name : str
+        Of the type.
+    mass, utility : float
+        How many there are, and the utility ū of each in the tested allocation.
+    coefficients : tuple (I,), optional
+        a_i of min_i c_i / a_i.
+    exponents : tuple (I + 2,), optional
+        Of Π x^α over commodities, leisure and land, summing to one.
     """
-    names, travel = list(test.utility), test.travel(locations)
-    shares = people.sum(axis=1)
-    masses = np.array([kind.mass for kind in test.types])
-    with np.errstate(divide="ignore"):
-        scale = float(np.min(np.where(shares > 1e-7, masses / np.maximum(shares, 1e-300), np.inf)))
-    scale = scale if np.isfinite(scale) else 0.0
-    members = pd.DataFrame(
-        {
-            "type": np.repeat(names, len(travel)),
-            "site": np.tile(np.arange(len(travel)), len(names)),
-            "mass": people.ravel(),
-            "work": rest[0].ravel(),
-            "leisure": rest[1].ravel(),
-            "land": rest[2].ravel(),
-            **{f"consumption_{good + 1}": eaten[:, :, good].ravel() for good in range(eaten.shape[2])},
-        }
-    )
-    members["utility"] = [_reached(test, row, eaten.shape[2]) for _, row in members.iterrows()]
-    reach = [test.utility[name] + gain * test.unit[name] for name in names]
-    return {
-        "members": members,
-        "types": pd.DataFrame(
-            {
-                "type": names,
-                "share": shares,
-                "mass": np.minimum(scale * shares, masses),
-                "tested_utility": list(test.utility.values()),
-                "required_utility": reach,
-            }
-        ),
-        "marketplaces": pd.DataFrame({"marketplace": range(1, len(locations) + 1), "location": locations}),
-        "commodities": pd.DataFrame(
-            {"commodity": range(1, len(prices) + 1), "setup_input": setup_input, "price": prices}
-        ),
-        "sites": pd.DataFrame({"site": range(len(travel)), "travel": travel, "rent": rents}),
-        "totals": pd.DataFrame({"gain": [gain], "coalition_mass": [scale * float(shares.sum())]}),
-    }
+
+    name: str
+    mass: float
+    utility: float
+    coefficients: tuple[float, ...] | None = None
+    exponents: tuple[float, ...] | None = None
 
 
-def _reached(test: CoalitionTest, row: pd.Series, goods: int) -> float:
-    """Return utility a head of the members in a row (NaN where there is nobody)."""
-    if row["mass"] <= 0:
-        return float("nan")
-    taste = test.tastes[str(row["type"])]
-    eaten = np.array([float(row[f"consumption_{good}"]) for good in range(1, goods + 1)])
-    parts = np.array(taste.commodities)
-    if not taste.substitutes:
-        return float((eaten[parts > 0] / parts[parts > 0]).min() / row["mass"])
-    uses = np.array([*eaten, float(row["leisure"]), float(row["land"])])
-    shares = np.array([*parts, taste.leisure, taste.land])
-    return float(np.prod(np.maximum(uses[shares > 0], 0.0) ** shares[shares > 0]) / row["mass"])
+@dataclass(frozen=True)
+class CoalitionData:
+    """The economy of a coalition test as plain numbers.
+
+    Attributes
+    ----------
+    types : tuple of TypeData
+        The consumers.
+    sites, makes : tuple (J,)
+        Positions on the line; the commodity (1 … I) that an hour of work makes.
+    region : (float, float)
+        Where marketplaces may be.
+    most_marketplaces : int
+        The largest number of marketplaces.
+    time, plot : float
+        Hours a head; land a head at every site.
+    setup_amounts : tuple (I,)
+        Units of each commodity that a marketplace needs a head; or shares γ_i, if there is a composite.
+    setup_composite : float
+        Units of Π Q_i^γ_i that a marketplace needs a head; 0 if `setup_amounts` are amounts.
+    everybody : bool
+        Whether the coalition must be the whole economy.
+    """
+
+    types: tuple[TypeData, ...]
+    sites: tuple[float, ...]
+    makes: tuple[int, ...]
+    region: tuple[float, float]
+    most_marketplaces: int
+    time: float
+    plot: float
+    setup_amounts: tuple[float, ...]
+    setup_composite: float
+    everybody: bool
 
 
-def coalition_conditions(test: CoalitionTest, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
-    """Evaluate Berliant & Konishi (2000), section 2.12, from tables and parameters.
+def coalition_conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
+    """Evaluate every condition of section 2.12, the bound of Theorem 3.1, and the tables' identities.
 
-    The first conditions make the gain a lower bound (this coalition does it), the last one an upper
+    The conditions of a coalition make the gain a lower bound (these members do it), the last one an upper
     bound for these marketplaces (nobody could afford more at these prices).
     """
-    members, types, goods = tables["members"], tables["types"], tables["commodities"]
-    gain = float(tables["totals"]["gain"].iloc[0])
-    places = tables["marketplaces"]["location"].to_numpy(float)
-    low, high = test.region
-    travel = test.travel(places)
-    who = members["type"] + " at site " + members["site"].astype(str)
-    mass = members["mass"].to_numpy(float)
-    site = members["site"].to_numpy(int)
-    work, leisure, land = (members[column].to_numpy(float) for column in ("work", "leisure", "land"))
-    number = len(goods)
-    eaten = members[[f"consumption_{good}" for good in range(1, number + 1)]].to_numpy(float)
-    parts = np.column_stack([mass, work, leisure, land, eaten])
-    target = {name: test.utility[name] + gain * test.unit[name] for name in test.utility}
-    missing = []
-    for _, row in members.iterrows():
-        reached = _reached(test, row, number) if row["mass"] > 0 else np.inf
-        missing.append(max(target[str(row["type"])] - reached, 0.0) * float(row["mass"]))
-    shares = types["share"].to_numpy(float)
-    grouped = members.groupby("type")["mass"].sum().reindex(types["type"]).to_numpy(float)
-    limit = np.array([kind.mass for kind in test.types])
-    made = np.bincount(np.array(test.makes)[site] - 1, weights=work, minlength=number)
-    used = goods["setup_input"].to_numpy(float)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
+        return _conditions(economy, tables, tolerance)
+
+
+def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
+    names, goods = [kind.name for kind in economy.types], range(1, len(economy.setup_amounts) + 1)
+    homes = [(name, site) for name in names for site in range(len(economy.sites))]
+    members, missing_members = _labelled(tables["members"], ["type", "site"], homes)
+    types, missing_types = _labelled(tables["types"], ["type"], names)
+    commodities, missing_goods = _labelled(tables["commodities"], ["commodity"], list(goods))
+    sites, missing_sites = _labelled(tables["sites"], ["site"], list(range(len(economy.sites))))
+    number = len(tables["marketplaces"])
+    markets, missing_markets = _labelled(tables["marketplaces"], ["marketplace"], list(range(1, number + 1)))
+    places = markets["location"].to_numpy(float)
+    totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
+    gain, size = float(totals["gain"]), float(totals["coalition_mass"])
+
+    def at_homes(column: str) -> Vector:
+        return members[column].to_numpy(float).reshape(len(names), len(economy.sites))
+
+    mass, work, leisure, land = (at_homes(name) for name in ("mass", "work", "leisure", "land"))
+    consumption = np.stack([at_homes(f"consumption_{good}") for good in goods], axis=-1)
+    inputs, prices = (commodities[name].to_numpy(float) for name in ("setup_input", "price"))
+    rents = sites["rent"].to_numpy(float)
+    there = [f"{name} at site {site}" for name, site in homes]
     empty = not mass.any()
-    claimed = gain - test.least_gain if empty else 0.0
-    whole = 0.0 if empty else abs(mass.sum() - 1)
-    late = work + leisure - (test.time - travel[site]) * mass
-    lack = eaten.sum(axis=0) + used - made
-    setup = test.needs(len(places))
-    if setup.composite > 0:
-        lacking = [
-            0.0
-            if empty
-            else setup.composite - float(np.prod(np.maximum(used, 0.0) ** np.array(setup.shares)))
-        ]
-    else:
-        lacking = [0.0 if empty else need - put for need, put in zip(setup.needs, used, strict=True)]
-    names, commodities = types["type"].tolist(), goods["commodity"].tolist()
-    plots = np.bincount(site, weights=land, minlength=len(travel)) - test.plot * mass.sum()
-    prices, rents = goods["price"].to_numpy(float), tables["sites"]["rent"].to_numpy(float)
+
+    unit = np.array([kind.utility or 1.0 for kind in economy.types])
+    tested = np.array([kind.utility for kind in economy.types])
+    wanted = tested + gain * unit
+    reached = np.array(
+        [_utility(kind, *use) for kind, *use in zip(economy.types, consumption, leisure, land, strict=True)]
+    )
+    written = np.where(mass > 0, at_homes("utility") * mass - reached, 0.0)
+    travel = _travel(economy, places)
+    shares, limit = mass.sum(axis=1), np.array([kind.mass for kind in economy.types])
+    large = shares > FEW
+    largest = 0.0 if empty else float((limit[large] / shares[large]).min(initial=np.inf))
+    masses = np.minimum(largest * shares, limit)
+    makes = np.array(economy.makes)
+    made = np.array([work[:, makes == good].sum() for good in goods])
+    used = consumption.sum(axis=(0, 1)) + inputs
+    quantities = np.concatenate([part[..., None] for part in (mass, work, leisure, land)], axis=-1)
+    quantities = np.concatenate([quantities, consumption], axis=-1).min(axis=-1)
+
+    def each(name: str, violations: ArrayLike, where: Iterable[object]) -> Condition:
+        return worst_case(name, violations, where, tolerance)
+
     found = [
-        worst_case("quantities are not negative", -parts.min(axis=1), who, tolerance),
-        worst_case(
+        each(
+            "rows: each member, type, marketplace, commodity and site once",
+            [
+                *(missing_members, missing_types, missing_markets, missing_goods, missing_sites),
+                abs(len(tables["totals"]) - 1),
+            ],
+            ["members", "types", "marketplaces", "commodities", "sites", "totals"],
+        ),
+        each("quantities are not negative", -quantities.ravel(), there),
+        each("inputs and prices are not negative", -np.minimum(inputs, prices), goods),
+        each("rents are not negative", -rents, range(len(rents))),
+        each("prices add up to one", [abs(prices.sum() - 1)], ["all commodities"]),
+        each(
             "masses add up to a coalition of mass one (2.9)",
-            [*abs(shares - grouped), whole], [*names, "the coalition"], tolerance,
+            [*np.abs(types["share"].to_numpy(float) - shares), 0.0 if empty else abs(mass.sum() - 1)],
+            [*names, "the coalition"],
         ),
-        worst_case(
-            "no more members of a type than there are (2.12)",
-            types["mass"].to_numpy(float) - limit, names, tolerance,
+        each("no more members of a type than there are (2.12)", types["mass"].to_numpy(float) - limit, names),
+        each(
+            "the coalition is as large as its types allow (share of all people)",
+            [
+                *np.abs(types["mass"].to_numpy(float) - masses) / limit.sum(),
+                abs(size - largest * shares.sum()) / limit.sum(),
+            ],
+            [*names, "the coalition"],
         ),
-        worst_case("without members there is no gain", [claimed], ["nobody"], tolerance),
-        worst_case("marketplaces lie in D", np.maximum(low - places, places - high), places, tolerance),
-        worst_case("members reach their utility (2.12; utility × mass)", missing, who, tolerance),
-        worst_case("time of members (hours)", late, who, tolerance),
-        worst_case("land of the coalition", plots, range(len(travel)), tolerance),
-        worst_case("commodities are made by members (units)", lack, commodities, tolerance),
-        worst_case("the marketplaces' needs are met (2.9)", lacking, range(1, len(lacking) + 1), tolerance),
-        worst_case(
+        each(
+            "without members there is no gain",
+            [gain - _least_gain(economy) if empty else 0.0],
+            ["nobody"],
+        ),
+        each(
+            "marketplaces lie in D",
+            np.maximum(economy.region[0] - places, places - economy.region[1]),
+            places.tolist(),
+        ),
+        each(
+            "there are as many marketplaces as may be",
+            [max(1 - number, number - economy.most_marketplaces)],
+            ["marketplaces"],
+        ),
+        each(
+            "members reach their utility (2.12; utility × mass)",
+            np.where(mass > 0, np.maximum(wanted[:, None] * mass - reached, 0.0), 0.0).ravel(),
+            there,
+        ),
+        each("utility is that of the consumption (utility × mass)", np.abs(written).ravel(), there),
+        each("tested utilities are the given ones", np.abs(types["tested_utility"] - tested), names),
+        each("required utilities follow from the gain", np.abs(types["required_utility"] - wanted), names),
+        each("travel is the way to the nearest marketplace", np.abs(sites["travel"] - travel), sites.index),
+        each("time of members (hours)", (work + leisure - (economy.time - travel) * mass).ravel(), there),
+        each("land of the coalition", land.sum(axis=0) - economy.plot * mass.sum(), range(len(rents))),
+        each("commodities are made by members (units)", used - made, goods),
+        _needs_met(economy, number, inputs, empty, tolerance),
+        each(
             "nobody could afford a greater gain at the prices (Theorem 3.1; gain)",
-            [affordable_gain(test, places, prices, rents) - gain], ["everywhere"], tolerance,
+            [affordable_gain(economy, places, prices, rents) - gain],
+            ["everywhere"],
         ),
-    ]  # fmt: skip
-    if test.everybody and not empty:
-        wanted = np.array(list(test.shares.values()))
-        found.append(worst_case("the coalition is everybody", abs(shares - wanted), names, tolerance))
+    ]
+    if economy.everybody and not empty:
+        found.append(each("the coalition is everybody", np.abs(shares - limit / limit.sum()), names))
     return tuple(found)
 
 
+def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
+    rows = table.assign(type=table["type"].astype(str)) if "type" in keys else table
+    once = rows.drop_duplicates(keys).set_index(keys)
+    wanted = (
+        pd.MultiIndex.from_tuples(labels, names=keys) if len(keys) > 1 else pd.Index(labels, name=keys[0])
+    )
+    there = int(wanted.isin(once.index).sum())
+    return once.reindex(wanted), float(len(rows) + len(wanted) - 2 * there)
+
+
+def _travel(economy: CoalitionData, places: Vector) -> Vector:
+    """Return the hours from each site to the nearest marketplace (J,)."""
+    return np.array([min((abs(site - place) for place in places), default=np.nan) for site in economy.sites])
+
+
+def _utility(kind: TypeData, consumption: Vector, leisure: Vector, land: Vector) -> Vector:
+    """Return the utility of totals (J, I), (J,), (J,): as they grow in proportion, so does utility."""
+    if kind.coefficients is not None:
+        needed = np.array(kind.coefficients)
+        least: Vector = (consumption[:, needed > 0] / needed[needed > 0]).min(axis=1)
+        return least
+    uses = np.column_stack([consumption, leisure, land])
+    shares = np.array(kind.exponents)
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(uses[:, shares > 0], 0.0)) @ shares[shares > 0]
+    utility: Vector = np.exp(logs)
+    return utility
+
+
+def _needs_met(
+    economy: CoalitionData, number: int, inputs: Vector, empty: bool, tolerance: float
+) -> Condition:
+    """Return whether a coalition puts aside what its marketplaces need a head."""
+    name, amounts = "the marketplaces' needs are met (2.9)", np.array(economy.setup_amounts)
+    if economy.setup_composite > 0:
+        shares = amounts[amounts > 0]
+        with np.errstate(divide="ignore"):
+            built = float(np.exp(shares @ np.log(np.maximum(inputs[amounts > 0], 0.0))))
+        lacking = 0.0 if empty else number * economy.setup_composite - built
+        return worst_case(name, [lacking], ["the composite"], tolerance)
+    missing = 0.0 * amounts if empty else number * amounts - inputs
+    return worst_case(name, missing, range(1, len(amounts) + 1), tolerance)
+
+
+# --- what prices prove -----------------------------------------------------------------------------
+
+
 def affordable_gain(
-    test: CoalitionTest, locations: Sequence[float] | Vector, prices: Vector, rents: Vector
+    economy: CoalitionData, locations: Sequence[float] | Vector, prices: Vector, rents: Vector
 ) -> float:
     r"""Return an upper bound of the gain with given marketplaces, from any prices p, r ≥ 0.
 
-    .. math:: \max_{t,j} \frac{(p_{i(j)}(T-\delta_j) + \sum_k b r_k - F(p)) / e_{tj}(p, r) - \bar u_t}{g_t}
+    A member at j earns the wage p_{i(j)} in T − δ_j hours and the rent of its plots, pays the fee F(p),
+    and a unit of its utility costs e_tj at least. A coalition spends what it earns, so some member
+    spends no more than it earns, and λ is at most
 
-    (with transfers between types if the coalition is everybody); see
-    `agora.formulations.marketplaces.coalitions.add_price_test`.
+    .. math:: \max_{t,j} \frac{y_j / e_{tj} - \bar u_t}{g_t}, \qquad
+              y_j = p_{i(j)} (T - \delta_j) + \sum_k b r_k - F(p).
+
+    If the coalition must be everybody, types may support each other: then λ is at most the root of
+    the falling, convex Σ_t s_t max_j (y_j − (ū_t + λ g_t) e_tj), found by Newton's method from below.
     """
-    income = member_income(test, test.travel(locations), len(locations), prices, rents)
-    return least_gain(test, income[None, :], living_costs(test, prices, rents)[None, :])
+    wage = np.array([prices[good - 1] for good in economy.makes])
+    fee = _fee(economy, prices)
+    income = (economy.time - _travel(economy, np.asarray(locations, dtype=float))) * wage
+    income = income + economy.plot * rents.sum() - len(locations) * fee
+    costs = np.array([_cost_of_utility(kind, prices, wage, rents) for kind in economy.types])
+    tested = np.array([kind.utility for kind in economy.types])
+    unit, least = np.where(tested > 0, tested, 1.0), _least_gain(economy)
+    if economy.everybody:
+        masses = np.array([kind.mass for kind in economy.types])
+        return _with_support(income, costs, tested, unit, masses, least)
+    free = np.where(income < 0, -np.inf, np.inf)  # what utilities cost nothing allow
+    reached = np.where(costs > 0, income / np.where(costs > 0, costs, 1.0), free)
+    return float(np.maximum(((reached - tested[:, None]) / unit[:, None]).max(), least))
 
 
-def member_income(test: CoalitionTest, travel: Vector, number: int, prices: Vector, rents: Vector) -> Vector:
-    """Return a member's income at each site (J,): working time at the wage, land, less the fee."""
-    setup, shares = test.needs(number), np.array(test.needs(number).shares)
-    if setup.composite > 0:
-        paid = shares > 0
-        fee = setup.composite * float(np.prod((prices[paid] / shares[paid]) ** shares[paid]))
-    else:
-        fee = float(np.dot(setup.needs, prices))
-    income: Vector = prices[np.array(test.makes) - 1] * (test.time - travel) + test.plot * rents.sum() - fee
-    return income
-
-
-def living_costs(test: CoalitionTest, prices: Vector, rents: Vector) -> Vector:
-    """Return e_tj (types, J), the least cost of a unit of utility."""
-    costs = np.empty((len(test.types), len(test.sites)))
-    for t, taste in enumerate(test.tastes.values()):
-        shares = np.array([*taste.commodities, taste.leisure, taste.land])
-        used = shares > 0
-        for j, good in enumerate(test.makes):
-            level = np.array([*prices, prices[good - 1], rents[j]])
-            if taste.substitutes:
-                costs[t, j] = np.prod((level[used] / shares[used]) ** shares[used])
-            else:
-                costs[t, j] = shares @ level
-    return costs
-
-
-def least_gain(test: CoalitionTest, income: Vector, costs: Vector) -> float:
-    """Return the least λ ≥ λ̲ at which nobody gains by joining, for every one of several price vectors.
-
-    Parameters
-    ----------
-    test : CoalitionTest
-        Its utilities and their units; whether types may transfer income (everybody).
-    income : array (prices, J)
-        Of a member at each site.
-    costs : array (prices, types, J)
-        Of a unit of utility.
-    """
-    tested, unit = np.array(list(test.utility.values())), np.array(list(test.unit.values()))
-    with np.errstate(divide="ignore", over="ignore"):
-        alone = (income[:, None, :] / np.maximum(costs, 1e-300) - tested[:, None]) / unit[:, None]
-    best = alone.max(axis=-1)
-    if not test.everybody:
-        return max(float(best.max()), test.least_gain)
-    shares = np.array(list(test.shares.values()))
-    low, high = test.least_gain, max(float(best.max()), test.least_gain)
-    for _ in range(200):
-        middle = (low + high) / 2
-        if not low < middle < high:
+def _with_support(
+    income: Vector, costs: Vector, tested: Vector, unit: Vector, masses: Vector, least: float
+) -> float:
+    """Return the λ at which all types together can just pay for what λ adds; NaN if for any λ."""
+    gain, kinds = least, np.arange(len(masses))
+    for _ in range(1000):
+        left = income - (tested + gain * unit)[:, None] * costs
+        best = left.argmax(axis=1)
+        excess, slope = masses @ left[kinds, best], (masses * unit) @ costs[kinds, best]
+        if excess < 0 or 0 <= excess <= 1e-14 * max(1.0, abs(gain)) * slope > 0:
+            return gain
+        if not slope > 0:
             break
-        left = income[:, None, :] - (tested + middle * unit)[:, None] * costs
-        if (left.max(axis=-1) @ shares).max() > 0:
-            low = middle
-        else:
-            high = middle
-    return high
+        gain += float(excess / slope)
+    return np.nan
+
+
+def _least_gain(economy: CoalitionData) -> float:
+    """Return the gain of nobody: all of a utility lost, or none won by those who have none."""
+    return 0.0 if any(kind.utility == 0 for kind in economy.types) else -1.0
+
+
+def _fee(economy: CoalitionData, prices: Vector) -> float:
+    """Return the least cost a head of what one marketplace needs."""
+    amounts = np.array(economy.setup_amounts)
+    if economy.setup_composite > 0:
+        return economy.setup_composite * _geometric(amounts, prices)
+    return float(amounts @ prices)
+
+
+def _cost_of_utility(kind: TypeData, prices: Vector, wage: Vector, rents: Vector) -> Vector:
+    """Return the least cost of a unit of utility at each site (J,)."""
+    if kind.coefficients is not None:
+        return np.full(len(wage), float(np.array(kind.coefficients) @ prices))
+    shares = np.array(kind.exponents)
+    return np.array([_geometric(shares, np.array([*prices, w, r])) for w, r in zip(wage, rents, strict=True)])
+
+
+def _geometric(shares: Vector, prices: Vector) -> float:
+    """Return Π (price/share)^share, what a unit of Π x^share costs."""
+    paid = shares > 0
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(prices[paid], 0.0)) - np.log(shares[paid])
+    return float(np.exp(shares[paid] @ logs))

@@ -9,7 +9,7 @@ program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import networkx as nx
@@ -50,28 +50,38 @@ class Parameters(Protocol):
     @property
     def railway(self) -> Any: ...  # noqa: D102
     @property
-    def plots(self) -> Vector: ...  # noqa: D102
+    def land(self) -> float | tuple[float, ...] | None: ...  # noqa: D102
+    @property
+    def marketplaces(self) -> str | int | tuple[Any, ...]: ...  # noqa: D102
+    @property
+    def region(self) -> tuple[Any, Any] | None: ...  # noqa: D102
 
 
 def marketplace_conditions(
     economy: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate every condition of Definition 2.13 and every identity of the tables."""
-    frame, totals = tables["sites"], tables["totals"].iloc[0]
-    goods, sites = range(1, len(economy.commodity_shares) + 1), list(frame["site"])
-    markets = tables["marketplaces"]
+    goods = list(range(1, len(economy.commodity_shares) + 1))
+    homes = list(range(len(economy.makes)))
+    kinds = {"commodity": goods, "wage": homes, "rent": homes}
+    frame, missing_sites = _labelled(tables["sites"], ["site"], homes)
+    number = len(tables["marketplaces"])
+    markets, missing_markets = _labelled(tables["marketplaces"], ["marketplace"], list(range(number)))
+    listed, missing_prices = _labelled(
+        tables["prices"], ["kind", "of"], [(kind, each) for kind, names in kinds.items() for each in names]
+    )
+    totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
     times, misplaced = _times(economy, frame, markets)
-    travel, chosen = times.min(axis=1), markets["location"].to_numpy()
+    travel, chosen = times.min(axis=1, initial=np.inf), markets["location"].to_numpy()
     used = np.array(
         [times[j, chosen == name].min(initial=np.inf) for j, name in enumerate(frame["marketplace"])]
     )
-    listed = tables["prices"]
 
     def priced(kind: str) -> Vector:
-        return listed.loc[listed["kind"] == kind, "price"].to_numpy(dtype=float)
+        return listed.xs(kind, level="kind")["price"].to_numpy(dtype=float)
 
-    p, w, r = priced("commodity"), priced("wage"), priced("rent")
-    made = np.array(economy.makes)
+    p, w, r = (priced(kind) for kind in kinds)
+    made, plots = np.array(economy.makes), _plots(economy)
     m, work, leisure, land = (
         frame[name].to_numpy(dtype=float) for name in ("population", "production", "leisure", "land")
     )
@@ -79,7 +89,7 @@ def marketplace_conditions(
     built = np.array([float(totals[f"setup_input_{i}"]) for i in goods])
     need = economy.setup_cost * _units(economy, chosen)
     cheapest = need * _composite_price(economy, p)
-    fee, rents, plots = float(p @ built), float(r @ economy.plots), economy.plots
+    fee, rents = float(p @ built), float(r @ plots)
     income = w * (economy.time - travel) + rents - fee
     spent = (p @ eaten + w * leisure + r * land) / m
     best = income / _price_of_utility(economy, p, w, r)
@@ -88,7 +98,7 @@ def marketplace_conditions(
     composite = float(np.prod(built ** np.array(economy.setup_shares)))
 
     def at_sites(name: str, violations: Any) -> Condition:
-        return worst_case(name, violations, [f"site {j}" for j in sites], tolerance)
+        return worst_case(name, violations, [f"site {j}" for j in homes], tolerance)
 
     def of_goods(name: str, violations: Any) -> Condition:
         return worst_case(name, violations, [f"commodity {i}" for i in goods], tolerance)
@@ -97,9 +107,21 @@ def marketplace_conditions(
         return worst_case(name, [abs(difference)], ["the economy"], tolerance)
 
     produced = np.array([work[made == i].sum() for i in goods])
+    home = frame["marketplace"].to_numpy()
+    guests = [markets["users"].to_numpy(dtype=float)[chosen == name].sum() for name in chosen]
+    people = [m[home == name].sum() for name in chosen]
     return (
+        worst_case(
+            "rows: each site, marketplace and price once",
+            [missing_sites, missing_markets, missing_prices, abs(len(tables["totals"]) - 1)],
+            ["sites", "marketplaces", "prices", "totals"],
+            tolerance,
+        ),
+        worst_case("marketplaces lie in D", _outside(economy, markets), chosen, tolerance),
+        overall("marketplaces are those that may be", _not_as_given(economy, markets)),
+        at_sites("sites make the given commodities", np.abs(frame["makes"].to_numpy(dtype=float) - made)),
         overall("prices are on the unit simplex", p.sum() + w.sum() + r.sum() - 1),
-        worst_case("prices ≥ 0", -np.concatenate([p, w, r]), range(len(listed)), tolerance),
+        worst_case("prices ≥ 0", -np.concatenate([p, w, r]), listed.index, tolerance),
         at_sites("(i) no firm can profit, w ≥ p", p[made - 1] - w),
         at_sites("(i) firms break even, work · (w − p)", np.abs(work * (w - p[made - 1]))),
         overall("(ii) the set-up is built at least cost", fee - cheapest),
@@ -127,30 +149,40 @@ def marketplace_conditions(
         at_sites("positions are the given ones", misplaced),
         overall("totals: set-up need", float(totals["setup_need"]) - need),
         overall("totals: rent income", float(totals["rent_income"]) - rents),
-        overall("marketplaces: users", float(markets["users"].sum()) - m.sum()),
+        overall("totals: marketplaces", float(totals["marketplaces"]) - number),
+        worst_case("marketplaces: users", np.abs(np.subtract(guests, people)), chosen, tolerance),
     )
+
+
+def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
+    once = table.drop_duplicates(keys).set_index(keys)
+    wanted = (
+        pd.MultiIndex.from_tuples(labels, names=keys) if len(keys) > 1 else pd.Index(labels, name=keys[0])
+    )
+    there = int(wanted.isin(once.index).sum())
+    return once.reindex(wanted), float(len(table) + len(wanted) - 2 * there)
+
+
+def _plots(economy: Parameters) -> Vector:
+    """Return the land of each site per head (J,)."""
+    if economy.land is None and economy.geography is not None:
+        graph = economy.geography
+        return np.array([float(graph.nodes[cell]["land"]) for cell in sorted_cells(graph)])
+    return np.broadcast_to(1.0 if economy.land is None else economy.land, len(economy.makes)).astype(float)
 
 
 def _times(economy: Parameters, frame: pd.DataFrame, markets: pd.DataFrame) -> tuple[Vector, Vector]:
     """Return the time from every site to every marketplace (J, K), and how wrong the sites' positions are."""
     pace = economy.time_per_distance
     if economy.geography is not None:
-        graph = economy.geography
-        cells = sorted_cells(graph)
+        cells = sorted_cells(economy.geography)
         wrong = np.array(
             [0.0 if text == str(c) else np.inf for text, c in zip(frame["position"], cells, strict=True)]
         )
-        ways = np.full((len(cells), len(markets)), np.nan)
         rows = zip(markets["cell"], markets["towards"], markets["distance"], strict=True)
-        for k, (near, far, along) in enumerate(rows):
-            length = graph.edges[near, far]["length"] if graph.has_edge(near, far) else np.nan
-            if not 0 <= along <= length:
-                continue
-            from_near, from_far = (
-                nx.single_source_dijkstra_path_length(graph, c, weight="length") for c in (near, far)
-            )
-            ways[:, k] = [min(from_near[cell] + along, from_far[cell] + length - along) for cell in cells]
-        return pace * ways, wrong
+        ways = [_ways(economy.geography, near, far, along) for near, far, along in rows]
+        return pace * np.array(ways).reshape(len(ways), len(cells)).T, wrong
     sites = np.array(economy.sites)
     if sites.ndim == 2:
         points = markets[["x", "y"]].to_numpy(dtype=float)
@@ -158,6 +190,59 @@ def _times(economy: Parameters, frame: pd.DataFrame, markets: pd.DataFrame) -> t
         return pace * np.sqrt(((sites[:, None, :] - points) ** 2).sum(axis=-1)), misplaced
     there = markets["location"].to_numpy(dtype=float)
     return pace * np.abs(sites[:, None] - there), np.abs(frame["position"].to_numpy(dtype=float) - sites)
+
+
+def _ways(graph: nx.Graph, near: Any, far: Any, along: float) -> Vector:
+    """Return the distance from every cell to a point of an edge; NaN if the edge has no such point."""
+    cells = sorted_cells(graph)
+    length = graph.edges[near, far]["length"] if graph.has_edge(near, far) else np.nan
+    if not 0 <= along <= length:
+        return np.full(len(cells), np.nan)
+    from_near, from_far = (
+        nx.single_source_dijkstra_path_length(graph, cell, weight="length") for cell in (near, far)
+    )
+    return np.array([min(from_near[cell] + along, from_far[cell] + length - along) for cell in cells])
+
+
+def _outside(economy: Parameters, markets: pd.DataFrame) -> Vector:
+    """Return how far each marketplace is outside D (K,); on a network its edge says that it is inside."""
+    if economy.geography is not None:
+        return np.zeros(len(markets))
+    sites, plane = np.array(economy.sites), np.ndim(economy.sites) == 2
+    low, high = economy.region or (sites.min(axis=0), sites.max(axis=0))
+    there = markets[["x", "y"] if plane else ["location"]].to_numpy(dtype=float)
+    beyond: Vector = np.maximum(np.array(low) - there, there - np.array(high)).max(axis=1)
+    return beyond
+
+
+def _not_as_given(economy: Parameters, markets: pd.DataFrame) -> float:
+    """Return how far marketplaces are from the given ones, or how many there are beyond the given number."""
+    given = economy.marketplaces
+    if isinstance(given, str):
+        return 0.0 if len(markets) else 1.0
+    if isinstance(given, int):
+        return float(max(len(markets) - given, 1 - len(markets), 0))
+    if len(given) != len(markets):
+        return float(abs(len(given) - len(markets)))
+    if economy.geography is not None:
+        graph = economy.geography
+        wanted = [_ways(graph, *_on_an_edge(graph, place)) for place in given]
+        rows = zip(markets["cell"], markets["towards"], markets["distance"], strict=True)
+        found = np.array([_ways(graph, near, far, along) for near, far, along in rows])
+    else:
+        wanted = [np.atleast_1d(np.array(place, dtype=float)) for place in given]
+        columns = ["x", "y"] if np.ndim(economy.sites) == 2 else ["location"]
+        found = markets[columns].to_numpy(dtype=float)
+    away = np.abs(np.array(wanted)[:, None, :] - found[None, :, :]).max(axis=-1)
+    return float(np.maximum(away.min(axis=0).max(), away.min(axis=1).max()))
+
+
+def _on_an_edge(graph: nx.Graph, place: Any) -> tuple[Any, Any, float]:
+    """Return a given place as a cell, a neighbour of it, and the way from the cell towards the neighbour."""
+    if isinstance(place, tuple) and place not in graph:
+        near, far, along = place
+        return near, far, float(along)
+    return place, next(iter(graph[place])), 0.0
 
 
 def _units(economy: Parameters, places: NDArray[Any]) -> float:
