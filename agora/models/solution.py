@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from agora.models.certificate import Certificate
+from agora.models.certificate import Certificate, Proof
 from agora.models.model import Model
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ class Solution:
         What the answer is, such as ``global maximiser``, ``local maximiser``, ``equilibrium``.
     objective : float
         The value of the model's objective.
-    is_global : bool
-        True only if the certificate holds a proof.
     tables : dict of DataFrame
         The answer in economic words.
     certificate : Certificate
         How good it is.
+    proof : Proof
+        Whether it is global, and why.
     manifest : dict
         Versions, solver, linear solver, options, parameters, hash.
     seconds : dict
@@ -44,12 +44,17 @@ class Solution:
     model: Model
     status: str
     objective: float
-    is_global: bool
     tables: dict[str, pd.DataFrame]
     certificate: Certificate
+    proof: Proof
     manifest: dict[str, Any]
     seconds: dict[str, float]
     pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the answer is proved to be global."""
+        return self.proof.is_global
 
     def record(self) -> dict[str, Any]:
         """Return the solution as plain data, as ``agora solve --json`` prints it."""
