@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_write_your_own_model_in_one_page(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "write-your-own-model.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     script = tmp_path / "own_model.py"
     script.write_text("\n".join(blocks), encoding="utf-8")
     try:
@@ -39,6 +39,10 @@ def test_write_your_own_model_in_one_page(tmp_path: Path) -> None:
     assert solution.is_global
     trade = solution.tables["trade"]
     assert trade["shipped"].max() > 0.1
+    again = names["again"]
+    assert again.manifest["options"] == {"method": "interior", "tolerance": 1e-6, "accuracy": 1e-11}
+    assert again.is_global
+    assert again.objective == pytest.approx(solution.objective, abs=1e-8)
 
 
 def test_the_definition_of_equilibrium_bites_in_the_one_page_model(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyomo.environ as pyo
 
+from agora.methods.families import nearest_listed
 from agora.solvers import solve_program
 from agora.typing import Tables
 
@@ -44,9 +45,10 @@ class Differentiable:
 
 @singledispatch
 def differentiable(model: Any, tables: Tables) -> Any:
-    """Return the program whose optimum a solution is; without a method of its own, the model's program.
+    """Return the program whose optimum a solution is: as the table of its family says, or the model's own.
 
-    A `Differentiable`, or a `DifferentiablePath` where the answer is a sequence of optima.
+    A `Differentiable`, or a `DifferentiablePath` where the answer is a sequence of optima. A user's model
+    registers a function of its own.
 
     Parameters
     ----------
@@ -55,6 +57,9 @@ def differentiable(model: Any, tables: Tables) -> Any:
     tables : mapping of DataFrame
         The solution's tables.
     """
+    found = nearest_listed(type(model), "methods", "DIFFERENTIABLE")
+    if found is not None:
+        return found(model, tables)
 
     def build(other: Any) -> pyo.ConcreteModel:
         program: pyo.ConcreteModel = other.program()

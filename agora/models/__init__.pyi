@@ -1,4 +1,4 @@
-from .certificate import Certificate, Condition, worst_case
+from .certificate import Certificate, Condition, Proof, worst_case
 from .city.commuting import CommutingMarket
 from .city.fujita_ogawa import FujitaOgawa
 from .marketplaces.coalition import CoalitionTest
@@ -28,6 +28,7 @@ __all__ = [
     "ModelCard",
     "MyopicMigration",
     "PriceFormation",
+    "Proof",
     "ShortRunCompetition",
     "Solution",
     "SpatialGame",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,50 @@ def worst_case(name: str, violations: ArrayLike, places: Iterable[object], toler
         return Condition(name, 0.0, "nowhere", tolerance)
     worst = int(np.argmax(np.where(np.isnan(numbers), np.inf, numbers)))
     return Condition(name, float(max(numbers[worst], 0.0)) + 0.0, str(names[worst]), tolerance)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is proved of an answer, and by what.
+
+    Attributes
+    ----------
+    kind : str
+        ``enumeration`` (every candidate evaluated), ``bound`` (nothing exceeds a bound, and the answer
+        reaches it), ``convexity`` (local is global), ``uniqueness`` (there is no other solution), ``none``.
+    words : str
+        The proof as a sentence, or what is missing.
+    bound : float or None
+        What no answer exceeds (or undercuts, where the objective is minimised); a proof by enumeration or by
+        a bound has one.
+    gap : float or None
+        What is left between the answer and the bound, in the units of `promised`.
+    promised : float
+        The largest gap that the method was to leave.
+    assumptions : tuple of str
+        What the proof rests on and the method has checked.
+    """
+
+    kind: Literal["enumeration", "bound", "convexity", "uniqueness", "none"]
+    words: str
+    bound: float | None = None
+    gap: float | None = None
+    promised: float = 0.0
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the answer is proved to be global: never by a bound or a gap that is infinite or NaN."""
+        numbers = (self.bound, self.gap)
+        if self.kind == "none" or (self.kind in ("enumeration", "bound") and None in numbers):
+            return False
+        finite = all(number is None or math.isfinite(number) for number in numbers)
+        return finite and abs(self.gap or 0.0) <= self.promised
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a certificate says of the proof: its sentence, and bound and gap if there are any."""
+        numbers = {"bound": self.bound, "gap": self.gap}
+        return {"proof": self.words, **{name: v for name, v in numbers.items() if v is not None}}
 
 
 @dataclass(frozen=True)

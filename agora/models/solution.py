@@ -10,7 +10,7 @@ import pandas as pd
 
 from agora.data.checks import InputError, nearest
 from agora.data.renamed import current_name
-from agora.models.certificate import Certificate
+from agora.models.certificate import Certificate, Proof
 from agora.models.model import Model
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class Solution:
         What the answer is, such as ``global maximiser``, ``local maximiser``, ``equilibrium``.
     objective : float
         The value of the model's objective.
-    is_global : bool
-        True only if the certificate holds a proof.
     tables : dict of DataFrame
         The answer in economic words.
     certificate : Certificate
         How good it is.
+    proof : Proof
+        Whether it is global, and why.
     manifest : dict
         Versions, solver, linear solver, options, parameters, hash.
     seconds : dict
@@ -46,12 +46,17 @@ class Solution:
     model: Model
     status: str
     objective: float
-    is_global: bool
     tables: dict[str, pd.DataFrame]
     certificate: Certificate
+    proof: Proof
     manifest: dict[str, Any]
     seconds: dict[str, float]
     pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the answer is proved to be global."""
+        return self.proof.is_global
 
     def __getitem__(self, name: str) -> Any:
         """Return a table by its name, or a column of one as ``table.column``.

@@ -20,7 +20,7 @@ import pandas as pd
 
 from agora import __version__
 from agora.data.checks import InputError, nearest
-from agora.methods.answers import Progress, silent
+from agora.methods.method import Progress, silent
 from agora.papers.claims import Claim, Paper, papers, read_paper
 from agora.papers.computations import ADDITIONS, Beyond, Finding, check, computations, judge
 from agora.papers.site import write_pages

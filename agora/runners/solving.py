@@ -8,13 +8,11 @@ import platform
 import time
 from datetime import UTC, datetime
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from agora import __version__
 from agora.data.scenarios import Scenario
-from agora.methods.answers import Answer, Options, Progress, answer, silent
-from agora.models import registry
+from agora.methods.method import Answer, Method, Options, Progress, choose, silent
 from agora.models.model import Model
 from agora.models.registry import model_named
 from agora.models.solution import Solution
@@ -25,17 +23,6 @@ from agora.solvers import solve_program as solve_program
 from agora.solvers.records import release
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
-
-
-@cache
-def know_all_methods() -> None:
-    """Import the methods and the pictures that the families name."""
-    for family in registry.FAMILIES:
-        name = family.__name__.rpartition(".")[2]
-        for module in import_module(f"agora.methods.{name}").METHODS:
-            import_module(f"agora.methods.{name}.{module}")
-        for module in import_module(f"agora.runners.figures.{name}").PICTURES:
-            import_module(f"agora.runners.figures.{name}.{module}")
 
 
 def solve(
@@ -52,7 +39,7 @@ def solve(
     raise_uncertified : bool
         If False, an answer that fails its certificate is returned instead of raised.
     **options
-        As in the [solve] table of a scenario; see `Options` and the options of the model's method.
+        As in the [solve] table of a scenario: the method, and the options that it has.
 
     Returns
     -------
@@ -68,10 +55,10 @@ def solve(
     NotCertified
         If the definition of equilibrium is violated; names the worst condition and the place.
     """
-    know_all_methods()
+    method, chosen = choose(type(model), options)
     start = time.perf_counter()
     model.check()
-    found, chosen = answer(model, options, progress)
+    found = method.run(model, chosen, progress)
     solved = time.perf_counter()
     progress("checking")
     certificate = certify(model, found.tables, chosen.tolerance, found.facts)
@@ -81,10 +68,10 @@ def solve(
         model=model,
         status=found.status,
         objective=found.objective,
-        is_global=found.is_global,
         tables=found.tables,
         certificate=certificate,
-        manifest=manifest(model, chosen, found),
+        proof=found.proof,
+        manifest=manifest(model, method, chosen, found),
         seconds={"build": solved - start - inside, "solve": inside, "check": checked - solved},
         pictures=pictures(model, found.tables),
     )
@@ -99,9 +86,10 @@ def _versions() -> dict[str, str]:
     return {name: release(name) for name in _PACKAGES}
 
 
-def manifest(model: Model, options: Options, found: Answer) -> dict[str, Any]:
+def manifest(model: Model, method: Method[Any, Any], chosen: Options, found: Answer) -> dict[str, Any]:
     """Return what is needed to repeat a solve: versions, solvers, options, parameters, hash."""
-    problem = {"model": model.card.name, "parameters": model.describe(), "options": options.model_dump()}
+    options = {"method": method.name, **chosen.model_dump()}
+    problem = {"model": model.card.name, "parameters": model.describe(), "options": options}
     return {
         **problem,
         "hash": hashlib.sha256(json.dumps(problem, sort_keys=True).encode()).hexdigest(),

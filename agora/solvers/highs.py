@@ -39,7 +39,7 @@ def _run_highs(
     record = SolverRecord(
         "HiGHS", release("highspy"), "-", "highspy", kind.value, options,
         str(result.termination_condition.name), iterations_of(result),
-        time.perf_counter() - start,
+        time.perf_counter() - start, result.objective_bound if kind is ProgramClass.MIP else None,
     )  # fmt: skip
     return result, record
 

@@ -28,7 +28,7 @@ release = lru_cache(version)
 
 @dataclass(frozen=True)
 class SolverRecord:
-    """Which solver did what, for the manifest."""
+    """Which solver did what, for the manifest; of a mixed-integer program also the bound it has proved."""
 
     solver: str
     version: str
@@ -39,10 +39,12 @@ class SolverRecord:
     status: str
     iterations: int | None
     seconds: float
+    bound: float | None = None
 
     def record(self) -> dict[str, Any]:
         """Return plain data."""
-        return {**self.__dict__, "options": dict(self.options)}
+        known = {name: v for name, v in self.__dict__.items() if name != "bound" or v is not None}
+        return {**known, "options": dict(self.options)}
 
 
 def multipliers_of(program: pyo.ConcreteModel) -> Any:

@@ -18,6 +18,7 @@ from makers import FOUR_SITES, city, complaint
 from agora.data import circle, segment, two_cell
 from agora.data.checks import InputError
 from agora.data.scenarios import read_scenario
+from agora.methods.method import Answer, Method, Options, Progress, Proof, register, solve_as_stated
 from agora.models import (
     CoalitionTest,
     CommutingMarket,
@@ -332,20 +333,18 @@ def test_rents_that_are_intervals_are_said_to_be_not_unique() -> None:
 
 
 def test_an_answer_that_is_no_optimum_of_its_program_is_refused() -> None:
-    from agora.methods.answers import Answer, Options, answer
-
     class Halved(CommutingMarket):
         """Answers with something else than its program's optimum."""
 
-    @answer.register(Halved)
-    def _(model: Any, options: dict[str, Any], progress: Any) -> tuple[Answer, Options]:
-        whole = CommutingMarket.model_validate({n: getattr(model, n) for n in CommutingMarket.model_fields})
-        found, chosen = answer(whole, options, progress)
+    def halve(model: Halved, chosen: Options, progress: Progress) -> Answer:
+        found = solve_as_stated(model, chosen, progress)
         cells = found.tables["cells"].assign(rent=found.tables["cells"]["rent"] + 1.0)
         cells["wage"] += 1.0
         totals = found.tables["totals"].assign(aggregate_rent=float(cells["rent"] @ cells["land"]))
-        return Answer(found.status, 0.0, False, {**found.tables, "cells": cells, "totals": totals}), chosen
+        tables = {**found.tables, "cells": cells, "totals": totals}
+        return Answer(found.status, 0.0, tables, Proof("none", "none: it is not what its program says"))
 
+    register(Halved, Method("halved", Options, halve))
     market = Halved(geography=segment(3), commuting_cost=0.1, labor_per_firm=1.0, firms=(0.3, 0.0, 0.0))
     with pytest.raises(NoOptimum, match="not the optimum of one program"):
         sensitivity(market, ["commuting_cost"], options={"tolerance": 1e3})

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 
 from agora.data.checks import InputError
 from agora.data.geographies import CellNetwork
-from agora.methods.answers import Answer, Progress, silent
+from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.lattice_city import check_convex
+from agora.methods.method import Answer, Number, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
 from agora.typing import Vector
@@ -306,19 +307,30 @@ def even_distributions(game: FirmsGame, samples: int, random: np.random.Generato
 # --- the answer ------------------------------------------------------------------------------------------
 
 
-def all_equilibria(
-    city: FujitaOgawa, samples: int = 200, seed: int = 1, progress: Progress = silent
-) -> Answer:
+class EquilibriaOptions(Options):
+    """How to list all equilibria.
+
+    Parameters
+    ----------
+    samples : int
+        Distributions of firms from which basins are estimated.
+    seed : int
+        Of the samples.
+    """
+
+    samples: Number = 200
+    seed: Whole = 1
+
+
+def all_equilibria(city: FujitaOgawa, chosen: EquilibriaOptions, progress: Progress = silent) -> Answer:
     """Return the global maximiser of a small city and the table of all its equilibria.
 
     Parameters
     ----------
     city : FujitaOgawa
         Of at most `MOST_CELLS` cells.
-    samples : int
-        Distributions of firms from which basins are estimated.
-    seed : int
-        Of the samples.
+    chosen : EquilibriaOptions
+        How basins are estimated.
 
     Raises
     ------
@@ -328,7 +340,7 @@ def all_equilibria(
     game = FirmsGame(city)
     found = every_equilibrium(game, progress)
     progress("basins")
-    shares = basins(game, found, samples, seed)
+    shares = basins(game, found, chosen.samples, chosen.seed)
     top = found[0]
     allocation, prices = game.allocation(top.state)
     sizes = {orbit: sum(e.orbit == orbit for e in found) for orbit in {e.orbit for e in found}}
@@ -355,14 +367,19 @@ def all_equilibria(
     kinds = [e.kind for e in found]
     facts = {
         "kind": top.kind,
-        "proof": f"highest of all {len(found)} equilibria: every face of the program searched",
-        "bound": top.potential,
-        "gap": 0.0,
         "equilibria": len(found),
         "orbits": len(sizes),
         "kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
         "tangent_eigenvalue": game.tangent_eigenvalue,
-        "basin_samples": samples,
+        "basin_samples": chosen.samples,
     }
     tables = {**city.tables(allocation), "equilibria": equilibria, "equilibrium_firms": firms}
-    return Answer("global maximiser", top.potential, True, tables, facts, (game.linear.record(), prices))
+    words = f"highest of all {len(found)} equilibria: every face of the program searched"
+    convex = f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g})"
+    assumptions = ("a linear and symmetric externality", convex)
+    proof = Proof("enumeration", words, bound=top.potential, gap=0.0, assumptions=assumptions)
+    return Answer("global maximiser", top.potential, tables, proof, facts, (game.linear.record(), prices))
+
+
+METHOD = city_method("all-equilibria", EquilibriaOptions, all_equilibria)
+"""Every equilibrium of up to `MOST_CELLS` cells, classified."""

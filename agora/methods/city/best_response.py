@@ -11,10 +11,11 @@ import pandas as pd
 
 from agora.data.geographies import CellNetwork
 from agora.formulations.city.network_kernels import LARGEST_DENSE
-from agora.methods.answers import Answer, Progress, silent
+from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.starts import large_city_starts, starting_points
 from agora.methods.city.symmetries import symmetries
+from agora.methods.method import Answer, Number, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Vector
 
@@ -34,18 +35,33 @@ class Found:
     times: int = 1
 
 
-def best_response(city: FujitaOgawa, starts: int = 20, seed: int = 1, progress: Progress = silent) -> Answer:
-    """Return the best local maximiser found from `starts` starts, and all distinct ones as a table.
+class StartOptions(Options):
+    """How to search for local maximisers.
+
+    Parameters
+    ----------
+    starts : int
+        Number of starting points.
+    seed : int
+        Seed of everything random.
+    """
+
+    starts: Number = 20
+    seed: Whole = 1
+
+
+def best_response(city: FujitaOgawa, chosen: StartOptions, progress: Progress = silent) -> Answer:
+    """Return the best local maximiser found from some starts, and all distinct ones as a table.
 
     Starts are the even distribution, one to many centres placed far apart, and random orders of the
-    cells; `seed` fixes them. Nothing is claimed about global optimality.
+    cells. Nothing is claimed about global optimality.
     """
     city.check_potential()
     game = FirmsGame(city)
     found: list[Found] = []
-    large, random = city.network.number > LARGEST_DENSE, np.random.default_rng(seed)
-    for number, start in enumerate((large_city_starts if large else starting_points)(city, starts, random)):
-        progress(f"best responses from start {number + 1} of {starts}")
+    points = large_city_starts if city.network.number > LARGEST_DENSE else starting_points
+    for number, start in enumerate(points(city, chosen.starts, np.random.default_rng(chosen.seed))):
+        progress(f"best responses from start {number + 1} of {chosen.starts}")
         keep_distinct(game, found, game.climb(start))
     found.sort(key=lambda f: -f.potential)
     top = found[0]
@@ -53,16 +69,20 @@ def best_response(city: FujitaOgawa, starts: int = 20, seed: int = 1, progress: 
     eigenvalue, meaning = game.definiteness
     facts = {
         "kind": top.kind,
-        "starts": starts,
+        "starts": chosen.starts,
         "distinct_states": len(found),
         "tangent_eigenvalue": eigenvalue,
-        "proof": "none: the best of the states found; others may be higher",
     }
     product = city.interaction.product
     if product is not None:
         facts |= {"definiteness": meaning, "kernel": product.road, "kernel_error": product.error}
     tables = {**city.tables(allocation), "equilibria": equilibria_table(found, city.network)}
-    return Answer(top.kind, top.potential, False, tables, facts, (game.linear.record(), prices))
+    proof = Proof("none", "none: the best of the states found; others may be higher")
+    return Answer(top.kind, top.potential, tables, proof, facts, (game.linear.record(), prices))
+
+
+METHOD = city_method("best-response", StartOptions, best_response)
+"""Local maximisers, by linear programs."""
 
 
 def keep_distinct(game: FirmsGame, found: list[Found], state: State, times: int = 1) -> None:

@@ -18,9 +18,9 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from agora.methods.answers import Progress, silent
 from agora.methods.city.chain_bounds import ChainBounds, Pool
 from agora.methods.city.lattice_city import LatticeCity, Steps, lattice_city
+from agora.methods.method import Progress, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Vector
 

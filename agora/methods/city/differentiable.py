@@ -7,13 +7,12 @@ import pyomo.environ as pyo
 
 from agora.data.checks import InputError
 from agora.methods.city.firms_game import FirmsGame, State
-from agora.methods.differentiable import Differentiable, differentiable
+from agora.methods.differentiable import Differentiable
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Tables
 
 
-@differentiable.register
-def _(model: FujitaOgawa, tables: Tables) -> Differentiable:
+def city_optimum(model: FujitaOgawa, tables: Tables) -> Differentiable:
     """Take (P0): the firms where the solution has them, its multipliers supporting them."""
     firms = np.array(tables["cells"]["firms"], dtype=float)
     game = FirmsGame(model)

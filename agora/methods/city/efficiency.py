@@ -17,11 +17,11 @@ import pandas as pd
 
 from agora.data.checks import InputError
 from agora.data.city import ProductionFunction, WithinCellPower
-from agora.methods.answers import Progress, silent
 from agora.methods.city.all_equilibria import every_equilibrium
 from agora.methods.city.certified_map import business_centres, certified_envelope, filled_city
 from agora.methods.city.firms_game import FirmsGame
-from agora.methods.city.global_search import certified_maximiser
+from agora.methods.city.global_search import GlobalOptions, certified_maximiser
+from agora.methods.method import Progress, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Vector
 
@@ -86,7 +86,7 @@ def welfare_optimum(city: FujitaOgawa, seconds: float = 60.0, progress: Progress
     """
     factor = degree(city) + 1
     cheaper = city.model_copy(update={"commuting_cost": city.commuting_cost / factor})
-    found = certified_maximiser(cheaper, seconds=seconds, progress=progress)
+    found = certified_maximiser(cheaper, GlobalOptions(seconds=seconds), progress)
     firms = found.tables["cells"]["firms"].to_numpy(dtype=float)
     subsidy = decentralising_subsidy(city, firms)
     return Optimum(

@@ -20,22 +20,25 @@ f − ȟ_ε.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
+from pydantic import Field
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from agora.data.checks import InputError, nearest
 from agora.formulations.city.smooth_commuting import SmoothCommuting
-from agora.methods.answers import Answer, Progress, silent
+from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame
+from agora.methods.method import Answer, Number, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
+from agora.models.spatial import POSITIVE
 from agora.solvers import NonlinearProgram, SolveFailed, solve_program
 from agora.typing import Vector
 
@@ -250,48 +253,54 @@ def _replicator(payoff: Vector, firms: Vector, room: Vector) -> Vector:
 # --- the answer ------------------------------------------------------------------------------------------
 
 
-def where_it_leads(
-    city: FujitaOgawa,
-    dynamic: str,
-    start: Sequence[float] | None = None,
-    horizon: float | None = None,
-    steps: int = 100,
-    seed: int = 1,
-    progress: Progress = silent,
-) -> Answer:
-    """Return the equilibrium to which a history leads, with the path in tables of its own.
+class HistoryOptions(Options):
+    """How to follow a history.
 
     Parameters
     ----------
-    city : FujitaOgawa
-        With a potential.
     dynamic : str
-        One of `DYNAMICS`.
+        ``best-response``, ``projection``, ``smith``, ``bnn``, ``replicator``.
     start : sequence of float, optional
         Firms of each cell at the beginning, in the sorted order of the cells; unless given, the even
-        distribution disturbed at random by `seed`.
+        distribution disturbed at random.
     horizon : float, optional
         Length of the history; unless given, `HORIZONS`.
     steps : int
         Times recorded.
     seed : int
         Of the disturbance.
+    """
+
+    dynamic: Dynamic = "best-response"
+    start: tuple[float, ...] | None = None
+    horizon: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
+    steps: Number = 100
+    seed: Whole = 1
+
+    def _idle(self) -> Iterator[tuple[str, str]]:
+        if self.start is not None:
+            yield "seed", "no start is given"
+
+
+def where_it_leads(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress = silent) -> Answer:
+    """Return the equilibrium to which a history leads, with the path in tables of its own.
 
     Raises
     ------
     InputError
-        See `history`.
+        See `history`; for a city without a potential.
     """
     city.check_potential()
+    dynamic = chosen.dynamic
     game = FirmsGame(city)
-    if start is None:
+    if chosen.start is None:
         even = city.firm_mass * game.land / game.land.sum()
-        disturbed = even * (1 + 0.2 * np.random.default_rng(seed).uniform(-1, 1, len(even)))
+        disturbed = even * (1 + 0.2 * np.random.default_rng(chosen.seed).uniform(-1, 1, len(even)))
         begin = game.feasible(disturbed * city.firm_mass / disturbed.sum())
     else:
-        begin = np.array(start, dtype=float)
+        begin = np.array(chosen.start, dtype=float)
     progress(f"following the dynamic {dynamic}")
-    path = history(game, dynamic, begin, horizon or HORIZONS.get(dynamic, 1.0), steps)
+    path = history(game, dynamic, begin, chosen.horizon or HORIZONS[dynamic], chosen.steps)
     state = game.climb(path.end)
     kind = game.kind(state)
     allocation, prices = game.allocation(state)
@@ -309,9 +318,13 @@ def where_it_leads(
     }
     facts = {
         "kind": kind,
-        "proof": "none: the equilibrium to which this history leads",
         "dynamic": dynamic,
         "distance_at_the_end": path.distance,
         "smallest_rise": float(np.diff(path.potential).min()),
     }
-    return Answer(kind, game.potential(state), False, tables, facts, (game.linear.record(), prices))
+    proof = Proof("none", "none: the equilibrium to which this history leads")
+    return Answer(kind, game.potential(state), tables, proof, facts, (game.linear.record(), prices))
+
+
+METHOD = city_method("history", HistoryOptions, where_it_leads)
+"""The equilibrium to which a dynamic leads."""

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pyomo.environ as pyo
 
-from agora.methods.answers import Answer, Progress, silent
+from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
+from agora.methods.city.best_response import StartOptions
+from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.starts import starting_points
+from agora.methods.method import Answer, Progress, Proof, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
-from agora.models.spatial import Commuting
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 
 RELAXATIONS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Bounds on each complementarity product, solved in turn."""
 
 
-def potential_program(
-    city: FujitaOgawa, commuting: Commuting, starts: int = 20, seed: int = 1, progress: Progress = silent
-) -> Answer:
-    """Return the best solution of (P0) that IPOPT finds from `starts` starts; a local statement."""
-    game = FirmsGame(city)
+COMMUTING = {"edges": add_commuting_edges, "pairs": add_commuting_pairs}
+
+
+class PotentialOptions(StartOptions):
+    """How to solve the overall program (P0).
+
+    Parameters
+    ----------
+    commuting : str
+        ``edges`` or ``pairs``: the formulation of commuting.
+    """
+
+    commuting: Literal["edges", "pairs"] = "edges"
+
+
+def potential_program(city: FujitaOgawa, chosen: PotentialOptions, progress: Progress = silent) -> Answer:
+    """Return the best solution of (P0) that IPOPT finds from some starts; a local statement."""
+    game, starts = FirmsGame(city), chosen.starts
     best: tuple[float, pyo.ConcreteModel, SolverRecord] | None = None
     failed = 0
-    for number, start in enumerate(starting_points(city, starts, np.random.default_rng(seed))):
+    for number, start in enumerate(starting_points(city, starts, np.random.default_rng(chosen.seed))):
         progress(f"IPOPT from start {number + 1} of {starts}")
-        program = city.program(commuting)
+        program = city.program(COMMUTING[chosen.commuting])
         city.start_from(program, start)
         try:
             record = solve_program(program)
@@ -40,18 +57,19 @@ def potential_program(
     value, program, record = best
     state = game.settle(game.feasible(np.array([float(v.value) for v in program.firms.values()])))
     kind = game.kind(state, tolerance=1e-6)
-    facts = {"kind": kind, "starts": starts, "failed_starts": failed, "proof": "none: a local solution"}
-    return Answer(kind, value, False, city.read(program), facts, (record,))
+    facts = {"kind": kind, "starts": starts, "failed_starts": failed}
+    return Answer(kind, value, city.read(program), Proof("none", "none: a local solution"), facts, (record,))
 
 
-def complementarity(city: FujitaOgawa, seed: int = 1, starts: int = 1, progress: Progress = silent) -> Answer:
+def complementarity(city: FujitaOgawa, chosen: StartOptions, progress: Progress = silent) -> Answer:
     """Return a spatial equilibrium by Definition 1, with or without a potential.
 
     The products of each complementary pair are bounded by a number that falls to 1e-8; then the
     side of each pair that is zero is fixed and the rest solved exactly.
     """
     last: SolveFailed | None = None
-    for number, start in enumerate(starting_points(city, max(starts, 3), np.random.default_rng(seed))):
+    points = starting_points(city, max(chosen.starts, 3), np.random.default_rng(chosen.seed))
+    for number, start in enumerate(points):
         program = city.complementarity_program()
         city.start_from(program, start)
         pyo.TransformationFactory("mpec.simple_nonlinear").apply_to(program, mpec_bound=1.0)
@@ -99,8 +117,13 @@ def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord)
     facts = {
         "kind": kind,
         "objective": "potential" if city.has_potential else "welfare",
-        "proof": "none: one equilibrium, others may exist",
     }
-    return Answer(
-        kind if kind != "no equilibrium" else "equilibrium", objective, False, tables, facts, (record,)
-    )
+    status = kind if kind != "no equilibrium" else "equilibrium"
+    proof = Proof("none", "none: one equilibrium, others may exist")
+    return Answer(status, objective, tables, proof, facts, (record,))
+
+
+IPOPT = city_method("ipopt", PotentialOptions, potential_program)
+"""The overall program (P0) by IPOPT."""
+COMPLEMENTARITY = city_method("complementarity", StartOptions, complementarity)
+"""Definition 1, for externalities without a potential."""

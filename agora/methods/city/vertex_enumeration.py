@@ -15,10 +15,10 @@ from itertools import product
 import numpy as np
 
 from agora.data.checks import InputError
-from agora.methods.answers import Answer, Progress, silent
 from agora.methods.city.best_response import Found, equilibria_table, keep_distinct
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.symmetries import orbits
+from agora.methods.method import Answer, Progress, Proof, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.solvers.reuse import known
 from agora.typing import Vector
@@ -61,16 +61,20 @@ def global_maximiser(city: FujitaOgawa, progress: Progress = silent, folded: boo
     runner_up = next((f.potential for f in maximisers if f.potential < winner.potential - 1e-12), None)
     facts = {
         "kind": winner.kind,
-        "proof": f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g}), so the maximum is "
-        f"at one of the {len(candidates)} vertices, all evaluated",
-        "bound": winner.potential,
-        "gap": 0.0,
         "vertices": len(candidates),
         "runner_up": runner_up,
         "distinct_local_maximisers": len(maximisers),
     }
     tables = {**city.tables(allocation), "equilibria": equilibria_table(maximisers, city.network)}
-    return Answer("global maximiser", winner.potential, True, tables, facts, (game.linear.record(), prices))
+    convex = f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g})"
+    proof = Proof(
+        "enumeration",
+        f"{convex}, so the maximum is at one of the {len(candidates)} vertices, all evaluated",
+        bound=winner.potential,
+        gap=0.0,
+        assumptions=("no excess land", convex),
+    )
+    return Answer("global maximiser", winner.potential, tables, proof, facts, (game.linear.record(), prices))
 
 
 def check_enumerable(city: FujitaOgawa) -> FirmsGame:

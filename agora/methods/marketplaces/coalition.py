@@ -33,15 +33,7 @@ from pydantic import Field
 
 from agora.data.checks import InputError, positive
 from agora.formulations.marketplaces.coalition_numbers import least_gain, living_costs, setup_fee
-from agora.methods.answers import (
-    Answer,
-    Options,
-    Progress,
-    SearchOptions,
-    answer,
-    options_class,
-    silent,
-)
+from agora.methods.method import Answer, Method, Progress, Proof, SearchOptions, silent
 from agora.models.marketplaces.coalition import CoalitionTest
 from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord, solve_program
@@ -257,7 +249,6 @@ def most_improving_coalition(
         found.append(StructureSearch(test, number).run(tolerance / 2, time.monotonic() + seconds, known))
     best = max(found, key=lambda result: result.structure.gain).structure
     bound = max(result.bound for result in found)
-    gap = bound - best.gain
     improves, unblocked = best.gain > tolerance, bound <= tolerance
     tables = test.read_prices(best.program)
     tables["structures"] = pd.DataFrame(
@@ -271,12 +262,8 @@ def most_improving_coalition(
         }
     )
     facts: dict[str, Any] = {
-        "bound": bound,
-        "gap": gap,
         "improves": improves,
         "unblocked": unblocked,
-        "proof": f"no coalition gains more than {bound:.9g}: at the prices found at the corners of "
-        f"{sum(result.simplices for result in found)} simplices of locations, nobody could afford it",
         "structures": sum(result.structures for result in found),
     }
     if improves:
@@ -285,7 +272,12 @@ def most_improving_coalition(
         status = f"no coalition improves upon the allocation by more than {tolerance:g}"
     else:
         status = "no improving coalition found, and none excluded"
-    return Answer(status, best.gain, gap <= tolerance, tables, facts, (best.record,))
+    words = (
+        f"no coalition gains more than {bound:.9g}: at the prices found at the corners of "
+        f"{sum(result.simplices for result in found)} simplices of locations, nobody could afford it"
+    )
+    proof = Proof("bound", words, bound, bound - best.gain, tolerance)
+    return Answer(status, best.gain, tables, proof, facts, (best.record,))
 
 
 @dataclass(frozen=True)
@@ -366,15 +358,11 @@ class CoalitionOptions(SearchOptions):
     gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
 
 
-@answer.register
-def _(model: CoalitionTest, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
-    chosen = CoalitionOptions.model_validate(options)
-    found = most_improving_coalition(
-        model, tolerance=chosen.gain_tolerance, seconds=chosen.seconds, progress=progress
+def _run(test: CoalitionTest, chosen: CoalitionOptions, progress: Progress) -> Answer:
+    return most_improving_coalition(
+        test, tolerance=chosen.gain_tolerance, seconds=chosen.seconds, progress=progress
     )
-    return found, chosen
 
 
-@options_class.register
-def _(model: CoalitionTest) -> type[Options]:
-    return CoalitionOptions
+METHOD = Method("branch-and-bound", CoalitionOptions, _run)
+"""Structures solved one by one, all others bounded."""

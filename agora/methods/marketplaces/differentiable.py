@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 from agora.data.checks import InputError
 from agora.formulations.marketplaces.grounds import Line
 from agora.formulations.marketplaces.market_settlement import settle
-from agora.methods.differentiable import ACCURATE, Differentiable, differentiable, followed
+from agora.methods.differentiable import ACCURATE, Differentiable, followed
 from agora.methods.marketplaces.marketplaces import IPOPT_FROM_SOLUTION
 from agora.models.marketplaces.coalition import CoalitionTest
 from agora.models.marketplaces.marketplaces import Marketplaces
@@ -26,8 +26,7 @@ SAME_PLACE = 1e-6
 """Positions closer than this are the same."""
 
 
-@differentiable.register
-def _(model: Marketplaces, tables: Tables) -> Differentiable:
+def marketplaces_optimum(model: Marketplaces, tables: Tables) -> Differentiable:
     """Take the envy-free Pareto program: for the given places, or with the best structure's free to move."""
     line_of(model)
     places = np.array(tables["marketplaces"]["location"], dtype=float)
@@ -126,8 +125,7 @@ def _solved_from(
 # --- the coalition test ---
 
 
-@differentiable.register
-def _(model: CoalitionTest, tables: Tables) -> Differentiable:
+def coalition_optimum(model: CoalitionTest, tables: Tables) -> Differentiable:
     """Take the coalition's program with marketplaces that may move, from those of the solution."""
     places = sorted(float(place) for place in tables["marketplaces"]["location"])
 

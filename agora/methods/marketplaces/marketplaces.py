@@ -14,15 +14,6 @@ from pydantic import Field
 
 from agora.formulations.marketplaces.grounds import Line, Network, Plane, distinct
 from agora.formulations.marketplaces.market_settlement import Settlement, settle
-from agora.methods.answers import (
-    Answer,
-    Options,
-    Progress,
-    SearchOptions,
-    answer,
-    options_class,
-    silent,
-)
 from agora.methods.marketplaces.branch_and_bound import (
     StructureProblem,
     StructureResult,
@@ -31,6 +22,7 @@ from agora.methods.marketplaces.branch_and_bound import (
 )
 from agora.methods.marketplaces.line_bound import bounded_structure
 from agora.methods.marketplaces.median_bound import median_structure
+from agora.methods.method import Answer, Method, Progress, Proof, SearchOptions, silent
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.models.marketplaces.tables import start_from
 from agora.models.spatial import POSITIVE
@@ -59,8 +51,20 @@ MOST_SIDES = 8
 """Numbers that say where the marketplaces are, up to which boxes of them are searched."""
 
 
+class MarketplaceOptions(SearchOptions):
+    """How to solve a marketplace economy.
+
+    Parameters
+    ----------
+    gap : float
+        Relative gap to which every number of marketplaces is proved.
+    """
+
+    gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+
+
 def solve_marketplaces(
-    economy: Marketplaces, *, gap: float = 1e-9, seconds: float = 60.0, progress: Progress = silent
+    economy: Marketplaces, chosen: MarketplaceOptions, progress: Progress = silent
 ) -> Answer:
     """Return the best structure, the runner-up, and the equilibrium that decentralises the best.
 
@@ -76,7 +80,7 @@ def solve_marketplaces(
         else list(range(1, economy.number + 1))
     )
     problem = structure_problem(economy)
-    found = _searched(problem, numbers, gap=gap, seconds=seconds, progress=progress)
+    found = _searched(problem, numbers, gap=chosen.gap, seconds=chosen.seconds, progress=progress)
     ranked = _distinct(economy, found)
     top = ranked[0]
     progress("solving the best structure")
@@ -88,26 +92,31 @@ def solve_marketplaces(
     if untouched:
         bounds.append(least_bound(problem, untouched[0]))
     bound = max(*bounds, top.utility)
-    proved = bound <= top.utility * (1 + 10 * gap)
+    proof = _proof(economy, bound, bound / top.utility - 1, 10 * chosen.gap)
     at_once = untouched[0] if untouched else next((r.number for r in found if r.beyond), None)
     runner_up = ranked[1] if len(ranked) > 1 else None
     facts = {
         "marketplaces": len(economy.ground.names(places)),
-        "bound": bound,
-        "gap": bound / top.utility - 1,
         "bounded_at_once": f"{at_once} or more" if at_once else None,
         "runner_up": runner_up.utility if runner_up else None,
         "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
         "boxes": sum(result.boxes for result in found),
         "two_roads_differ_by": abs(utility - top.utility),
-        "proof": f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
-        "gaps closed by branch and bound"
-        if proved
-        else "none: a limit stopped the search; the bound holds for every number and all places",
     }
     tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
-    status = "global optimum" if proved else "best structure found"
-    return Answer(status, utility, proved, tables, facts, (record,))
+    status = "global optimum" if proof.is_global else "best structure found"
+    return Answer(status, utility, tables, proof, facts, (record,))
+
+
+def _proof(economy: Marketplaces, bound: float, gap: float, promised: float) -> Proof:
+    if not gap <= promised:
+        words = "none: a limit stopped the search; the bound holds for every number and all places"
+        return Proof("none", words, bound, gap, promised)
+    words = (
+        f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
+        "gaps closed by branch and bound"
+    )
+    return Proof("bound", words, bound, gap, promised)
 
 
 def structure_problem(economy: Marketplaces) -> StructureProblem:
@@ -184,7 +193,6 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
     facts = {
         "marketplaces": len(economy.ground.names(places)),
         "two_roads_differ_by": abs(utility - state.utility),
-        "proof": "for given marketplaces and fixed utility the constraints are convex: local is global",
     }
     structures = pd.DataFrame(
         {
@@ -197,8 +205,11 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
     return Answer(
         "global optimum for the given marketplaces",
         utility,
-        True,
         {**economy.tables(program, places), "structures": structures},
+        Proof(
+            "convexity",
+            "for given marketplaces and fixed utility the constraints are convex: local is global",
+        ),
         facts,
         (record,),
     )
@@ -261,24 +272,5 @@ def _written(economy: Marketplaces, places: Vector) -> str:
     return " ".join(f"{name:.6g}" if isinstance(name, float) else f"{name};" for name in names).rstrip(";")
 
 
-class MarketplaceOptions(SearchOptions):
-    """How to solve a marketplace economy.
-
-    Parameters
-    ----------
-    gap : float
-        Relative gap to which every number of marketplaces is proved.
-    """
-
-    gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
-
-
-@answer.register
-def _(model: Marketplaces, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
-    chosen = MarketplaceOptions.model_validate(options)
-    return solve_marketplaces(model, gap=chosen.gap, seconds=chosen.seconds, progress=progress), chosen
-
-
-@options_class.register
-def _(model: Marketplaces) -> type[Options]:
-    return MarketplaceOptions
+METHOD = Method("branch-and-bound", MarketplaceOptions, solve_marketplaces)
+"""Every number and all places of marketplaces bounded, the best structure solved as a program."""

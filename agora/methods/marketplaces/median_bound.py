@@ -26,8 +26,8 @@ from scipy.optimize import minimize
 from agora.formulations.marketplaces.grounds import Ground, Worth, nearest
 from agora.formulations.marketplaces.market_settlement import Settlement, site_worth
 from agora.formulations.marketplaces.medians import add_median_choice
-from agora.methods.answers import collector_paused
 from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
+from agora.methods.method import collector_paused
 from agora.solvers import LinearProgram
 from agora.solvers.classify import objective_of
 from agora.typing import Vector

@@ -1,4 +1,21 @@
 """Methods for trade, migration and spatial mean-field games."""
 
-METHODS = ("differentiable", "game", "myopic", "trade")
-"""The modules that say how the models of this family are solved and differentiated."""
+METHODS = {
+    "graph-game": {"newton": "game:METHOD"},
+    "myopic-migration": {"ode": "myopic:METHOD"},
+    "spatial-game": {"newton": "game:METHOD"},
+    "spatial-trade": {
+        "auto": "trade:AUTO",
+        "direct": "trade:DIRECT",
+        "homotopy": "trade:HOMOTOPY",
+        "newton": "trade:NEWTON",
+    },
+}
+"""Model → name → its method in a module of this family; the first is the default."""
+
+DIFFERENTIABLE = {
+    "graph-game": "differentiable:game_optimum",
+    "myopic-migration": "differentiable:no_optimum",
+    "spatial-game": "differentiable:game_optimum",
+}
+"""Model → what its answer is differentiated through; of others their program."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from agora.data.checks import InputError
 from agora.data.fields import Fields
-from agora.methods.answers import Progress, collector_paused, silent
+from agora.methods.method import Progress, collector_paused, silent
 from agora.methods.migration.path_newton import Course
 from agora.models.migration.game import MeanFieldGame
 from agora.models.spatial import POSITIVE

@@ -7,7 +7,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from agora.data.checks import InputError
-from agora.methods.differentiable import Differentiable, differentiable, followed
+from agora.methods.differentiable import Differentiable, followed
 from agora.methods.migration.continuation import NEWTON, course_of
 from agora.models.migration.game import MeanFieldGame
 from agora.models.migration.myopic import MyopicMigration
@@ -15,8 +15,7 @@ from agora.solvers import solve_program
 from agora.typing import Tables
 
 
-@differentiable.register
-def _(model: MeanFieldGame, tables: Tables) -> Differentiable:
+def game_optimum(model: MeanFieldGame, tables: Tables) -> Differentiable:
     """Take the square program of the horizon, started at the answer: the branch that was found."""
     course = course_of(model, tables["path"])
 
@@ -45,8 +44,7 @@ def _(model: MeanFieldGame, tables: Tables) -> Differentiable:
     return Differentiable(program, build, read, follow, "the equilibrium's equations, on its branch")
 
 
-@differentiable.register
-def _(model: MyopicMigration, tables: Tables) -> Differentiable:
+def no_optimum(model: MyopicMigration, tables: Tables) -> Differentiable:
     """Say that an integrator's path is no optimum."""
     raise InputError(
         "model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from agora.data.checks import Caution, InputError, whole
 from agora.formulations.migration.mean_field_numbers import backward_values, forward_density
 from agora.formulations.migration.monotonicity import largest_quotient
 from agora.formulations.migration.trade import real_wage_jacobian, solve_wages
-from agora.methods.answers import Answer, Options, Progress, answer, silent
+from agora.methods.method import Answer, Method, Options, Progress, Proof, Whole, silent
 from agora.methods.migration.continuation import (
     Continuation,
     at_value,
@@ -68,10 +68,18 @@ class GameOptions(Options):
 
     start: Literal["initial", "agglomerated"] = "initial"
     centres: tuple[int, ...] = Field(default=(0,), min_length=1)
-    replies: int = Field(default=20, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
+    replies: Whole = 20
     continuation: Continuation | None = None
-    starts: int = Field(default=0, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
-    seed: int = Field(default=1, ge=0, json_schema_extra={"allowed": "a whole number >= 0"})
+    starts: Whole = 0
+    seed: Whole = 1
+
+    def _idle(self) -> Iterator[tuple[str, str]]:
+        if self.start == "initial":
+            yield "centres", "start is agglomerated"
+            if not self.starts:
+                yield "replies", "start is agglomerated or starts > 0"
+        if not self.starts:
+            yield "seed", "starts > 0"
 
 
 # --- starts --------------------------------------------------------------------------------------
@@ -202,26 +210,26 @@ def solve_game(model: MeanFieldGame, chosen: GameOptions, progress: Progress = s
         tables["branches"], more = search(model, tables, chosen, progress)
         records += more
         facts["equilibria_found"] = int(tables["branches"]["new"].sum()) + 1
-    facts |= uniqueness(model, tables["path"])
-    return Answer("equilibrium", 0.0, False, tables, facts, tuple(records))
+    worst = lasry_lions_quotient(model, tables["path"])
+    facts["lasry_lions_quotient"] = worst
+    proof = Proof(
+        "none",
+        "none: the equilibrium is one of possibly many"
+        if worst > 0
+        else "none: monotone near this path (Lasry–Lions quotient ≤ 0): no other equilibrium is near",
+    )
+    return Answer("equilibrium", 0.0, tables, proof, facts, tuple(records))
 
 
-def uniqueness(model: MeanFieldGame, path: pd.DataFrame) -> dict[str, Any]:
-    """Return the Lasry–Lions quotient along the path, at its worst time, and what follows from it."""
+def lasry_lions_quotient(model: MeanFieldGame, path: pd.DataFrame) -> float:
+    """Return the Lasry–Lions quotient along the path, at its worst time."""
     densities = path["density"].to_numpy(dtype=float).reshape(-1, model.arcs.number)
     some = densities[np.unique(np.linspace(0, len(densities) - 1, 9).astype(int))]
     m = model.arcs.weights
-    quotients = [
+    return max(
         largest_quotient(real_wage_jacobian(model.economy, model.trade_kernel, density), m)[0]
         for density in some
-    ]
-    worst = max(quotients)
-    return {
-        "lasry_lions_quotient": worst,
-        "proof": "none: the equilibrium is one of possibly many"
-        if worst > 0
-        else "none: monotone near this path (Lasry–Lions quotient ≤ 0): no other equilibrium is near",
-    }
+    )
 
 
 def search(
@@ -399,7 +407,5 @@ def _moved(model: MeanFieldGame, before: Course, now: Course) -> float:
     return float(max(gap.max() for gap in gaps))
 
 
-@answer.register
-def _(model: MeanFieldGame, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
-    chosen = GameOptions.model_validate(options)
-    return solve_game(model, chosen, progress), chosen
+METHOD = Method("newton", GameOptions, solve_game)
+"""The square program of the horizon, from one start or many."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from pydantic import Field
 from scipy.integrate import solve_ivp
 
 from agora.formulations.migration.trade import TradeState, solve_wages
-from agora.methods.answers import Answer, Options, Progress, answer
+from agora.methods.method import Answer, Method, Options, Progress, Proof, silent
 from agora.models.migration.myopic import MyopicMigration
 from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord
@@ -68,9 +67,8 @@ def integrate(model: MyopicMigration, accuracy: float = 1e-9) -> tuple[Vector, l
     return path.y.T, states, calls
 
 
-@answer.register
-def _(model: MyopicMigration, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
-    chosen = MyopicOptions.model_validate(options)
+def solve_myopic(model: MyopicMigration, chosen: MyopicOptions, progress: Progress = silent) -> Answer:
+    """Return the path that the integrator finds, with the trade equilibrium at every time."""
     progress("integrating")
     start = time.perf_counter()
     density, states, calls = integrate(model, chosen.accuracy)
@@ -79,11 +77,12 @@ def _(model: MyopicMigration, options: dict[str, Any], progress: Progress) -> tu
         calls, time.perf_counter() - start,
     )  # fmt: skip
     wage, real = (np.array([getattr(state, name) for state in states]) for name in ("wage", "real_wage"))
-    facts = {
-        "proof": "unique: rates are Lipschitz where people are everywhere; found to the accuracy stated",
-        "accuracy": chosen.accuracy,
-        "calls": calls,
-    }
-    return Answer(
-        "path", 0.0, False, model.tables(model.times, density, wage, real), facts, (record,)
-    ), chosen
+    proof = Proof(
+        "none", "unique: rates are Lipschitz where people are everywhere; found to the accuracy stated"
+    )
+    tables = model.tables(model.times, density, wage, real)
+    return Answer("path", 0.0, tables, proof, {"accuracy": chosen.accuracy, "calls": calls}, (record,))
+
+
+METHOD = Method("ode", MyopicOptions, solve_myopic)
+"""The equation of motion, integrated by scipy."""

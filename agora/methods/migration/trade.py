@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 from pydantic import Field
 
 from agora.formulations.migration.kernels import DenseKernel, Kernel, sparse_kernel
 from agora.formulations.migration.trade import solve_wages
-from agora.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
+from agora.methods.method import Answer, Method, Options, Progress, Proof, collector_paused, silent
 from agora.models.migration.spatial_trade import SpatialTrade
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
@@ -27,32 +29,33 @@ MANY = 300
 SMALLEST_STEP = 1 / 1024
 """Of the homotopy, before it gives up."""
 
-UNIQUE = (
+UNIQUE = Proof(
+    "uniqueness",
     "unique: with given people and a positive trade elasticity excess demand has the gross-substitute "
-    "property and no place is cut off, so that wages are determined up to the numéraire (slides, theorem 1)"
+    "property and no place is cut off, so that wages are determined up to the numéraire (slides, theorem 1)",
+    assumptions=("a positive trade elasticity", "no place is cut off"),
 )
 
 
-class TradeOptions(Options):
-    """How to solve a trade equilibrium.
+class KernelOptions(Options):
+    """How the program of a trade equilibrium is written.
 
     Parameters
     ----------
-    method : str
-        ``direct`` (the program by IPOPT), ``homotopy`` (τ_s = 1 + s (τ − 1), s from 0 to
-        1), ``newton`` (the reduced wage equations with dense matrices), or ``auto``: newton for more than
-        `MANY` places, else direct, and the homotopy if that fails.
     kernel : str
         ``sparse`` (recurrences on circles and tori, else dense), ``dense``, or ``low-rank``.
     truncation : float
         Largest relative truncation error of a low-rank kernel.
     """
 
-    method: Literal["auto", "direct", "homotopy", "newton"] = "auto"
     kernel: Literal["sparse", "dense", "low-rank"] = "sparse"
     truncation: float = Field(
         default=1e-10, gt=0, lt=1, json_schema_extra={"allowed": "a number > 0 and < 1"}
     )
+
+    def _idle(self) -> Iterator[tuple[str, str]]:
+        if self.kernel != "low-rank":
+            yield "truncation", "kernel is low-rank"
 
 
 @dataclass(frozen=True)
@@ -116,42 +119,48 @@ def trade_cost_homotopy(
             return Homotopy(tuple(path), program, tuple(records), halved)
 
 
-def solve_trade(
-    model: SpatialTrade,
-    *,
-    method: str = "auto",
-    kernel: str = "sparse",
-    truncation: float = 1e-10,
-    progress: Progress = silent,
+def by_any(model: SpatialTrade, chosen: KernelOptions, progress: Progress = silent) -> Answer:
+    """Return the equilibrium by newton for more than `MANY` places, else directly, or by the homotopy."""
+    if chosen.kernel == "sparse" and model.number > MANY:
+        return by_newton(model, chosen, progress)
+    try:
+        return by_program(model, chosen, progress)
+    except SolveFailed:
+        return by_homotopy(model, chosen, progress)
+
+
+def by_program(model: SpatialTrade, chosen: KernelOptions, progress: Progress = silent) -> Answer:
+    """Return the equilibrium from the program, solved by IPOPT."""
+    kernel = _kernel(model, chosen)
+    progress("building")
+    with collector_paused():
+        program = model.program(kernel)
+    progress("solving")
+    record = solve_program(program, IPOPT_ACCURACY, interior=True)
+    branch = "the program by IPOPT, from a few steps of the wage map"
+    return _answer(model.read(program), kernel, branch, (record,))
+
+
+def by_homotopy(model: SpatialTrade, chosen: KernelOptions, progress: Progress = silent) -> Answer:
+    """Return the equilibrium at the end of the homotopy in trade costs."""
+    kernel = _kernel(model, chosen)
+    path = trade_cost_homotopy(model, kernel, progress=progress)
+    branch = f"homotopy in trade costs, {len(path.steps) - 1} steps, {path.halved} halved"
+    return _answer(model.read(path.program), kernel, branch, path.records)
+
+
+def _answer(
+    tables: dict[str, pd.DataFrame], kernel: Kernel, branch: str, records: tuple[SolverRecord, ...]
 ) -> Answer:
-    """Return the trade equilibrium and how it was reached; options as in `TradeOptions`."""
-    if method == "newton" or (method == "auto" and kernel == "sparse" and model.number > MANY):
-        return _by_newton(model, progress)
-    form = _form(model, kernel, truncation)
-    facts: dict[str, Any] = {
-        "proof": UNIQUE,
-        "kernel": type(form).__name__,
-        "truncation_error": form.truncation_error,
+    facts = {
+        "kernel": type(kernel).__name__,
+        "truncation_error": kernel.truncation_error,
+        "branch": branch,
     }
-    if method != "homotopy":
-        progress("building")
-        with collector_paused():
-            program = model.program(form)
-        progress("solving")
-        try:
-            record = solve_program(program, IPOPT_ACCURACY, interior=True)
-        except SolveFailed:
-            if method == "direct":
-                raise
-        else:
-            facts["branch"] = "the program by IPOPT, from a few steps of the wage map"
-            return Answer("equilibrium", 0.0, True, model.read(program), facts, (record,))
-    path = trade_cost_homotopy(model, form, progress=progress)
-    facts["branch"] = f"homotopy in trade costs, {len(path.steps) - 1} steps, {path.halved} halved"
-    return Answer("equilibrium", 0.0, True, model.read(path.program), facts, path.records)
+    return Answer("equilibrium", 0.0, tables, UNIQUE, facts, records)
 
 
-def _by_newton(model: SpatialTrade, progress: Progress) -> Answer:
+def by_newton(model: SpatialTrade, chosen: Options, progress: Progress = silent) -> Answer:
     """Solve the N wage equations alone; the program's other variables follow."""
     progress("Newton's method on the wage equations")
     start = time.perf_counter()
@@ -167,28 +176,24 @@ def _by_newton(model: SpatialTrade, progress: Progress) -> Answer:
         record, status="solved", iterations=state.iterations, seconds=time.perf_counter() - start
     )
     supply = economy.technology * density**economy.density_exponent * state.wage**-economy.trade_elasticity
-    facts = {
-        "proof": UNIQUE,
-        "kernel": "DenseKernel",
-        "truncation_error": 0.0,
-        "branch": "Newton's method on the reduced wage equations, from wages of one",
-    }
     tables = model.tables(state.wage, state.supplier_access, supply, state.real_wage)
-    return Answer("equilibrium", 0.0, True, tables, facts, (record,))
+    branch = "Newton's method on the reduced wage equations, from wages of one"
+    return _answer(tables, model.dense_kernel, branch, (record,))
 
 
-def _form(model: SpatialTrade, kernel: str, truncation: float) -> Kernel:
-    if kernel == "dense":
+def _kernel(model: SpatialTrade, chosen: KernelOptions) -> Kernel:
+    if chosen.kernel == "dense":
         return model.dense_kernel
-    if kernel == "sparse":
+    if chosen.kernel == "sparse":
         return model.kernel
-    return sparse_kernel(model.freeness, model.base_weights, truncation)
+    return sparse_kernel(model.freeness, model.base_weights, chosen.truncation)
 
 
-@answer.register
-def _(model: SpatialTrade, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
-    chosen = TradeOptions.model_validate(options)
-    found = solve_trade(
-        model, method=chosen.method, kernel=chosen.kernel, truncation=chosen.truncation, progress=progress
-    )
-    return found, chosen
+AUTO = Method("auto", KernelOptions, by_any)
+"""Newton's method for many places, else the program, and the homotopy if that fails."""
+DIRECT = Method("direct", KernelOptions, by_program)
+"""The program by IPOPT."""
+HOMOTOPY = Method("homotopy", KernelOptions, by_homotopy)
+"""The programs for τ_s = 1 + s (τ − 1), s from 0 to 1."""
+NEWTON = Method("newton", Options, by_newton)
+"""The reduced wage equations with dense matrices."""

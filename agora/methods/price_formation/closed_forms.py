@@ -13,7 +13,7 @@ from scipy.sparse.linalg import splu
 
 from agora.data.checks import InputError
 from agora.data.price_formation.state_costs import QuadraticCost, StateCost
-from agora.methods.answers import Progress, silent
+from agora.methods.method import Progress, silent
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.solvers import SolverRecord, solve_program
 from agora.typing import Vector

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, lapack
 
-from agora.methods.answers import Progress, silent
+from agora.methods.method import Progress, silent
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.typing import Vector
 

@@ -11,7 +11,6 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from agora.data.checks import InputError
-from agora.methods.differentiable import differentiable
 from agora.methods.sectors.minimizing_movement import Mover, step_ends
 from agora.models.sectors.invisible_hand import InvisibleHand
 from agora.typing import Tables, Vector
@@ -57,8 +56,7 @@ def _lengths(model: InvisibleHand) -> Vector:
     return np.diff([0.0, *step_ends(model)])
 
 
-@differentiable.register
-def _(model: InvisibleHand, tables: Tables) -> DifferentiablePath:
+def path_of_optima(model: InvisibleHand, tables: Tables) -> DifferentiablePath:
     """Take the minimising movements of equal steps, one after the other."""
     if model.horizon == "long-run":
         raise InputError("horizon", model.horizon, "a number, for the sensitivities of a path")

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from agora.methods.answers import Answer, Options, Progress, answer, collector_paused, silent
-from agora.methods.sectors.reallocation_equation import integrate
+from agora.methods.method import Answer, Method, Options, Progress, Proof, collector_paused, silent
 from agora.models.sectors.invisible_hand import InvisibleHand
 from agora.models.spatial import POSITIVE
 from agora.solvers import NonlinearProgram, SolveFailed, SolverRecord
@@ -32,14 +31,19 @@ LONGEST = 1e5
 MOST_STEPS = 20_000
 """Steps after which a path without end is given up."""
 
+CONVEX = Proof(
+    "convexity",
+    "each step a convex program, its gap to the optimum bounded in the certificate",
+    assumptions=("consumption is concave in the firms",),
+)
+LOCAL = Proof("none", "none: consumption is not concave in the firms, each step is a local optimum")
+
 
 class StepOptions(Options):
     """How to follow the firms.
 
     Parameters
     ----------
-    method : str
-        ``minimizing-movement`` (a program a step) or ``ode`` (the equation of motion, integrated by scipy).
     step_control : str
         ``fixed`` (every step is the model's), ``adaptive`` (by an estimate of the error), or ``auto``:
         adaptive for the long run, else fixed.
@@ -49,12 +53,15 @@ class StepOptions(Options):
         Relative difference of neighbours' profit rates per length at which the long run is reached.
     """
 
-    method: Literal["minimizing-movement", "ode"] = "minimizing-movement"
     step_control: Literal["auto", "fixed", "adaptive"] = "auto"
     step_tolerance: float = Field(default=1e-3, gt=0, json_schema_extra=POSITIVE)
     equal_within: float = Field(
         default=1e-7, ge=1e-9, le=1e-3, json_schema_extra={"allowed": "a number from 1e-9 to 1e-3"}
     )
+
+    def _idle(self) -> Iterator[tuple[str, str]]:
+        if self.step_control == "fixed":
+            yield "step_tolerance", "step_control is adaptive or auto"
 
 
 @dataclass
@@ -204,11 +211,8 @@ def at_rest(model: InvisibleHand, firms: Vector, equal_within: float) -> bool:
     return bool(np.all(slope <= threshold + equal_within * np.abs(worth).max()))
 
 
-@answer.register
-def _(model: InvisibleHand, options: dict[str, Any], progress: Progress) -> tuple[Answer, Options]:
-    chosen = StepOptions.model_validate(options)
-    if chosen.method == "ode":
-        return integrate(model, progress), chosen
+def follow_firms(model: InvisibleHand, chosen: StepOptions, progress: Progress = silent) -> Answer:
+    """Return the path of the minimising movements, a program a step."""
     adaptive = chosen.step_control == "adaptive" or (
         chosen.step_control == "auto" and model.horizon == "long-run"
     )
@@ -220,7 +224,7 @@ def _(model: InvisibleHand, options: dict[str, Any], progress: Progress) -> tupl
         progress=progress,
     )
     tables = model.path_tables(steps.times, steps.firms, steps.flows)
-    return _answer(model, tables, steps, record), chosen
+    return _answer(model, tables, steps, record)
 
 
 def _answer(
@@ -231,9 +235,6 @@ def _answer(
     paid = float(aggregate["reallocation_cost"].iloc[-1])
     consumption = float(aggregate["consumption"].iloc[-1])
     facts: dict[str, Any] = {
-        "proof": "each step a convex program, its gap to the optimum bounded in the certificate"
-        if model.is_convex
-        else "none: consumption is not concave in the firms, each step is a local optimum",
         "steps": len(steps.flows),
         "curvature": model.economy.curvature,
         "cost_over_gain": paid / gain if gain > 0 else None,
@@ -241,5 +242,11 @@ def _answer(
     if model.economy.curvature < 1:
         facts["long_run_consumption"] = float(model.economy.consumption(model.rest))
         facts["firms_misplaced"] = 0.5 * float(np.abs(steps.firms[-1] - model.rest).sum()) / model.firms
-    status = "path of global optima" if model.is_convex else "path of local optima"
-    return Answer(status, consumption, model.is_convex, tables, facts, (record,))
+    status, proof = "path of local optima", LOCAL
+    if model.is_convex:
+        status, proof = "path of global optima", CONVEX
+    return Answer(status, consumption, tables, proof, facts, (record,))
+
+
+METHOD = Method("minimizing-movement", StepOptions, follow_firms)
+"""A program a step."""

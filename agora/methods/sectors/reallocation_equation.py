@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from scipy.sparse import block_array, coo_array, csr_array
 
 from agora.data.checks import InputError
-from agora.methods.answers import Answer, Progress, silent
+from agora.methods.method import Answer, Method, Options, Progress, Proof, silent
 from agora.models.sectors.invisible_hand import InvisibleHand
 from agora.solvers import SolveFailed, SolverRecord
 from agora.typing import Vector
@@ -75,7 +75,7 @@ def _jacobian(model: InvisibleHand, firms: Vector) -> csr_array:
     return csr_array(block_array([[inside, None], [None, csr_array((1, 1))]]))
 
 
-def integrate(model: InvisibleHand, progress: Progress = silent) -> Answer:
+def integrate(model: InvisibleHand, chosen: Options, progress: Progress = silent) -> Answer:
     """Return the path that scipy integrates, at the ends of the model's steps."""
     if model.horizon == "long-run":
         raise InputError("horizon", "long-run", "a finite number > 0 for method 'ode'")
@@ -84,10 +84,10 @@ def integrate(model: InvisibleHand, progress: Progress = silent) -> Answer:
     progress("integrating")
     masses, paid, record = orbit(model, times)
     tables = model.state_tables(times, masses, paid)
-    facts = {
-        "proof": "none needed: the solution of the equation of motion is unique",
-        "steps": record.iterations,
-    }
-    return Answer(
-        "orbit", float(tables["aggregate"]["consumption"].iloc[-1]), False, tables, facts, (record,)
-    )
+    proof = Proof("none", "none needed: the solution of the equation of motion is unique")
+    consumption = float(tables["aggregate"]["consumption"].iloc[-1])
+    return Answer("orbit", consumption, tables, proof, {"steps": record.iterations}, (record,))
+
+
+METHOD = Method("ode", Options, integrate)
+"""The equation of motion, integrated by scipy."""

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 import pyomo.environ as pyo
 
-from agora.methods.answers import Answer
 from agora.methods.marketplaces.coalition import CoreTest, core_test, most_improving_coalition
+from agora.methods.method import Answer
 from agora.models.marketplaces.example_one import (
     FIRST,
     SECOND_AS_LOCATED,

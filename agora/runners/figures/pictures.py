@@ -7,6 +7,7 @@ from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agora.methods.families import nearest_listed
 from agora.runners.figures import style
 from agora.typing import Tables
 
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 
 @singledispatch
 def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return a model's pictures: file name → function that draws it. None by default."""
-    return {}
+    """Return a model's pictures, as the table of its family says: file name → function that draws it.
+
+    A user's model registers a function of its own, or has none.
+    """
+    found = nearest_listed(type(model), "runners.figures", "PICTURES")
+    return {} if found is None else found(model, tables)
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:

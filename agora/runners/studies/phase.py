@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from agora.data.checks import InputError, whole
-from agora.methods.answers import Progress, silent
+from agora.methods.method import Progress, silent
 from agora.models.model import Model
 from agora.runners.studies.expressions import read_expression
 from agora.runners.studies.parameters import Parameter, parameter

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from agora.data.checks import InputError, finite, positive, whole
-from agora.methods.answers import Progress, silent
+from agora.methods.method import Progress, silent
 from agora.models.model import Model
 from agora.models.solution import Solution
 from agora.models.spatial import SpatialModel

@@ -19,9 +19,8 @@ import networkx as nx
 import agora
 from agora.data.checks import InputError
 from agora.data.datasets import Dataset, Fault, Row
-from agora.methods.answers import options_class
+from agora.methods.method import choose
 from agora.models.model import Model, plain
-from agora.runners.solving import know_all_methods
 from agora.runners.sweeps.rows import Rows
 
 BLOCK = 128
@@ -109,7 +108,6 @@ class Plan:
 
 def plan(dataset: Dataset) -> Plan:
     """Check every row of a dataset; nothing is solved and nothing is raised for a bad row."""
-    know_all_methods()
     fingerprint = _fingerprint()
     rows, places = Rows(), WeakKeyDictionary[nx.Graph, str]()
     ready, faults = [], list(dataset.faults)
@@ -138,8 +136,8 @@ def _checked(
     if graph is not None and graph not in places:
         places[graph] = _digest(plain(graph))
     place = "" if graph is None else places[graph]
-    known = options_class(model)
-    options = dict(scenario.solve) if known is None else known.model_validate(scenario.solve).model_dump()
+    method, chosen = choose(type(model), scenario.solve)
+    options = {"method": method.name, **chosen.model_dump()}
     fields = type(model).model_fields
     parameters = {name: plain(getattr(model, name)) for name in fields if name != "geography"}
     problem = {
@@ -148,7 +146,7 @@ def _checked(
         "parameters": parameters,
         "options": options,
         **fingerprint,
-        "definition": _definition(type(model)),
+        "definition": [_definition(type(model)), _definition(method.run)],
     }
     structure = {
         "model": scenario.model,
@@ -214,12 +212,12 @@ def _fingerprint() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _definition(model: type[Model]) -> str:
-    """Return a digest of the file that defines a model of a user's own; one of Agora's is in the code."""
-    module = sys.modules.get(model.__module__)
+def _definition(thing: Any) -> str:
+    """Return a digest of the file that defines a user's model or method; one of Agora's is in the code."""
+    module = sys.modules.get(thing.__module__)
     file = getattr(module, "__file__", None)
-    if model.__module__.startswith("agora.") or file is None:
-        return model.__qualname__
+    if thing.__module__.startswith("agora.") or file is None:
+        return str(thing.__qualname__)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 

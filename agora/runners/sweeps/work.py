@@ -17,7 +17,7 @@ import pandas as pd
 
 from agora.data.checks import InputError
 from agora.models.solution import Solution
-from agora.runners.solving import know_all_methods, solve
+from agora.runners.solving import solve
 from agora.runners.sweeps.journal import FAILED, SOLVED, UNCERTIFIED, line
 from agora.runners.sweeps.rows import Rows
 from agora.solvers import SolveFailed
@@ -65,7 +65,6 @@ def solve_piece(piece: Piece) -> tuple[bytes, float]:
     with _one_at_a_time:
         for module in piece.modules:
             import_module(module)
-        know_all_methods()
         bench, fresh = _bench(piece)
         lines = []
         if fresh and piece.warm and piece.rows[0][0] != piece.first[0]:

@@ -1,4 +1,7 @@
 """Pictures of the city as a potential game."""
 
-PICTURES = ("city",)
-"""The modules that say which pictures the models of this family have."""
+PICTURES = {
+    "commuting": "city:commuting_pictures",
+    "fujita-ogawa": "city:city_pictures",
+}
+"""Model → what names the pictures of its solution, in a module of this family."""

@@ -26,7 +26,6 @@ from agora.models.city.commuting import CommutingMarket
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
 from agora.runners.figures import style
-from agora.runners.figures.pictures import pictures
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
@@ -461,13 +460,13 @@ def _draw_map_city(city: _City) -> Figure:
     return figure
 
 
-@pictures.register(FujitaOgawa)
-def _(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def city_pictures(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"city": partial(draw_city, model, tables)}
 
 
-@pictures.register(CommutingMarket)
-def _(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def commuting_pictures(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"rents": partial(draw_rents, model, tables)}
 
 

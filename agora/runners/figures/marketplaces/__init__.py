@@ -1,4 +1,6 @@
 """Pictures of the endogenous formation of marketplaces."""
 
-PICTURES = ("economy",)
-"""The modules that say which pictures the models of this family have."""
+PICTURES = {
+    "marketplaces": "economy:marketplace_pictures",
+}
+"""Model → what names the pictures of its solution, in a module of this family."""

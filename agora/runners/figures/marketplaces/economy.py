@@ -20,7 +20,6 @@ from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.runners.figures import style
 from agora.runners.figures.marketplaces.map import draw_marketplace_map
 from agora.runners.figures.marketplaces.words import add_heading, colour_of, key_of_goods, key_of_marketplaces
-from agora.runners.figures.pictures import pictures
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
@@ -216,7 +215,7 @@ def _draw_panel(axes: Axes, sites: pd.DataFrame, column: str, colours: Sequence[
     axes.set_axisbelow(True)
 
 
-@pictures.register(Marketplaces)
-def _(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def marketplace_pictures(model: Marketplaces, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     draw = draw_marketplaces if isinstance(model.ground, Line) else draw_marketplace_map
     return {"marketplaces": partial(draw, model, tables)}

@@ -13,7 +13,6 @@ from agora.models.migration.game import MeanFieldGame
 from agora.models.migration.graph_game import GraphGame
 from agora.models.migration.spatial_game import SpatialGame
 from agora.runners.figures import style
-from agora.runners.figures.pictures import pictures
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
@@ -166,12 +165,12 @@ def _moving_pictures(model: MeanFieldGame, tables: Tables) -> dict[str, Callable
     return {"concentration": partial(draw_concentration, model, tables)}
 
 
-@pictures.register(SpatialGame)
-def _(model: SpatialGame, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def ring_pictures(model: SpatialGame, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     draw = draw_racetrack if len(model.shape) == 1 else draw_torus
     return {"density": partial(draw, model, tables), **_moving_pictures(model, tables)}
 
 
-@pictures.register(GraphGame)
-def _(model: GraphGame, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def graph_pictures(model: GraphGame, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"density": partial(draw_map, model, tables), **_moving_pictures(model, tables)}

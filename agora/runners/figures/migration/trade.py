@@ -14,7 +14,6 @@ from agora.models.migration.myopic import MyopicMigration
 from agora.models.migration.spatial_trade import SpatialTrade
 from agora.runners.figures import style
 from agora.runners.figures.migration.games import mark_the_circle, round_the_circle, show_space_and_time
-from agora.runners.figures.pictures import pictures
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
@@ -152,11 +151,11 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
     return figure
 
 
-@pictures.register(SpatialTrade)
-def _(model: SpatialTrade, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def trade_pictures(model: SpatialTrade, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"trade": partial(draw_trade, model, tables)}
 
 
-@pictures.register(MyopicMigration)
-def _(model: MyopicMigration, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def myopic_pictures(model: MyopicMigration, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"migration": partial(draw_myopic, model, tables)}

@@ -1,4 +1,6 @@
 """Pictures of the price of an asset in a mean-field game."""
 
-PICTURES = ("market",)
-"""The modules that say which pictures the models of this family have."""
+PICTURES = {
+    "price-formation": "market:price_pictures",
+}
+"""Model → what names the pictures of its solution, in a module of this family."""

@@ -11,7 +11,6 @@ import numpy as np
 from agora.data.price_formation.state_costs import DoubleWell
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.runners.figures import style
-from agora.runners.figures.pictures import pictures
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
@@ -156,6 +155,6 @@ def _draw_paths(axes: Axes, model: PriceFormation, tables: Tables, analytic: Vec
     return bool(split)
 
 
-@pictures.register(PriceFormation)
-def _(model: PriceFormation, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def price_pictures(model: PriceFormation, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"trading": partial(draw_trading, model, tables)} if model.assets == 1 else {}

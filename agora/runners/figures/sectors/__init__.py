@@ -1,4 +1,6 @@
 """Pictures of competition among sectors and the reallocation of firms."""
 
-PICTURES = ("firms",)
-"""The modules that say which pictures the models of this family have."""
+PICTURES = {
+    "invisible-hand": "firms:firm_pictures",
+}
+"""Model → what names the pictures of its solution, in a module of this family."""

@@ -11,7 +11,6 @@ import pandas as pd
 
 from agora.models.sectors.invisible_hand import InvisibleHand
 from agora.runners.figures import style
-from agora.runners.figures.pictures import pictures
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
@@ -133,6 +132,6 @@ def _scale_time(axes: Axes, aggregate: pd.DataFrame) -> None:
     axes.set_axisbelow(True)
 
 
-@pictures.register(InvisibleHand)
-def _(model: InvisibleHand, tables: Tables) -> dict[str, Callable[[], Figure]]:
+def firm_pictures(model: InvisibleHand, tables: Tables) -> dict[str, Callable[[], Figure]]:
+    """Return the pictures of a solution."""
     return {"invisible-hand": partial(draw_invisible_hand, model, tables)}

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from agora.data.checks import InputError
-from agora.methods.answers import Progress, silent
 from agora.methods.differentiable import differentiable
+from agora.methods.method import Progress, silent
 from agora.methods.sectors.differentiable import DifferentiablePath
 from agora.models.model import Model
 from agora.models.solution import Solution
