@@ -140,7 +140,7 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("package", ["agora.data", "agora.models", "agora.papers", "agora.runners"])
+@pytest.mark.parametrize("package", ["agora.data", "agora.methods", "agora.models", "agora.papers", "agora.runners"])
 def test_every_name_a_package_offers_is_there(package: str) -> None:
     module = import_module(package)
     assert module.__all__
@@ -156,7 +156,7 @@ def test_documents_import_from_the_packages_that_offer_names() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     places = set(re.findall(r"^ *(?:from|import) (agora[.\w]*)", text, re.M))
     named = {place for place in places if not place.startswith("agora.formulations.")}
-    assert named == {"agora.data", "agora.models", "agora.runners"}
+    assert named == {"agora.data", "agora.methods", "agora.models", "agora.runners"}
     for path in sorted(set(re.findall(r"`(agora(?:\.\w+)+)`", text))):
         place, _, name = path.rpartition(".")
         assert find_spec(path) if place == "agora" else hasattr(import_module(place), name) or find_spec(path)

@@ -58,8 +58,10 @@ def test_every_module_that_a_worker_loads_is_in_the_key() -> None:
     code = """
 import sys
 import agora.runners.sweeps.work
-from agora.runners.solving import know_all_methods
-know_all_methods()
+from agora.methods.method import methods_of
+from agora.models.registry import model_named, model_names
+for name in model_names():
+    methods_of(model_named(name))
 print(*(sys.modules[name].__file__ for name in sys.modules if name.startswith("agora.")), sep="\\n")
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

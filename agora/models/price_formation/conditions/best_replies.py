@@ -10,7 +10,7 @@ anything with the programs and methods that find prices:
   F + κξ²/2 is convex for a known κ, so tangents bound F from below between the ξ that were tried; branch
   and bound on ξ closes the gap;
 * bounds on states or controls, convex costs: weak duality, in
-`agora.models.price_formation.conditions.bounded_replies`.
+  `agora.models.price_formation.conditions.bounded_replies`.
 """
 
 from __future__ import annotations
