@@ -140,7 +140,9 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("package", ["agora.data", "agora.methods", "agora.models", "agora.papers", "agora.runners"])
+@pytest.mark.parametrize(
+    "package", ["agora.data", "agora.methods", "agora.models", "agora.papers", "agora.runners"]
+)
 def test_every_name_a_package_offers_is_there(package: str) -> None:
     module = import_module(package)
     assert module.__all__
