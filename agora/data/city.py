@@ -7,16 +7,42 @@ An externality gives the production level A(m) of every cell from the distributi
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.fields import Fields
+from agora.data.fields import Kind, kinds
+from agora.data.geographies import CellNetwork
 
 
-class ExponentialDecay(Fields):
+class Externality(Kind):
+    """What firms gain from the firms around them, and the facts on which proofs about it rest.
+
+    An externality of a user's own is a subclass with its parameters as fields; without these facts it is
+    refused. Its algebra and its numbers are registered beside those of the other kinds, with
+    `add_production`, `interaction` and `production_level`.
+    """
+
+    @property
+    @abstractmethod
+    def degree(self) -> float | None:
+        """The degree k of homogeneity, A(s m) = s^k A(m) for all s > 0, or None if no k is known."""
+
+    @property
+    @abstractmethod
+    def is_linear(self) -> bool:
+        """Whether A(m) is known to be linear in m, so that its Jacobian is the same everywhere."""
+
+    @abstractmethod
+    def is_symmetric(self, network: CellNetwork) -> bool | None:
+        """Whether the Jacobian of A is symmetric on a network, or None if that is not known."""
+
+
+class ExponentialDecay(Externality):
     r"""Spillovers that fade exponentially with distance.
 
     .. math:: A_i(m) = \sum_j e^{-\tau \ell_{ij}} m_j
@@ -27,8 +53,19 @@ class ExponentialDecay(Fields):
     kind: Literal["exponential"] = "exponential"
     decay: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
 
+    @property
+    def degree(self) -> float:  # noqa: D102
+        return 1.0
 
-class WithinCellPower(Fields):
+    @property
+    def is_linear(self) -> bool:  # noqa: D102
+        return True
+
+    def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
+        return network.two_way or None  # e.g. as far one way as the other
+
+
+class WithinCellPower(Externality):
     r"""Spillovers within each cell only.
 
     .. math:: A_i(m) = m_i^{\alpha}
@@ -39,8 +76,19 @@ class WithinCellPower(Fields):
     kind: Literal["power"] = "power"
     exponent: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
 
+    @property
+    def degree(self) -> float:  # noqa: D102
+        return self.exponent
 
-class InteractionMatrix(Fields):
+    @property
+    def is_linear(self) -> bool:  # noqa: D102
+        return self.exponent == 1
+
+    def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
+        return True
+
+
+class InteractionMatrix(Externality):
     r"""Any linear externality.
 
     .. math:: A_i(m) = \sum_j d_{ij} m_j
@@ -59,17 +107,30 @@ class InteractionMatrix(Fields):
         for i, row in enumerate(rows):
             if len(row) != len(rows):
                 raise InputError(
-                    f"externality.values[{i}]",
+                    f"values[{i}]",
                     f"a row of {len(row)} entries",
                     f"a row of {len(rows)} entries",
                 )
             for j, entry in enumerate(row):
-                if finite(f"externality.values[{i}][{j}]", entry) < 0:
-                    raise InputError(f"externality.values[{i}][{j}]", entry, "a finite number >= 0")
+                if finite(f"values[{i}][{j}]", entry) < 0:
+                    raise InputError(f"values[{i}][{j}]", entry, "a finite number >= 0")
         return tuple(tuple(float(entry) for entry in row) for row in rows)
 
+    @property
+    def degree(self) -> float:  # noqa: D102
+        return 1.0
 
-class ProductionFunction(Fields):
+    @property
+    def is_linear(self) -> bool:  # noqa: D102
+        return True
+
+    def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
+        return bool(
+            np.allclose(self.values, np.transpose(self.values), rtol=0, atol=1e-9 * np.max(self.values))
+        )
+
+
+class ProductionFunction(Externality):
     """Any smooth externality written in Python, for models built in Python (not in scenario files).
 
     Parameters
@@ -88,12 +149,17 @@ class ProductionFunction(Fields):
     function: Callable[[Sequence[Any]], Sequence[Any]]
     potential: Callable[[Sequence[Any]], Any] | None = None
 
+    @property
+    def degree(self) -> None:  # noqa: D102
+        return None
 
-Externality = ExponentialDecay | WithinCellPower | InteractionMatrix | ProductionFunction
+    @property
+    def is_linear(self) -> bool:  # noqa: D102
+        return False
 
-KINDS: dict[str, type[ExponentialDecay] | type[WithinCellPower] | type[InteractionMatrix]] = {
-    "exponential": ExponentialDecay,
-    "power": WithinCellPower,
-    "matrix": InteractionMatrix,
-}
+    def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
+        return None
+
+
+KINDS: dict[str, type[Externality]] = kinds(ExponentialDecay, WithinCellPower, InteractionMatrix)
 """The kinds a scenario file may name."""

@@ -9,13 +9,11 @@ numbers, text, or lists and tables written as JSON.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from agora.data.scenarios import (
     read_toml,
     shipped,
 )
+from agora.data.tables import read_table
 
 MOST_ROWS = 1_000_000
 """Rows up to which a grid is written out."""
@@ -148,12 +147,13 @@ def read_dataset(name_or_file: str | Path) -> Dataset:
     columns, lines, base = reader(path)
     _check_columns(columns)
     rows, faults, number = [], [], 0
+    scenarios: dict[str, dict[str, Any]] = {}
     for number, values in enumerate(lines, start=1):
         if isinstance(values, InputError):
             faults.append(Fault(number, values.field, values.value, values.allowed))
             continue
         try:
-            rows.append(_row(number, values, base, path.parent))
+            rows.append(_row(number, values, base, path.parent, scenarios))
         except InputError as error:
             faults.append(Fault(number, error.field, error.value, error.allowed))
     if number == 0:
@@ -169,11 +169,17 @@ def _check_columns(columns: list[str]) -> None:
             raise InputError("columns", column, "named once each")
 
 
-def _row(number: int, values: dict[str, Any], base: Mapping[str, Any], folder: Path) -> Row:
+def _row(
+    number: int,
+    values: dict[str, Any],
+    base: Mapping[str, Any],
+    folder: Path,
+    read: dict[str, dict[str, Any]],
+) -> Row:
     """Put the values of a row into the scenario it starts from."""
     content: dict[str, Any] = {key: dict(v) if isinstance(v, Mapping) else v for key, v in base.items()}
     if "scenario" in values:
-        start = _scenario(values["scenario"], folder)
+        start = _scenario(values["scenario"], folder, read)
         content = _merged(start, {k: v for k, v in content.items() if k != "scenario"})
     if "model" in values:
         content["model"] = values["model"]
@@ -210,17 +216,15 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _scenario(name: Any, folder: Path) -> dict[str, Any]:
+def _scenario(name: Any, folder: Path, read: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the scenario that a row starts from; `read` keeps what the dataset has read so far."""
     if not isinstance(name, str):
         raise InputError("scenario", name, "a file, or the name of a shipped scenario")
-    beside = folder / name
-    path = beside if beside.is_file() else find_scenario(name)
-    return _content(path.resolve())
-
-
-@lru_cache(maxsize=64)
-def _content(path: Path) -> dict[str, Any]:
-    return anchored(read_toml(path), path.parent)
+    if name not in read:
+        beside = folder / name
+        path = (beside if beside.is_file() else find_scenario(name)).resolve()
+        read[name] = anchored(read_toml(path), path.parent)
+    return read[name]
 
 
 # --- tables ----------------------------------------------------------------------------------------
@@ -229,69 +233,18 @@ Lines = Iterator[dict[str, Any] | InputError]
 Table = tuple[list[str], Lines, dict[str, Any]]
 
 
-def _read_csv(path: Path) -> Table:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = list(csv.reader(stream, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("dataset", path.name, f"a CSV file in UTF-8 ({error})") from None
-    if not lines:
-        raise InputError("dataset", f"{path.name}, empty", "a table with a header")
-    header = [column.strip() for column in lines[0]]
+def _read_table(path: Path) -> Table:
+    table = read_table(path, "dataset", ragged=True)
 
     def rows() -> Lines:
-        for cells in lines[1:]:
-            if not any(cell.strip() for cell in cells):
+        for cells in table.rows:
+            if len(cells) != len(table.columns):
+                yield InputError("cells", len(cells), f"{len(table.columns)} a row, as in the header")
                 continue
-            if len(cells) != len(header):
-                yield InputError("cells", len(cells), f"{len(header)} a row, as in the header")
-                continue
-            yield {c: _cell(text) for c, text in zip(header, cells, strict=True) if text.strip()}
+            named = zip(table.columns, cells, strict=True)
+            yield {column: _cell(cell) for column, cell in named if cell is not None}
 
-    return header, rows(), {}
-
-
-def _read_parquet(path: Path) -> Table:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError("dataset", path.name, f"a Parquet file ({str(error).splitlines()[0]})") from None
-    names = [name for name in table.column_names if name != "__index_level_0__"]
-
-    def rows() -> Lines:
-        for values in table.to_pylist():
-            yield {name: _cell(values[name]) for name in names if values[name] is not None}
-
-    return names, rows(), {}
-
-
-def _read_xlsx(path: Path) -> Table:
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        lines = [list(cells) for cells in book.worksheets[0].iter_rows(values_only=True)]
-        book.close()
-    except Exception as error:  # a broken archive, broken XML, no sheet: openpyxl raises what it meets
-        raise InputError("dataset", path.name, f"an XLSX file ({type(error).__name__})") from None
-    lines = [cells for cells in lines if any(cell is not None for cell in cells)]
-    if not lines:
-        raise InputError("dataset", f"{path.name}, empty", "a table with a header in its first row")
-    header = ["" if cell is None else str(cell).strip() for cell in lines[0]]
-    while header and not header[-1]:
-        header.pop()
-
-    def rows() -> Lines:
-        for cells in lines[1:]:
-            if any(cell is not None for cell in cells[len(header) :]):
-                yield InputError("cells", len(cells), f"{len(header)} a row, as in the header")
-                continue
-            yield {c: _cell(v) for c, v in zip(header, cells, strict=False) if v is not None}
-
-    return header, rows(), {}
+    return list(table.columns), rows(), {}
 
 
 def _cell(value: Any) -> Any:
@@ -300,11 +253,10 @@ def _cell(value: Any) -> Any:
         return value
     if not isinstance(value, str):
         return str(value)
-    text = value.strip()
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(value, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        return text
+        return value
 
 
 def _no_constant(name: str) -> Any:
@@ -336,7 +288,7 @@ def _read_toml(path: Path) -> Table:
         raise InputError("grid (number of rows)", rows, f"at most {MOST_ROWS}")
     base = dict(content)
     if "scenario" in base:
-        start = _scenario(base.pop("scenario"), path.parent)
+        start = _scenario(base.pop("scenario"), path.parent, {})
         base = _merged(start, base)
 
     def lines() -> Lines:
@@ -383,8 +335,8 @@ def _values(field_name: str, given: Any) -> list[Any]:
 
 
 _READERS: dict[str, Callable[[Path], Table]] = {
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-    ".xlsx": _read_xlsx,
+    ".csv": _read_table,
+    ".parquet": _read_table,
+    ".xlsx": _read_table,
     ".toml": _read_toml,
 }

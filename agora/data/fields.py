@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
-from agora.data.checks import MISSING, InputError, nearest
+from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 
 _LIMITS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
 
@@ -37,14 +48,17 @@ class Fields(BaseModel):
         kind, context = first["type"], first.get("ctx", {})
         name = str(first["loc"][0]) if first["loc"] else ""
         if kind == "extra_forbidden":
-            return InputError(
-                field, first["input"], f"left out, or a known field: {nearest(name, cls.model_fields)}"
-            )
+            return InputError(field, first["input"], f"left out, or {cls._known(name)}")
         stated = cls._allowed(name)
         if kind == "missing":
             return InputError(field, MISSING, f"given: {stated}" if stated else "given")
         allowed = stated or _in_words(kind, context, first["msg"])
         return InputError(field, first["input"], allowed)
+
+    @classmethod
+    def _known(cls, name: str) -> str:
+        """Return which fields there are, the one closest to `name` first."""
+        return f"a known field: {nearest(name, cls.model_fields)}"
 
     @classmethod
     def _allowed(cls, name: str) -> str | None:
@@ -64,3 +78,96 @@ def _in_words(kind: str, context: dict[str, Any], message: str) -> str:
     if kind == "literal_error":
         return f"one of {context['expected']}"
     return f"valid ({message[0].lower()}{message[1:]})"
+
+
+# --- tables told apart by their kind ----------------------------------------------------------------
+
+
+class Kind(Fields):
+    """One of several tables told apart by ``kind``, such as ``{ kind = "sine", amplitude = 0.5 }``.
+
+    A subclass states its kind, ``kind: Literal["sine"] = "sine"``, and its other fields. What a family of
+    kinds must say is abstract in the class that they share.
+    """
+
+    kind: str
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Refuse a class that does not say what its family must say."""
+        for name in sorted(getattr(cls, "__abstractmethods__", ())):
+            stated = str(inspect.getdoc(getattr(cls, name))).splitlines()[0].rstrip(".")
+            raise InputError(f"{cls.__name__}.{name}", MISSING, f"stated by the class: {stated}")
+        return super().__new__(cls)
+
+    @classmethod
+    def _known(cls, name: str) -> str:
+        shown = [info.alias or field for field, info in cls.model_fields.items() if field != "kind"]
+        known = nearest(name, shown) if shown else "it has none"
+        return f"a field of kind {cls.model_fields['kind'].default!r}: {known}"
+
+
+K = TypeVar("K", bound=Kind)
+
+
+def kinds(*classes: type[K]) -> dict[str, type[K]]:
+    """Return classes by the kind that each states."""
+    return {each.model_fields["kind"].default: each for each in classes}
+
+
+def known_kind(
+    field: str, given: Any, known: Iterable[str], otherwise: str = ""
+) -> tuple[str, dict[str, Any]]:
+    """Return the kind that a table names, one of those known, and its other entries.
+
+    Raises
+    ------
+    InputError
+        If it is no table (`otherwise` says what else may be given), or its kind is missing or not known.
+    """
+    names = tuple(known)
+    if not isinstance(given, Mapping):
+        raise InputError(field, given, f"a table with kind = {nearest('', names)}{otherwise}")
+    table = dict(given)
+    kind = table.pop("kind", MISSING)
+    if not isinstance(kind, str) or kind not in names:
+        raise InputError(f"{field}.kind", kind, nearest(str(kind), names))
+    return kind, table
+
+
+def read_kind(field: str, given: Any, known: Mapping[str, type[K]], otherwise: str = "") -> K:
+    """Return a table as the class of its kind; complaints begin with `field`.
+
+    Raises
+    ------
+    InputError
+        As `known_kind`, and for an entry that is missing, unknown or not allowed.
+    """
+    kind, table = known_kind(field, given, known, otherwise)
+    return within(field, known[kind], table)
+
+
+def within(field: str, kind: type[K], table: Mapping[str, Any]) -> K:
+    """Return a kind built from its fields; complaints name `field` too, and fields as users write them."""
+    try:
+        return kind(**table)
+    except InputError as error:
+        head, dot, rest = error.field.partition(".")
+        shown = kind.model_fields[head].alias or head if head in kind.model_fields else head
+        raise InputError(f"{field}.{shown}{dot}{rest}", error.value, error.allowed) from None
+
+
+def _as(check: Callable[[str, Any], Any]) -> BeforeValidator:
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        return check(str(info.field_name), value)
+
+    return BeforeValidator(validate)
+
+
+Finite = Annotated[float, _as(finite)]
+"""A finite number; text and truth values are none."""
+Positive = Annotated[float, _as(positive)]
+"""A finite number > 0."""
+Count = Annotated[int, _as(partial(whole, at_least=1))]
+"""A whole number >= 1."""
+Index = Annotated[int, _as(partial(whole, at_least=0))]
+"""A whole number >= 0."""

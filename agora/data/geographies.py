@@ -24,6 +24,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
+from agora.data.fields import known_kind
 
 Land: TypeAlias = float | Sequence[float] | None
 """Land of a constructor's cells: a number per cell, I numbers in the order of the cells, or None for 1/I
@@ -135,8 +136,7 @@ def build_geography(kind: str, **arguments: Any) -> nx.Graph:
 
     An unknown kind and an unknown, a missing or a bad argument raise `InputError`.
     """
-    if not isinstance(kind, str) or kind not in GEOGRAPHIES:
-        raise InputError("geography.kind", kind, nearest(str(kind), GEOGRAPHIES))
+    known_kind("geography", {"kind": kind}, GEOGRAPHIES)
     return call_checked(GEOGRAPHIES[kind], kind, arguments)
 
 
@@ -264,6 +264,12 @@ class CellNetwork:
     def distances(self) -> NDArray[np.float64]:
         """Shortest-path lengths, (I, I), rows the origins, columns the destinations; read-only."""
         return _read_only(dijkstra(self.matrix(), directed=True), float)
+
+    @cached_property
+    def two_way(self) -> bool:
+        """Whether every arc has a twin of the same length."""
+        lengths = self.matrix()
+        return bool((lengths != lengths.T).nnz == 0)
 
     @cached_property
     def outgoing(self) -> tuple[tuple[int, ...], ...]:

@@ -7,25 +7,20 @@ shorter of its two lengths. What a file has wrong is an `InputError` that names 
 
 from __future__ import annotations
 
-import csv
-import importlib.util
 import itertools
 import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import networkx as nx
-import pandas as pd
 
-from agora.data.checks import MISSING, InputError, finite, nearest, positive
+from agora.data.checks import MISSING, InputError, nearest, positive
 from agora.data.geographies import as_geography, call_checked
-
-Row: TypeAlias = tuple[str, dict[str, Any]]
-"""A table's row: where it stands (file and line) and its values by column."""
+from agora.data.tables import FileTable, as_number, existing, read_table
 
 _TIME = {"freeflowtime", "fftt", "fft"}
 _STANDARD_HEADER = "init_node term_node capacity length free_flow_time b power speed toll link_type"
@@ -43,7 +38,7 @@ def read_edge_table(
     largest_component: bool = False,
     undirected: bool = False,
 ) -> nx.Graph | nx.DiGraph:
-    """Read a table of edges and, optionally, a table of cells: CSV, Parquet, or XLSX (needs openpyxl).
+    """Read a table of edges and, optionally, a table of cells: CSV, Parquet, or XLSX.
 
     Parameters
     ----------
@@ -66,20 +61,20 @@ def read_edge_table(
     InputError
         A file or column that is missing, a value that is missing or no number > 0, an invalid geography.
     """
-    rows = _rows("path", path, (origin, destination, length))
-    cells = [] if nodes is None else _rows("nodes", nodes, ("cell",))
-    ends = [[_name(column, place, row[column]) for column in (origin, destination)] for place, row in rows]
-    names = [_name("cell", place, row["cell"]) for place, row in cells]
-    naming = _naming(names + [name for pair in ends for name in pair])
+    table = read_table(existing("path", path))
+    cells = None if nodes is None else read_table(existing("nodes", nodes))
+    ends = [table.names(column, of="a cell") for column in (origin, destination)]
+    names = [] if cells is None else cells.names("cell", of="a cell")
+    naming = _naming(itertools.chain(names, *ends))
     both_ways = _flag("undirected", undirected)
     one_way = _flag("directed", directed) and not both_ways
     graph = nx.MultiDiGraph(kind="file") if one_way else nx.MultiGraph(kind="file")
-    for (place, row), (tail, head) in zip(rows, ends, strict=True):
-        number = _number(f"{length} in {place}", row[length])
-        graph.add_edge(naming(tail), naming(head), length=positive(f"{length} in {place}", number))
-    if nodes is not None:
-        _add_cells(graph, Path(nodes), cells, [naming(name) for name in names])
-    land = "land" if cells and "land" in cells[0][1] else None
+    lengths = zip(table.column(length), table.numbers(length), strict=True)
+    for tail, head, ((place, _), miles) in zip(*ends, lengths, strict=True):
+        graph.add_edge(naming(tail), naming(head), length=positive(place, miles))
+    if cells is not None:
+        _add_cells(graph, cells, [naming(name) for name in names])
+    land = "land" if cells is not None and "land" in cells.columns else None
     return as_geography(graph, land=land, total_land=total_land, largest_component=largest_component)
 
 
@@ -113,7 +108,7 @@ def read_graphml(
     InputError
         A file that is missing or is no GraphML, an invalid geography.
     """
-    file = _existing("path", path)
+    file = existing("path", path)
     try:
         read = nx.read_graphml(file)
     except (ParseError, nx.NetworkXError, KeyError, ValueError, AttributeError) as error:
@@ -172,7 +167,7 @@ def read_tntp(
     InputError
         A file that is missing or not in the format, a link without length, an invalid geography.
     """
-    file = _existing("net", net)
+    file = existing("net", net)
     replacement = 0.0 if zero_length is None else positive("zero_length", zero_length)
     first_through, links = _tntp_links(file, str(length))
     first = 0 if _flag("centroids", centroids) else first_through
@@ -185,7 +180,7 @@ def read_tntp(
                 raise InputError(f"{length} of link {tail} -> {head} in {place}", number, hint)
             graph.add_edge(tail, head, length=number or replacement)
     if nodes is not None:
-        for node, x, y in _tntp_coordinates(_existing("nodes", nodes)):
+        for node, x, y in _tntp_coordinates(existing("nodes", nodes)):
             if node in graph:
                 graph.add_node(node, x=x, y=y)
     return as_geography(graph, land=None, total_land=total_land, largest_component=largest_component)
@@ -212,7 +207,7 @@ def read_geography(file: str | Path, **options: Any) -> nx.Graph | nx.DiGraph:
     InputError
         A missing file, an unknown suffix or option, and whatever the reader finds.
     """
-    path = _existing("geography.file", file)
+    path = existing("geography.file", file)
     suffix = path.suffix.lower()
     if suffix not in READERS:
         raise InputError("geography.file", str(file), f"a file with suffix {nearest(suffix, READERS)}")
@@ -223,28 +218,10 @@ def read_geography(file: str | Path, **options: Any) -> nx.Graph | nx.DiGraph:
     return call_checked(partial(READERS[suffix], path), path.name, options)
 
 
-def _existing(field: str, path: str | Path) -> Path:
-    if not isinstance(path, str | Path) or not Path(path).is_file():
-        raise InputError(field, str(path), "the path of a file that exists")
-    return Path(path)
-
-
 def _flag(field: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InputError(field, value, "true or false")
     return value
-
-
-def _number(field: str, value: object) -> float:
-    """Return a file's number, which may be text."""
-    if _blank(value):
-        raise InputError(field, MISSING, "a finite number")
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise InputError(field, value, "a finite number") from None
-    return finite(field, value)
 
 
 def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,99 +236,39 @@ def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
     return numbers
 
 
-def _blank(value: object) -> bool:
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
-
-
-def _name(column: str, place: str, value: object) -> str:
-    if _blank(value):
-        raise InputError(f"{column} in {place}", MISSING, "the name of a cell")
-    if isinstance(value, float) and value.is_integer():  # a table library's integers next to a gap
-        return str(int(value))
-    return str(value).strip()
-
-
 def _naming(names: Iterable[str]) -> Callable[[str], Hashable]:
     """Return int if every name is an integer as Python writes it, else str (so '007' stays text)."""
     return int if all(re.fullmatch(r"0|-?[1-9][0-9]*", name) for name in names) else str
 
 
-def _rows(field: str, path: str | Path, needed: Iterable[str]) -> list[Row]:
-    """Return a table's rows, at least one, after checking that it has the needed columns."""
-    file = _existing(field, path)
-    columns, rows = _csv_rows(file) if file.suffix.lower() == ".csv" else _frame_rows(file)
-    if not rows:
-        raise InputError("file", file.name, "a table with a header and at least one row")
-    for column in needed:
-        if column not in columns:
-            raise InputError(f"column of {file.name}", column, nearest(str(column), columns))
-    return rows
-
-
-def _csv_rows(file: Path) -> tuple[list[str], list[Row]]:
-    rows: list[Row] = []
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            for values in reader:
-                place = f"line {reader.line_num} of {file.name}"
-                if not any(value.strip() for value in values):
-                    continue
-                if len(values) != len(columns):
-                    raise InputError(place, ",".join(values), f"{len(columns)} values: {', '.join(columns)}")
-                rows.append((place, dict(zip(columns, values, strict=True))))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("file", file.name, f"a CSV table in UTF-8 ({error})") from None
-    return columns, rows
-
-
-def _frame_rows(file: Path) -> tuple[list[str], list[Row]]:
-    suffix = file.suffix.lower()
-    if suffix not in (".parquet", ".xlsx"):
-        raise InputError("file", file.name, "a table with suffix .csv, .parquet or .xlsx")
-    if suffix == ".xlsx" and importlib.util.find_spec("openpyxl") is None:
-        raise InputError("file", file.name, "a .csv or .parquet table unless openpyxl is installed")
-    try:
-        frame = pd.read_parquet(file) if suffix == ".parquet" else pd.read_excel(file, engine="openpyxl")
-    except Exception as error:
-        # Arrow, zip and XML errors share no base class: whatever they are, the file could not be read.
-        reason = " ".join(str(error).split())
-        raise InputError("file", file.name, f"a readable {suffix} table ({reason})") from None
-    records = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    rows = [(f"row {number} of {file.name}", row) for number, row in enumerate(records, start=1)]
-    return [str(name) for name in frame.columns], rows
-
-
-def _add_cells(graph: nx.Graph, file: Path, cells: list[Row], names: list[Hashable]) -> None:
+def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None:
     """Give the cells of the node table their land and coordinates."""
     known = set(names)
     missing = [cell for cell in graph if cell not in known]
     if missing:
-        raise InputError("cell of the edge table", missing[0], f"a cell of {file.name}, too")
-    scale = 1.0
-    axes = {"x": "x", "y": "y"}
-    if not axes.keys() <= cells[0][1].keys() and {"longitude", "latitude"} <= cells[0][1].keys():
-        axes = {"x": "longitude", "y": "latitude"}
-        latitudes = [
-            _number(f"latitude in {p}", row["latitude"]) for p, row in cells if not _blank(row["latitude"])
-        ]
-        scale = math.cos(math.radians(math.fsum(latitudes) / max(len(latitudes), 1)))
-    done: set[Hashable] = set()
-    for (place, row), cell in zip(cells, names, strict=True):
-        if cell in done:
-            raise InputError(f"cell in {place}", cell, "given once")
-        done.add(cell)
+        raise InputError("cell of the edge table", missing[0], f"a cell of {table.file.name}, too")
+    for (place, _), cell in zip(table.column("cell"), names, strict=True):
+        if cell not in known:
+            raise InputError(place, cell, "given once")
+        known.remove(cell)
         graph.add_node(cell)
-        if "land" in row:
-            land = _number(f"land in {place}", row["land"])
-            graph.nodes[cell]["land"] = positive(f"land in {place}", land)
-        for axis, column in axes.items():
-            if not _blank(row.get(column)):
-                number = _number(f"{column} in {place}", row[column])
-                graph.nodes[cell][axis] = number * scale if column == "longitude" else number
+    if "land" in table.columns:
+        for (place, _), cell, land in zip(table.column("land"), names, table.numbers("land"), strict=True):
+            graph.nodes[cell]["land"] = positive(place, land)
+    axes = {"x": "x", "y": "y"}
+    if not {"x", "y"} <= set(table.columns) and {"longitude", "latitude"} <= set(table.columns):
+        axes = {"x": "longitude", "y": "latitude"}
+    for axis, column in axes.items():
+        cells = table.column(column) if column in table.columns else []
+        for cell, (place, given) in zip(names, cells, strict=False):
+            if given is not None:
+                graph.nodes[cell][axis] = as_number(place, given)
+    if axes["x"] == "longitude":
+        latitudes = [data["y"] for _, data in graph.nodes(data=True) if "y" in data]
+        scale = math.cos(math.radians(math.fsum(latitudes) / max(len(latitudes), 1)))
+        for _, data in graph.nodes(data=True):
+            if "x" in data:
+                data["x"] *= scale
 
 
 def _tntp_lines(file: Path) -> list[tuple[str, str]]:
@@ -421,7 +338,7 @@ def _tntp_links(file: Path, length: str) -> tuple[int, list[tuple[str, int, int,
             allowed = f"a row of {len(columns)} numbers ended by ';' ({', '.join(columns)})"
             raise InputError(place, line, allowed)
         tail, head = _tntp_node(place, fields[0]), _tntp_node(place, fields[1])
-        links.append((place, tail, head, _number(f"{columns[at]} in {place}", fields[at])))
+        links.append((place, tail, head, as_number(f"{columns[at]} in {place}", fields[at])))
     if len(links) != announced:
         raise InputError(f"<NUMBER OF LINKS> of {file.name}", announced, f"its number of links, {len(links)}")
     return first, links
@@ -442,7 +359,7 @@ def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
             continue
         if len(fields) < 3:
             raise InputError(place, line, "a row of three numbers: node, x, y")
-        x, y = (_number(f"{axis} in {place}", text) for axis, text in zip("xy", fields[1:3], strict=True))
+        x, y = (as_number(f"{axis} in {place}", text) for axis, text in zip("xy", fields[1:3], strict=True))
         found.append((_tntp_node(place, fields[0]), x, y))
     if not found:
         raise InputError("file", file.name, "a file of rows 'node x y ;'")

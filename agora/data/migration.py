@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from agora.data.checks import MISSING, InputError, finite
 from agora.data.fields import Fields
+from agora.data.tables import read_table
 
 COLUMNS = ("origin", "destination", "cost")
 """Columns of a table of trade costs."""
@@ -62,8 +62,10 @@ def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, costs.tolist()))
 
 
-def read_trade_costs(file: str | Path) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
-    """Read trade costs from a CSV file with the columns origin, destination, cost.
+def read_trade_costs(
+    file: str | Path, sheet: str | None = None
+) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
+    """Read trade costs from a CSV, Parquet or XLSX file with the columns origin, destination, cost.
 
     Every ordered pair of different places stands in one row; a place's cost to itself is 1 unless given.
 
@@ -78,22 +80,16 @@ def read_trade_costs(file: str | Path) -> tuple[tuple[str, ...], tuple[tuple[flo
         For a file that cannot be read, columns that are missing, a bad cost, a pair twice or not at all.
     """
     field = "trade_cost.file"
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(field, str(file), f"a CSV file that can be read ({error})") from None
-    rows = list(csv.DictReader(text.splitlines()))
-    if not rows or any(column not in rows[0] for column in COLUMNS):
-        raise InputError(field, str(file), "a CSV file with rows and the columns origin, destination, cost")
+    table = read_table(file, field, sheet=sheet)
+    origins, destinations = (table.names(column, of="a place") for column in COLUMNS[:2])
     pairs: dict[tuple[str, str], float] = {}
-    for line, row in enumerate(rows, start=2):
-        pair = ((row["origin"] or "").strip(), (row["destination"] or "").strip())
-        if pair in pairs:
-            raise InputError(f"{field}, line {line}", f"{pair[0]} to {pair[1]}", "a pair that is given once")
-        cost = finite(f"{field}, line {line}, cost", _number(row["cost"]), "a finite number >= 1")
+    costs_there = zip(origins, destinations, table.numbers("cost"), strict=True)
+    for row, (origin, destination, cost) in enumerate(costs_there):
+        if (origin, destination) in pairs:
+            raise InputError(table.place(row), f"{origin} to {destination}", "a pair that is given once")
         if cost < 1:
-            raise InputError(f"{field}, line {line}, cost", cost, "a finite number >= 1")
-        pairs[pair] = cost
+            raise InputError(f"cost in {table.place(row)}", cost, "a finite number >= 1")
+        pairs[origin, destination] = cost
     names = sorted({name for pair in pairs for name in pair})
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
@@ -117,10 +113,3 @@ def trade_cost_table(
     if not isinstance(given["file"], str | Path):
         raise InputError("trade_cost.file", given["file"], "the path of a CSV file")
     return read_trade_costs(given["file"])
-
-
-def _number(text: str | None) -> Any:
-    try:
-        return float(text or "")
-    except ValueError:
-        return text

@@ -12,6 +12,7 @@ from typing import Any
 import networkx as nx
 
 from agora.data.checks import MISSING, InputError, nearest
+from agora.data.fields import known_kind
 from agora.data.geographies import GEOGRAPHIES, build_geography
 from agora.data.geography_files import read_geography
 
@@ -149,13 +150,10 @@ def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return found
 
 
-def _geography(table: Mapping[str, Any]) -> nx.Graph:
-    arguments = dict(table)
-    kind = arguments.pop("kind", MISSING)
-    if kind == "file":
-        if "file" not in arguments:
-            raise InputError("geography.file", MISSING, "the path of a geography's file")
-        return read_geography(arguments.pop("file"), **arguments)
-    if kind is MISSING or not isinstance(kind, str):
-        raise InputError("geography.kind", kind, f"file, or {nearest('', GEOGRAPHIES)}")
-    return build_geography(kind, **arguments)
+def _geography(table: Any) -> nx.Graph:
+    kind, arguments = known_kind("geography", table, (*GEOGRAPHIES, "file"))
+    if kind != "file":
+        return build_geography(kind, **arguments)
+    if "file" not in arguments:
+        raise InputError("geography.file", MISSING, "the path of a geography's file")
+    return read_geography(arguments.pop("file"), **arguments)

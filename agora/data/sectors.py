@@ -6,6 +6,7 @@ model economy, in order to show the tool. It says nothing about any real economy
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import MISSING, InputError, nearest
+from agora.data.tables import read_table
 
 COLUMNS = ("sector", "year", "firms", "profit_rate", "productivity")
 """firms: number > 0; profit_rate: per firm or unit of capital, any sign; productivity: per worker, > 0."""
@@ -25,7 +27,7 @@ def shipped_panels() -> dict[str, Path]:
 
 
 def read_panel(name_or_file: str | Path) -> pd.DataFrame:
-    """Return a checked panel from a CSV or Parquet file, or a shipped one by its name.
+    """Return a checked panel from a CSV, Parquet or XLSX file, or a shipped one by its name.
 
     Raises
     ------
@@ -37,15 +39,21 @@ def read_panel(name_or_file: str | Path) -> pd.DataFrame:
         if str(name_or_file) not in shipped:
             raise InputError("panel", str(name_or_file), f"a file, or {nearest(str(name_or_file), shipped)}")
         path = shipped[str(name_or_file)]
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, comment="#")
-    except (ValueError, OSError) as error:
-        raise InputError("panel", str(path), f"a CSV or Parquet table ({error})") from None
-    return check_panel(table)
+    table = read_table(path, "panel")
+    return check_panel(table.frame(), table.place)
 
 
-def check_panel(table: pd.DataFrame) -> pd.DataFrame:
+def check_panel(
+    table: pd.DataFrame, place: Callable[[int], str] = lambda row: f"row {row + 1}"
+) -> pd.DataFrame:
     """Return the panel's columns, sorted by sector and year; the table handed in stays as it is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The panel.
+    place : callable
+        Position of a row → how a complaint calls it.
 
     Raises
     ------
@@ -69,7 +77,7 @@ def check_panel(table: pd.DataFrame) -> pd.DataFrame:
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             allowed = "a whole number" if column == "year" else "a finite number" + " > 0" * positive
-            raise InputError(f"{column} in row {row + 1}", table[column].tolist()[row], allowed)
+            raise InputError(f"{column} in {place(row)}", table[column].tolist()[row], allowed)
         panel[column] = numbers.astype(int) if column == "year" else numbers
     twice = panel.duplicated(["sector", "year"])
     if twice.any():

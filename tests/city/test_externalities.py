@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Literal
+
 import networkx as nx
 import numpy as np
 import pyomo.environ as pyo
 import pytest
+from makers import complaint
 
 from agora.data import (
     ExponentialDecay,
@@ -19,13 +23,20 @@ from agora.data import (
     star,
     two_cell,
 )
-from agora.data.geographies import cell_network
+from agora.data.city import Externality
+from agora.data.geographies import CellNetwork, cell_network
 from agora.formulations.city.spillovers import (
+    Interaction,
+    add_production,
+    add_production_function,
     exponential_kernel,
     interaction,
     smallest_tangent_eigenvalue,
 )
+from agora.methods.city.efficiency import degree
 from agora.models import FujitaOgawa
+from agora.models.city.conditions import production_level
+from agora.runners import solve
 
 
 def bipartite(n: int, m: int) -> nx.Graph:
@@ -128,3 +139,87 @@ def test_asymmetry_of_a_nonlinear_function_is_found() -> None:
     )
     with pytest.raises(InputError, match="no potential exists"):
         city.program()
+
+
+class _Crowding(Externality):
+    """Firms of the same cell, with falling gains: A_i = m_i − m_i² / 2; an externality of a user's own."""
+
+    kind: Literal["crowding"] = "crowding"
+
+    @property
+    def degree(self) -> None:
+        return None
+
+    @property
+    def is_linear(self) -> bool:
+        return False
+
+    def is_symmetric(self, network: CellNetwork) -> bool:
+        return True
+
+
+CROWDED = FujitaOgawa(
+    geography=two_cell(), commuting_cost=0.1, externality=_Crowding(), firm_mass=0.5, labor_per_firm=1.0
+)
+
+
+def test_an_externality_of_a_users_own_says_its_facts() -> None:
+    class Silent(_Crowding):
+        @property
+        @abstractmethod
+        def degree(self) -> float | None:
+            """The degree."""
+
+    class Mute(Externality):
+        kind: Literal["mute"] = "mute"
+
+    assert complaint(Silent) == "Silent.degree is missing, but must be stated by the class: The degree."
+    assert complaint(Mute).startswith(
+        "Mute.degree is missing, but must be stated by the class: The degree k of homogeneity"
+    )
+    assert "degree of homogeneity is known" in complaint(degree, CROWDED)
+    assert "known to add_production" in complaint(CROWDED.program)
+    assert "known to interaction" in complaint(lambda: CROWDED.interaction)
+
+
+def test_an_externality_of_a_users_own_is_solved() -> None:
+    same = ProductionFunction(function=lambda m: [mass - mass**2 / 2 for mass in m])
+
+    @add_production.register
+    def _(externality: _Crowding, block: pyo.Block, network: CellNetwork) -> None:
+        add_production_function(block, same)
+
+    @interaction.register
+    def _(externality: _Crowding, network: CellNetwork) -> Interaction:
+        return interaction(same, network)
+
+    @production_level.register
+    def _(externality: _Crowding, firms: np.ndarray, network: CellNetwork) -> np.ndarray:
+        return firms - firms**2 / 2
+
+    mine, known = (solve(CROWDED.model_copy(update={"externality": e})) for e in (_Crowding(), same))
+    assert mine.certificate.passed
+    assert mine.objective == pytest.approx(known.objective, abs=1e-9)
+
+
+@pytest.mark.parametrize("externality", ALL, ids=lambda e: e.kind)
+def test_the_facts_of_an_externality_are_true(externality: Externality) -> None:
+    network = cell_network(two_cell())
+    numbers, m = interaction(externality, network), np.array([0.2, 0.3])
+    slope = numbers.jacobian(m)
+    if externality.degree is not None:
+        assert numbers.level(2 * m) == pytest.approx(2**externality.degree * numbers.level(m))
+    if externality.is_linear:
+        assert slope == pytest.approx(numbers.jacobian(3 * m))
+    if externality.is_symmetric(network):
+        assert slope == pytest.approx(slope.T)
+
+
+def test_symmetry_depends_on_one_way_links() -> None:
+    one_way = nx.DiGraph([(0, 1), (1, 2), (2, 0)])
+    nx.set_edge_attributes(one_way, 1.0, "length")
+    nx.set_node_attributes(one_way, 1.0, "land")
+    exponential, matrix = ExponentialDecay(decay=1.0), InteractionMatrix(values=((1.0, 0.3), (0.1, 1.0)))
+    assert exponential.is_symmetric(cell_network(circle(3))) is True
+    assert exponential.is_symmetric(cell_network(one_way)) is None
+    assert matrix.is_symmetric(cell_network(two_cell())) is False

@@ -83,10 +83,10 @@ def test_bad_rows_are_kept_apart(tmp_path: Path) -> None:
     ("name", "text", "said"),
     [
         ("t.csv", "", "a table with a header"),
-        ("t.csv", "commuting_cost\n", "one row a scenario"),
+        ("t.csv", "commuting_cost\n", "at least one row"),
         ("t.csv", "a,a\n1,2\n", "named once each"),
         ("t.csv", "a,\n1,2\n", "named: a field of the model"),
-        ("t.csv", 'a,b\n1,"2\n', "a CSV file in UTF-8"),
+        ("t.csv", 'a,b\n1,"2\n', "a CSV table in UTF-8"),
         ("t.txt", "a\n1\n", "a file that ends in .csv"),
         ("t.parquet", "no", "a Parquet file"),
         ("t.xlsx", "no", "an XLSX file"),
@@ -132,6 +132,14 @@ def test_a_parquet_table_may_hold_lists(tmp_path: Path) -> None:
     frame = pd.DataFrame({"model": ["fujita-ogawa"], "geography.land": [np.array([0.5, 0.5])]})
     frame.to_parquet(tmp_path / "t.parquet", index=False)
     assert read_dataset(tmp_path / "t.parquet").rows[0].content["geography"]["land"] == [0.5, 0.5]
+
+
+def test_a_scenario_that_was_edited_is_read_again(tmp_path: Path) -> None:
+    rows = written(tmp_path, "t.csv", "scenario,decay\nbase.toml,1.0\nbase.toml,2.0\n")
+    for cost in (0.02, 0.9):
+        written(tmp_path, "base.toml", f'model = "fujita-ogawa"\n[parameters]\ncommuting_cost = {cost}\n')
+        found = [row.content["parameters"]["commuting_cost"] for row in read_dataset(rows).rows]
+        assert found == [cost, cost]
 
 
 def test_files_that_a_scenario_names_are_found_from_another_folder(tmp_path: Path) -> None:

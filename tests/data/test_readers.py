@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from pathlib import Path
@@ -18,7 +17,7 @@ import agora
 from agora.data.geographies import cell_network, positions
 from agora.data.geography_files import read_edge_table, read_geography, read_graphml
 
-SHIPPED = Path(agora.__file__).parent / "data" / "networks"
+SHIPPED = Path(agora.__file__).parent / "data" / "shipped" / "networks"
 
 
 # ---- edge tables ----------------------------------------------------------------------------------------
@@ -83,16 +82,16 @@ def test_parquet_tables_read_as_csv(tmp_path: Path) -> None:
     assert graph.nodes[3] == {"land": 3.0, "y": 1.0}
 
 
-def test_xlsx_needs_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = write(tmp_path / "t.xlsx", "no workbook")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert complaint(read_geography, table) == (
-        "file is 't.xlsx', but must be a .csv or .parquet table unless openpyxl is installed."
+def test_xlsx_tables_read_as_csv(tmp_path: Path) -> None:
+    edges = pd.DataFrame({"origin": ["NA", "b"], "destination": ["b", "c"], "length": [2, 3.5]})
+    edges.to_excel(tmp_path / "t.xlsx", index=False)
+    network = cell_network(read_geography(tmp_path / "t.xlsx"))
+    assert network.cells == ("NA", "b", "c")
+    assert network.distances[0].tolist() == [0, 2, 5.5]
+    edges.assign(length=[2, -1]).to_excel(tmp_path / "t.xlsx", index=False)
+    assert complaint(read_edge_table, tmp_path / "t.xlsx") == (
+        "length in row 3 of t.xlsx is -1.0, but must be a finite number > 0."
     )
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    frame = pd.DataFrame({"origin": ["a"], "destination": ["b"], "length": [2]})
-    monkeypatch.setattr(pd, "read_excel", lambda file, engine: frame)
-    assert cell_network(read_geography(table)).lengths.tolist() == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +203,7 @@ def test_unreadable_tables_are_refused(tmp_path: Path) -> None:
     write(table, "origin,destination,length\n")
     assert "must be a table with a header and at least one row." in complaint(read_edge_table, table)
     parquet = write(tmp_path / "t.parquet", "no parquet")
-    assert "must be a readable .parquet table (" in complaint(read_edge_table, parquet)
+    assert "must be a Parquet file that can be read (" in complaint(read_edge_table, parquet)
     other = write(tmp_path / "t.txt", "")
     assert "must be a table with suffix .csv, .parquet or .xlsx." in complaint(read_edge_table, other)
 

@@ -319,14 +319,20 @@ def test_costs_from_a_table_beside_the_scenario(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a,b\n1,2\n", "the columns origin, destination, cost"),
+        ("a,b\n1,2\n", "column of costs.csv is 'origin', but must be one of a, b."),
         ("origin,destination,cost\nx,y,1.2\n", "cost from y to x is missing, but must be given in a row."),
         (
             "origin,destination,cost\nx,y,1.2\nx,y,1.2\n",
-            "line 3 is 'x to y', but must be a pair that is given once",
+            "line 3 of costs.csv is 'x to y', but must be a pair that is given once",
         ),
-        ("origin,destination,cost\nx,y,0.2\n", "line 2, cost is 0.2, but must be a finite number >= 1."),
-        ("origin,destination,cost\nx,y,dear\n", "line 2, cost is 'dear', but must be a finite number >= 1."),
+        (
+            "origin,destination,cost\nx,y,0.2\n",
+            "cost in line 2 of costs.csv is 0.2, but must be a finite number >= 1.",
+        ),
+        (
+            "origin,destination,cost\nx,y,dear\n",
+            "cost in line 2 of costs.csv is 'dear', but must be a finite number.",
+        ),
         ("origin,destination,cost\nx,x,1\n", "a table of at least 2 places"),
     ],
 )
@@ -337,7 +343,7 @@ def test_bad_tables_of_costs(tmp_path: Path, text: str, said: str) -> None:
 
 def test_a_missing_table_of_costs(tmp_path: Path) -> None:
     text = complaint(SpatialTrade, elasticity=5.0, trade_cost={"file": str(tmp_path / "none.csv")})
-    assert "a CSV file that can be read" in text
+    assert "the path of a file that exists" in text
     assert "trade_cost.file is 3" in complaint(SpatialTrade, elasticity=5.0, trade_cost={"file": 3})
 
 

@@ -61,7 +61,7 @@ from agora.runners import solve
         ({"supply": {"kind": "sine"}}, "supply.frequency is missing, but must be given."),
         (
             {"supply": {"kind": "table", "file": "nowhere.csv"}},
-            "supply.file is 'nowhere.csv', but must be the path of a CSV file.",
+            "supply.file is 'nowhere.csv', but must be the path of a file that exists.",
         ),
         ({"supply": {"kind": "wiener", "seed": -1}}, "supply.seed is -1, but must be a whole number >= 0."),
         ({"supply": nx.path_graph(40)}, "a directed tree, from the root on"),
@@ -136,4 +136,4 @@ def test_supply_from_a_file_beside_the_scenario(tmp_path: Path) -> None:
     file.write_text(text, encoding="utf-8")
     assert model_from(read_scenario(file)).supply.values[:, 0].tolist() == [0.5, -0.25]  # type: ignore[attr-defined]
     (tmp_path / "supply.csv").write_text("supply\n0.5\nmuch\n", encoding="utf-8")
-    assert "supply.file, row 2 is 'much'" in complaint(model_from, read_scenario(file))
+    assert "supply in line 3 of supply.csv is 'much'" in complaint(model_from, read_scenario(file))

@@ -105,6 +105,15 @@ def test_bad_panels_get_one_sentence(change: Any, sentence: str) -> None:
     assert "\n" not in said
 
 
+def test_a_bad_file_is_told_with_its_line(tmp_path: Path) -> None:
+    table = panel(-0.3).astype({"firms": object})
+    table.loc[3, "firms"] = "0,5"
+    (tmp_path / "p.csv").write_text("# ours\n\n" + table.to_csv(index=False), encoding="utf-8")
+    assert complaint(read_panel, tmp_path / "p.csv") == (
+        "firms in line 7 of p.csv is '0,5', but must be a finite number > 0."
+    )
+
+
 def test_the_command(tmp_path: Path) -> None:
     run = agora("convergence", "synthetic-sectors", "--json", "--out", "out", folder=tmp_path)
     assert run.returncode == 0, run.stderr

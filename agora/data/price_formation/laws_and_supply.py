@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,7 @@ from scipy.stats import norm
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 from agora.data.fields import Fields
+from agora.data.tables import read_table
 from agora.typing import Vector
 
 
@@ -261,30 +261,15 @@ def _table(*, values: Any = None, file: Any = None) -> list[Any]:
     return read_supply(str(file))
 
 
-def read_supply(file: str | Path) -> list[float]:
-    """Return the column ``supply`` of a CSV file, one row a step.
+def read_supply(file: str | Path, sheet: str | None = None) -> list[float]:
+    """Return the column ``supply`` of a CSV, Parquet or XLSX file, one row a step.
 
     Raises
     ------
     InputError
         If there is no such file or column, or an entry is no number.
     """
-    path = Path(file)
-    if not path.is_file():
-        raise InputError("supply.file", str(file), "the path of a CSV file")
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    if not rows or "supply" not in rows[0]:
-        raise InputError("supply.file", str(file), "a CSV file with a column supply")
-    return [_number(f"supply.file, row {k}", row["supply"]) for k, row in enumerate(rows, start=1)]
-
-
-def _number(field: str, cell: str | None) -> float:
-    """Return the number that a cell of a file holds."""
-    try:
-        return finite(field, float(cell or ""))
-    except ValueError:
-        raise InputError(field, cell, "a finite number") from None
+    return read_table(file, "supply.file", sheet=sheet).numbers("supply")
 
 
 SHIPPED_PATHS = {1: "wiener-1.csv"}

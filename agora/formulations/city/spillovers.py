@@ -21,6 +21,7 @@ from scipy.linalg import eigh
 from agora.data.checks import InputError
 from agora.data.city import (
     ExponentialDecay,
+    Externality,
     InteractionMatrix,
     ProductionFunction,
     WithinCellPower,
@@ -49,7 +50,7 @@ class Interaction:
     jacobian : callable
         m (I,) → ∇A(m) (I × I).
     linear : bool
-        Whether ∇A is the same everywhere.
+        Whether ∇A is the same everywhere, as the externality says.
     product : KernelProduct, optional
         How A = D m is computed on a network too large for D; then ∇A is symmetric, and `jacobian` refuses.
     """
@@ -65,12 +66,12 @@ class Interaction:
 
 
 @singledispatch
-def add_production(externality: Any, block: pyo.Block, network: CellNetwork) -> None:
+def add_production(externality: Externality, block: pyo.Block, network: CellNetwork) -> None:
     """Add ``production_level[i]`` = A_i(m) and ``production_potential`` = f(m) to `block`.
 
     Dispatches on the class of the externality; `block` has ``cells`` and ``firms``.
     """
-    raise TypeError(f"no algebra for the externality {type(externality).__name__}")
+    raise _unregistered(externality, "add_production")
 
 
 @add_production.register
@@ -159,9 +160,9 @@ def add_production_function(block: pyo.Block, externality: ProductionFunction) -
 
 
 @singledispatch
-def interaction(externality: Any, network: CellNetwork) -> Interaction:
+def interaction(externality: Externality, network: CellNetwork) -> Interaction:
     """Return the numbers of an externality on a network."""
-    raise TypeError(f"no numbers for the externality {type(externality).__name__}")
+    raise _unregistered(externality, "interaction")
 
 
 @interaction.register
@@ -188,7 +189,7 @@ def _(externality: WithinCellPower, network: CellNetwork) -> Interaction:
         level=lambda m: np.maximum(m, 0.0) ** alpha,
         potential=lambda m: float((np.maximum(m, 0.0) ** (1 + alpha)).sum() / (1 + alpha)),
         jacobian=jacobian,
-        linear=alpha == 1,
+        linear=externality.is_linear,
     )
 
 
@@ -213,7 +214,7 @@ def _(externality: ProductionFunction, network: CellNetwork) -> Interaction:
         level=lambda m: np.array([float(level) for level in externality.function(m.tolist())]),
         potential=lambda m: float(_line_integral(externality, m.tolist())),
         jacobian=jacobian,
-        linear=False,
+        linear=externality.is_linear,
     )
 
 
@@ -223,6 +224,11 @@ def matrix_kernel(externality: InteractionMatrix, network: CellNetwork) -> Vecto
     if len(kernel) != network.number:
         raise InputError("externality.values", f"{len(kernel)} rows", f"one row a cell, {network.number}")
     return kernel
+
+
+def _unregistered(externality: Externality, function: str) -> InputError:
+    allowed = f"one that is known to {function} (a kind of one's own: @{function}.register)"
+    return InputError("externality", externality, allowed)
 
 
 def _linear(kernel: Vector) -> Interaction:

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import InputError
-from agora.data.city import ProductionFunction, WithinCellPower
 from agora.methods.city.all_equilibria import every_equilibrium
 from agora.methods.city.certified_map import business_centres, certified_envelope, filled_city
 from agora.methods.city.firms_game import FirmsGame
@@ -34,9 +33,12 @@ def degree(city: FujitaOgawa) -> float:
     InputError
         For a function of the user, whose degree is not known.
     """
-    if isinstance(city.spillover, ProductionFunction):
-        raise InputError("externality.kind", "function", "a kind whose degree of homogeneity is known")
-    return city.spillover.exponent if isinstance(city.spillover, WithinCellPower) else 1.0
+    known = city.spillover.degree
+    if known is None:
+        raise InputError(
+            "externality.kind", city.spillover.kind, "a kind whose degree of homogeneity is known"
+        )
+    return known
 
 
 def welfare(city: FujitaOgawa, firms: Vector) -> float:

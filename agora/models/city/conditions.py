@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from agora.data.checks import InputError
 from agora.data.city import (
     ExponentialDecay,
     Externality,
@@ -275,9 +276,10 @@ def _accepted_wage(roads: csr_array, rent: Vector) -> Vector:
 
 
 @singledispatch
-def production_level(externality: Any, firms: Vector, network: CellNetwork) -> Vector:
+def production_level(externality: Externality, firms: Vector, network: CellNetwork) -> Vector:
     """Return A(m) (I,), computed from the parameters of the externality."""
-    raise TypeError(f"no production level for {type(externality).__name__}")
+    allowed = "one that is known to production_level (a kind of one's own: @production_level.register)"
+    raise InputError("externality", externality, allowed)
 
 
 @production_level.register
@@ -313,11 +315,9 @@ def production_potential(
     externality: Externality, firms: Vector, level: Vector, network: CellNetwork
 ) -> float:
     """Return f(m): by homogeneity where A is homogeneous, else as the user's f or line integral."""
-    if isinstance(externality, WithinCellPower):
-        return float(level @ firms) / (1 + externality.exponent)
-    if not isinstance(externality, ProductionFunction):
-        return float(level @ firms) / 2
-    if externality.potential is not None:
+    if externality.degree is not None:
+        return float(level @ firms) / (1 + externality.degree)
+    if isinstance(externality, ProductionFunction) and externality.potential is not None:
         return float(externality.potential(firms.tolist()))
     return _line_integral(externality, 0 * firms, firms, network)
 
@@ -334,11 +334,8 @@ def _untrue(
 
 def round_trip(externality: Externality, network: CellNetwork) -> float:
     """Return A's integral around a triangle of distributions over that of |A|'s sides: 0 if f exists."""
-    lengths = network.matrix()
-    if isinstance(externality, ExponentialDecay) and abs(lengths - lengths.T).max() == 0:
-        return 0.0  # as far one way as the other
-    if isinstance(externality, WithinCellPower):
-        return 0.0  # each level depends on its own cell alone
+    if externality.is_symmetric(network):
+        return 0.0
     random = np.random.default_rng(7)
     corners = [0 * network.land, *(network.land * random.uniform(0.2, 1.8, size=(2, network.number)))]
     sides = [
@@ -350,7 +347,7 @@ def round_trip(externality: Externality, network: CellNetwork) -> float:
 
 def _line_integral(externality: Externality, start: Vector, end: Vector, network: CellNetwork) -> float:
     """Return the integral of A along the straight line between two distributions of firms."""
-    nodes, weights = np.polynomial.legendre.leggauss(16 if isinstance(externality, ProductionFunction) else 1)
+    nodes, weights = np.polynomial.legendre.leggauss(1 if externality.is_linear else 16)
     total = 0.0
     for node, weight in zip(nodes, weights, strict=True):
         between = start + (node + 1) / 2 * (end - start)

@@ -16,9 +16,9 @@ import pandas as pd
 import pyomo.environ as pyo
 from pydantic import Field, field_validator, model_validator
 
-from agora.data.checks import MISSING, InputError, nearest
+from agora.data.checks import MISSING, InputError
 from agora.data.city import KINDS, ExponentialDecay, Externality
-from agora.data.fields import Fields
+from agora.data.fields import read_kind
 from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 from agora.formulations.city.complementarity import add_city_complementarity
 from agora.formulations.city.land_labor import (
@@ -97,20 +97,14 @@ class FujitaOgawa(CommuterCity):
     }
 
     decay: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
-    externality: Externality | None = Field(default=None, discriminator="kind")
+    externality: Externality | None = None
     firm_mass: float = Field(gt=0, json_schema_extra=POSITIVE)
 
     @field_validator("externality", mode="before")
     @classmethod
-    def _known_externality(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            if given is None or isinstance(given, Fields):
-                return given
-            raise InputError("externality", given, f"a table with kind = {nearest('', KINDS)}")
-        kind = given.get("kind", MISSING)
-        if kind not in KINDS:
-            raise InputError("externality.kind", kind, nearest(str(kind), KINDS))
-        return KINDS[kind].model_validate(given)
+    def _known_externality(cls, given: Any) -> Externality | None:
+        known = given is None or isinstance(given, Externality)
+        return given if known else read_kind("externality", given, KINDS)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -150,6 +144,8 @@ class FujitaOgawa(CommuterCity):
 
     def check_potential(self) -> None:
         """Raise `InputError` if the externality is not symmetric, so that no potential exists."""
+        if self.spillover.is_symmetric(self.network):
+            return
         land, random = self.network.land, np.random.default_rng(0)
         even = self.firm_mass * land / land.sum()
         samples = [even, *(even * random.uniform(0.2, 1.8, size=len(land)) for _ in range(4))]

@@ -1,48 +1,61 @@
 """Expressions over tables, such as ``count(sites.population > 0.2)``: read, checked, and evaluated safely.
 
-The language is its own: numbers, text, columns, arithmetic, comparisons, ``and``, ``or``, ``not`` and a
-short list of functions. Nothing of Python is reachable from it; numbers are floats of bounded size, columns
-never grow, and the length and depth of an expression are limited. So an expression of a stranger costs no
-more than the tables it reads.
+The language has numbers, text, columns, arithmetic, comparisons, ``and``, ``or``, ``not`` and a short list of
+functions::
 
-    expression  := conjunction {"or" conjunction}
-    conjunction := negation {"and" negation}
-    negation    := "not" negation | comparison
-    comparison  := sum [("==" | "!=" | "<" | "<=" | ">" | ">=") sum]
-    sum         := product {("+" | "-") product}
-    product     := factor {("*" | "/") factor}
-    factor      := ("-" | "+") factor | power
-    power       := atom [("^" | "**") factor]
-    atom        := number | text | function "(" expression ")" | column ["[" row "]"] | "(" expression ")"
-    column      := name | table "." name
+    sum(cells.firms) / objective    count(cells.use == "vacant") > 2 and not open    cells.rent[3] ^ 2
+
+A column is ``name`` or ``table.name``, with ``[row]`` one of its rows from 0. Words bind as in Python, ``^``
+as ``**``. Python's parser only puts the words in order: numbers, text and names are numbered before it sees
+them, so that they mean what is said here, and what it returns must consist of the nodes listed here. Numbers
+are floats of bounded size, columns never grow, and the length and depth of an expression are limited: an
+expression of a stranger costs no more than the tables it reads.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import InputError, nearest
 
-Value = float | bool | str | NDArray[Any]
+Values = NDArray[Any]
+"""Numbers, truths or text (objects): a column, or a single value without an axis."""
 Links = tuple[Sequence[int], Sequence[int]]
 
 LONGEST, DEEPEST = 1000, 40
-"""Characters of an expression, and brackets and signs within each other, at most."""
+"""Characters of an expression, and brackets or signs within each other, at most."""
 SAME = 1e-9
 """Numbers closer than this are equal; what is smaller has no sign."""
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)"
-    r"|(?P<text>\"[^\"]*\"|'[^']*')|(?P<sign>\*\*|==|!=|<=|>=|[-+*/^<>().\[\]]))"
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<text>\"[^\"]*\"|'[^']*')"
+    r"|(?P<sign>(?:and|or|not)\b|\*\*|[=!<>]=|[-+*/^<>()])"
+    r"|(?:(?P<table>[^\W\d]\w*)\s*\.\s*)?(?P<name>[^\W\d]\w*)(?:\s*\[\s*(?P<row>\d+)\s*\])?"
+    r"|(?P<space>\s+)|(?P<other>.)",
+    re.DOTALL,
 )
-_WORDS = {"and", "or", "not", "true", "false"}
+_BEFORE_NOT = ("", "(", "and", "or", "not")
+_AFTER = {
+    "[": "the number of a row, from 0, as in [2]",
+    ".": "a dot between two names, of a table and its column",
+}
+_TRUTHS = {"true": True, "false": False}
+_STARTED, _CONTINUED = "a number, a column, a function or '('", "an operator, or the end of the expression"
+_OTHER = "free of this character"
+_SHALLOW = f"at most {DEEPEST} brackets and signs within each other"
 
 
 @dataclass(frozen=True)
@@ -65,21 +78,16 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    at: int
-
-
-@dataclass(frozen=True)
 class _Operand:
-    """A value with the table it comes from, so that `blocks` knows which rows are neighbours."""
+    """Values with the links between their rows, so that `blocks` knows which are neighbours."""
 
-    value: Value
-    table: str = ""
+    values: Values
+    links: Links | None = None
 
 
 _Node = Callable[[Scope], _Operand]
+_Function = Callable[[_Operand], Any]
+_Pairing = Callable[[Values, Values], Any]
 
 
 @dataclass(frozen=True)
@@ -98,12 +106,11 @@ class Expression:
             If a name is unknown, kinds do not fit, or the value is a column.
         """
         with np.errstate(all="ignore"):
-            value = self.node(scope).value
-        if isinstance(value, np.ndarray):
-            if value.size != 1:
-                reduce = "one value: put count, sum, max, min, mean, any, all or blocks around it"
-                raise InputError("expression", self.text, f"{reduce} (it is a column of {value.size})")
-            value = value.ravel()[0].item()
+            values = self.node(scope).values
+        if values.size != 1:
+            reduce = "one value: put count, sum, max, min, mean, any, all or blocks around it"
+            raise InputError("expression", self.text, f"{reduce} (it is a column of {values.size})")
+        value: float | bool | str = values.item()
         return value
 
 
@@ -119,174 +126,130 @@ def read_expression(text: str) -> Expression:
         raise InputError("expression", text, "text such as count(cells.firms > 0)")
     if len(text) > LONGEST:
         raise InputError("expression", text, f"at most {LONGEST} characters long (it has {len(text)})")
-    return Expression(text, _Reader(text).whole())
+    reader = _Reader(text)
+    return Expression(text, reader.node(reader.tree))
 
 
 # --- reading --------------------------------------------------------------------------------------
 
 
 class _Reader:
+    """Cuts text into tokens, has Python put them in order, and turns its tree into a function of a scope."""
+
     def __init__(self, text: str) -> None:
-        self.text, self.depth, self.next = text, 0, 0
-        self.tokens: list[_Token] = []
-        at = 0
-        while at < len(text.rstrip()):
-            found = _TOKEN.match(text, at)
-            if found is None or found.end() == at:
-                at += len(text[at:]) - len(text[at:].lstrip())
-                raise self.fault(at, "free of this character")
-            kind = str(found.lastgroup)
-            self.tokens.append(_Token(kind, found.group(kind), found.start(kind)))
-            at = found.end()
-        self.tokens.append(_Token("end", "", len(text)))
+        self.text = text
+        self.tokens = [found for found in _TOKEN.finditer(text) if found.lastgroup != "space"]
+        self.check()
+        words = [
+            token[0].replace("^", "**") if token["sign"] else f"_{number}"
+            for number, token in enumerate(self.tokens)
+        ]
+        self.starts = list(accumulate((len(word) + 1 for word in words), initial=0))
+        self.tree = ast.parse(" ".join(words), mode="eval").body
 
     def fault(self, at: int, allowed: str) -> InputError:
-        return InputError(
-            f"expression, at character {at + 1},", self.text[at : at + 20] or "its end", allowed
-        )
+        shown = self.text[at : at + 20] or "its end"
+        return InputError(f"expression, at character {at + 1},", shown, allowed)
 
-    @property
-    def here(self) -> _Token:
-        return self.tokens[self.next]
+    def place(self, tree: ast.expr) -> int:
+        return self.tokens[bisect(self.starts, tree.col_offset) - 1].start()
 
-    def took(self, *texts: str) -> str:
-        """Take the next token if it is one of these."""
-        token = self.here
-        if token.kind in ("sign", "name") and token.text in texts:
-            self.next += 1
-            return token.text
-        return ""
+    def check(self) -> None:
+        """Refuse what Python's parser would, and unknown characters: operands and operators out of turn."""
+        depth, done, before = 0, False, ""  # open brackets; whether an operand has just ended; last sign
+        for token in self.tokens:
+            at, sign = token.start(), token["sign"] or ""
+            if token["other"]:
+                raise self.fault(at, _AFTER.get(token[0], _OTHER) if done else _OTHER)
+            if done and (sign in ("", "not") or (sign == "(" and before == ")")):
+                raise self.fault(at, _CONTINUED)
+            if not done and sign not in ("", "(", "-", "+") and (sign != "not" or before not in _BEFORE_NOT):
+                raise self.fault(at, _STARTED)
+            depth += (sign == "(") - (sign == ")")
+            if not 0 <= depth <= DEEPEST:
+                raise self.fault(at, _SHALLOW if depth > 0 else _CONTINUED)
+            done, before = not sign or sign == ")", sign
+        if depth or not done:
+            raise self.fault(len(self.text), "')'" if done else _STARTED)
 
-    def expect(self, text: str) -> None:
-        if not self.took(text):
-            raise self.fault(self.here.at, f"'{text}'")
+    def node(self, tree: ast.expr, depth: int = 0) -> _Node:
+        """Return the function of a node; only the nodes named here may stand in an expression."""
+        if depth > DEEPEST:
+            raise self.fault(self.place(tree), _SHALLOW)
+        match tree:
+            case ast.Name(id=name):
+                return self.operand(self.tokens[int(name[1:])])
+            case ast.Call(func=ast.Name(id=name), args=[argument]):
+                return _applied(self.function(self.tokens[int(name[1:])]), self.node(argument, depth))
+            case ast.UnaryOp():
+                return _applied(_UNARY[type(tree.op)], self.node(tree.operand, depth + 1))
+            case ast.BoolOp(op=op, values=[first, *others]):
+                return self.chain(first, [(op, other) for other in others], depth)
+            case ast.Compare(ops=[sign], comparators=[right]):
+                return self.chain(tree.left, [(sign, right)], depth)
+            case ast.Compare(comparators=[_, second, *_]):
+                raise self.fault(self.place(second), "joined by 'and', as in a < b and b < c")
+            case ast.BinOp():
+                steps: list[tuple[ast.AST, ast.expr]] = []
+                start: ast.expr = tree
+                while isinstance(start, ast.BinOp):  # a sum of many terms leans to the left
+                    steps.insert(0, (start.op, start.right))
+                    start = start.left
+                return self.chain(start, steps, depth)
+        raise self.fault(self.place(tree), _STARTED)
 
-    def whole(self) -> _Node:
-        node = self.expression()
-        if self.here.kind != "end":
-            raise self.fault(self.here.at, "an operator, or the end of the expression")
-        return node
+    def chain(self, start: ast.expr, steps: list[tuple[ast.AST, ast.expr]], depth: int) -> _Node:
+        first = self.node(start, depth)
+        rest = [(_BINARY[type(op)], self.node(part, depth + isinstance(op, ast.Pow))) for op, part in steps]
 
-    def deeper(self) -> None:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise self.fault(self.here.at, f"at most {DEEPEST} brackets and signs within each other")
+        def value(scope: Scope) -> _Operand:
+            found = first(scope)
+            for function, part in rest:
+                found = _joined(function, found, part(scope))
+            return found
 
-    def expression(self) -> _Node:
-        self.deeper()
-        node = self.conjunction()
-        while self.took("or"):
-            node = _joined(np.logical_or, node, self.conjunction())
-        self.depth -= 1
-        return node
+        return value
 
-    def conjunction(self) -> _Node:
-        node = self.negation()
-        while self.took("and"):
-            node = _joined(np.logical_and, node, self.negation())
-        return node
+    def operand(self, token: re.Match[str]) -> _Node:
+        if token["name"] and token[0] not in _TRUTHS:
+            return partial(_look_up, token)
+        text, number = token["text"], token["number"]
+        constant = text[1:-1] if text else float(number) if number else _TRUTHS[token[0]]
+        return lambda _: _Operand(_values([constant]).reshape(()))
 
-    def negation(self) -> _Node:
-        if not self.took("not"):
-            return self.comparison()
-        self.deeper()
-        inner = self.negation()
-        self.depth -= 1
-        return lambda scope: _map(lambda v: np.logical_not(_truth(v)), inner(scope))
-
-    def comparison(self) -> _Node:
-        left = self.sum()
-        sign = self.took("==", "!=", "<", "<=", ">", ">=")
-        if not sign:
-            return left
-        right = self.sum()
-        return lambda scope: _pair(lambda a, b: _compare(sign, a, b), left(scope), right(scope))
-
-    def sum(self) -> _Node:
-        node = self.product()
-        while sign := self.took("+", "-"):
-            node = _calculated(np.add if sign == "+" else np.subtract, node, self.product())
-        return node
-
-    def product(self) -> _Node:
-        node = self.factor()
-        while sign := self.took("*", "/"):
-            node = _calculated(np.multiply if sign == "*" else np.divide, node, self.factor())
-        return node
-
-    def factor(self) -> _Node:
-        sign = self.took("-", "+")
-        if not sign:
-            return self.power()
-        self.deeper()
-        inner = self.factor()
-        self.depth -= 1
-        return lambda scope: _map(lambda v: (-1.0 if sign == "-" else 1.0) * _number(v), inner(scope))
-
-    def power(self) -> _Node:
-        base = self.atom()
-        if not self.took("^", "**"):
-            return base
-        self.deeper()
-        exponent = self.factor()
-        self.depth -= 1
-        return _calculated(np.power, base, exponent)
-
-    def atom(self) -> _Node:
-        token = self.here
-        self.next += 1
-        if token.kind == "number":
-            number = float(token.text)
-            return lambda _: _Operand(number)
-        if token.kind == "text":
-            return lambda _: _Operand(token.text[1:-1])
-        if token.kind == "sign" and token.text == "(":
-            node = self.expression()
-            self.expect(")")
-            return node
-        if token.kind == "name" and token.text in ("true", "false"):
-            return lambda _: _Operand(token.text == "true")
-        if token.kind != "name" or token.text in _WORDS:
-            self.next -= 1
-            raise self.fault(token.at, "a number, a column, a function or '('")
-        if self.took("("):
-            return self.call(token)
-        return self.column(token)
-
-    def call(self, token: _Token) -> _Node:
-        if token.text not in FUNCTIONS:
-            raise self.fault(token.at, f"a function: {nearest(token.text, FUNCTIONS)}")
-        function = FUNCTIONS[token.text]
-        argument = self.expression()
-        self.expect(")")
-        return lambda scope: function(argument(scope), scope)
-
-    def column(self, token: _Token) -> _Node:
-        table, name = "", token.text
-        if self.took("."):
-            table, name = name, self.here.text
-            if self.here.kind != "name":
-                raise self.fault(self.here.at, f"the name of a column of {table}")
-            self.next += 1
-        row: int | None = None
-        if self.took("["):
-            if self.here.kind != "number" or not self.here.text.isdigit():
-                raise self.fault(self.here.at, "the number of a row, from 0")
-            row = int(self.here.text)
-            self.next += 1
-            self.expect("]")
-        return lambda scope: _look_up(scope, table, name, row, token.at)
+    def function(self, token: re.Match[str]) -> _Function:
+        if token[0] not in FUNCTIONS:
+            raise self.fault(token.start(), f"a function: {nearest(token[0], FUNCTIONS)}")
+        return FUNCTIONS[token[0]]
 
 
 # --- evaluating -----------------------------------------------------------------------------------
 
 
-def _look_up(scope: Scope, table: str, name: str, row: int | None, at: int) -> _Operand:
-    where = f"expression, at character {at + 1},"
+def _applied(function: _Function, inner: _Node) -> _Node:
+    def value(scope: Scope) -> _Operand:
+        operand = inner(scope)
+        found = np.asarray(function(operand))
+        return _Operand(found, operand.links if found.ndim else None)
+
+    return value
+
+
+def _joined(function: _Pairing, left: _Operand, right: _Operand) -> _Operand:
+    sizes = {o.values.size for o in (left, right) if o.values.ndim}
+    if len(sizes) > 1:
+        raise InputError("expression", f"columns of {' and '.join(map(str, sorted(sizes)))}", "of one length")
+    return _Operand(np.asarray(function(left.values, right.values)), left.links or right.links)
+
+
+def _look_up(token: re.Match[str], scope: Scope) -> _Operand:
+    where, table, name, row = (
+        f"expression, at character {token.start() + 1},",
+        *token.group("table", "name", "row"),
+    )
     if not table:
         if name in scope.scalars and row is None:
-            value = scope.scalars[name]
-            return _Operand(value if isinstance(value, bool | str) else float(value))
+            return _Operand(_values([scope.scalars[name]]).reshape(()))
         having = [key for key, frame in scope.tables.items() if name in frame.columns]
         if not having:
             columns = [f"{key}.{column}" for key, frame in scope.tables.items() for column in frame.columns]
@@ -298,153 +261,120 @@ def _look_up(scope: Scope, table: str, name: str, row: int | None, at: int) -> _
         raise InputError(where, table, f"a table: {nearest(table, scope.tables)}")
     frame = scope.tables[table]
     if name not in frame.columns:
-        raise InputError(
-            where, f"{table}.{name}", f"a column of it: {nearest(name, map(str, frame.columns))}"
-        )
-    values: NDArray[Any] = frame[name].to_numpy()
-    if values.dtype.kind in "iuf":
-        values = values.astype(float)
-    elif values.dtype.kind != "b":
-        values = np.array([str(v) for v in values], dtype=object)
+        raise InputError(where, f"{table}.{name}", f"a column of it: {nearest(name, frame.columns)}")
+    values = _values(frame[name])
     if row is None and len(values) != 1:
-        return _Operand(values, table)
-    if row is not None and row >= len(values):
+        return _Operand(values, scope.links.get(table, (range(len(values) - 1), range(1, len(values)))))
+    if int(row or 0) >= len(values):
         raise InputError(where, f"{name}[{row}]", f"a row of {table} from 0 to {len(values) - 1}")
-    one = values[row or 0]
-    return _Operand(one.item() if isinstance(one, np.generic) else one)
+    return _Operand(values[int(row or 0), None].reshape(()))
 
 
-def _number(value: Value) -> Any:
-    kinds = value.dtype.kind if isinstance(value, np.ndarray) else "O" if isinstance(value, str) else "f"
-    if kinds not in "fb":
+def _values(given: Any) -> Values:
+    """Return a column as floats, truths or text (objects)."""
+    values = np.asarray(given)
+    if values.dtype.kind in "iuf":
+        return values.astype(float)
+    return values if values.dtype.kind == "b" else np.array([str(v) for v in given], dtype=object)
+
+
+def _number(values: Values) -> Values:
+    if values.dtype.kind not in "fb":
         raise InputError("expression", "text", "a number where it is calculated with")
-    return value.astype(float) if isinstance(value, np.ndarray) else float(value)
+    return values.astype(float)
 
 
-def _truth(value: Value) -> Any:
-    boolean = value.dtype.kind == "b" if isinstance(value, np.ndarray) else isinstance(value, bool)
-    if not boolean:
+def _filled(values: Values) -> Values:
+    if not values.size:
+        raise InputError("expression", "an empty column", "a column with rows")
+    return _number(values)
+
+
+def _truth(values: Values) -> Values:
+    if values.dtype.kind != "b":
         raise InputError("expression", "a number or text", "a comparison where true or false is needed")
-    return value
+    return values
 
 
-def _map(function: Callable[[Value], Any], operand: _Operand) -> _Operand:
-    return _Operand(_plain(function(operand.value)), operand.table)
+def _of(check: Callable[[Values], Values], function: Callable[..., Any]) -> _Function:
+    return lambda operand: function(check(operand.values))
 
 
-def _pair(function: Callable[[Value, Value], Any], left: _Operand, right: _Operand) -> _Operand:
-    sizes = {len(o.value) for o in (left, right) if isinstance(o.value, np.ndarray)}
-    if len(sizes) > 1:
-        raise InputError("expression", f"columns of {' and '.join(map(str, sorted(sizes)))}", "of one length")
-    return _Operand(_plain(function(left.value, right.value)), left.table or right.table)
+def _of_two(check: Callable[[Values], Values], function: Callable[..., Any]) -> _Pairing:
+    return lambda left, right: function(check(left), check(right))
 
 
-def _plain(value: Any) -> Value:
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        plain: Value = value.item()
-        return plain
-    result: Value = value
-    return result
+def _equal(left: Values, right: Values) -> Any:
+    if (left.dtype.kind == "O") != (right.dtype.kind == "O"):
+        raise InputError("expression", "a number and a text", "two numbers or two texts where == compares")
+    return left == right if left.dtype.kind == "O" else np.abs(_number(left) - _number(right)) <= SAME
 
 
-def _calculated(function: Any, left: _Node, right: _Node) -> _Node:
-    return lambda scope: _pair(lambda a, b: function(_number(a), _number(b)), left(scope), right(scope))
-
-
-def _joined(function: Any, left: _Node, right: _Node) -> _Node:
-    return lambda scope: _pair(lambda a, b: function(_truth(a), _truth(b)), left(scope), right(scope))
-
-
-def _is_text(value: Value) -> bool:
-    return isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype.kind == "O")
-
-
-def _compare(sign: str, left: Value, right: Value) -> Any:
-    if _is_text(left) or _is_text(right):
-        if _is_text(left) != _is_text(right) or sign not in ("==", "!="):
-            raise InputError("expression", sign, "== or != where text is compared, with text on both sides")
-        equal = np.equal(left, right)
-        return equal.astype(bool) if sign == "==" else ~np.asarray(equal, dtype=bool)
-    gap = _number(left) - _number(right)
-    near = np.asarray(np.abs(gap) <= SAME)
-    if sign in ("==", "!="):
-        return near if sign == "==" else ~near
-    if sign in ("<=", ">="):
-        return near | (gap < 0 if sign == "<=" else gap > 0)
-    return ~near & (gap < 0 if sign == "<" else gap > 0)
-
-
-def _column(operand: _Operand) -> NDArray[Any]:
-    return np.atleast_1d(np.asarray(operand.value))
-
-
-def _reduced(function: Any) -> Callable[[_Operand, Scope], _Operand]:
-    def call(operand: _Operand, _: Scope) -> _Operand:
-        values = np.atleast_1d(_number(operand.value))
-        if not values.size:
-            raise InputError("expression", "an empty column", "a column with rows")
-        return _Operand(float(function(values)))
-
-    return call
-
-
-def _elementwise(function: Any) -> Callable[[_Operand, Scope], _Operand]:
-    return lambda operand, _: _map(lambda v: function(_number(v)), operand)
-
-
-def _logical(function: Any) -> Callable[[_Operand, Scope], _Operand]:
-    return lambda operand, _: _Operand(bool(function(_truth(operand.value))))
-
-
-def _count(operand: _Operand, _: Scope) -> _Operand:
-    values = _column(operand)
-    return _Operand(float(values.sum() if values.dtype.kind == "b" else len(values)))
-
-
-def _distinct(operand: _Operand, _: Scope) -> _Operand:
-    values = _column(operand)
+def _ordered(values: Values) -> Values:
     if values.dtype.kind == "O":
-        return _Operand(float(len(set(values.tolist()))))
-    ordered = np.sort(_number(values))
-    return _Operand(float(len(ordered) and 1 + int((np.diff(ordered) > 1e-6).sum())))
+        raise InputError("expression", "text", "compared by == or != with another text")
+    return _number(values)
 
 
-def _blocks(operand: _Operand, scope: Scope) -> _Operand:
-    chosen = np.atleast_1d(_truth(operand.value))
-    tails, heads = scope.links.get(operand.table, (range(len(chosen) - 1), range(1, len(chosen))))
-    group = list(range(len(chosen)))
-
-    def top(k: int) -> int:
-        while group[k] != k:
-            group[k] = group[group[k]]
-            k = group[k]
-        return k
-
-    for tail, head in zip(tails, heads, strict=True):
-        if tail < len(chosen) and head < len(chosen) and chosen[tail] and chosen[head]:
-            group[top(int(tail))] = top(int(head))
-    return _Operand(float(len({top(k) for k in np.flatnonzero(chosen).tolist()})))
+def _count(operand: _Operand) -> float:
+    values = operand.values
+    return float(values.sum() if values.dtype.kind == "b" else values.size)
 
 
-def _sign(values: Any) -> Any:
+def _distinct(operand: _Operand) -> float:
+    if operand.values.dtype.kind == "O":
+        return float(len(set(operand.values.ravel().tolist())))
+    ordered = np.sort(_number(operand.values), axis=None)
+    return float(len(ordered) and 1 + int((np.diff(ordered) > 1e-6).sum()))
+
+
+def _blocks(operand: _Operand) -> float:
+    chosen = np.atleast_1d(_truth(operand.values))
+    pairs = [(t, h) for t, h in zip(*(operand.links or ((), ())), strict=True) if chosen[t] and chosen[h]]
+    ends = tuple(np.array(pairs, dtype=int).reshape(-1, 2).T)
+    graph = csr_array((np.ones(len(pairs)), ends), shape=(len(chosen), len(chosen)))
+    return float(len(set(connected_components(graph, directed=False)[1][chosen].tolist())))
+
+
+def _sign(values: Values) -> Values:
     return np.where(np.abs(values) <= SAME, 0.0, np.sign(values))
 
 
-FUNCTIONS: dict[str, Callable[[_Operand, Scope], _Operand]] = {
+_UNARY: dict[type[ast.AST], _Function] = {
+    ast.Not: _of(_truth, np.logical_not),
+    ast.USub: _of(_number, np.negative),
+    ast.UAdd: _of(_number, np.positive),
+}
+_BINARY: dict[type[ast.AST], _Pairing] = {
+    ast.And: _of_two(_truth, np.logical_and),
+    ast.Or: _of_two(_truth, np.logical_or),
+    ast.Add: _of_two(_number, np.add),
+    ast.Sub: _of_two(_number, np.subtract),
+    ast.Mult: _of_two(_number, np.multiply),
+    ast.Div: _of_two(_number, np.divide),
+    ast.Pow: _of_two(_number, np.power),
+    ast.Eq: _equal,
+    ast.NotEq: lambda left, right: np.logical_not(_equal(left, right)),
+    ast.Lt: _of_two(_ordered, lambda left, right: left - right < -SAME),
+    ast.LtE: _of_two(_ordered, lambda left, right: left - right <= SAME),
+    ast.Gt: _of_two(_ordered, lambda left, right: left - right > SAME),
+    ast.GtE: _of_two(_ordered, lambda left, right: left - right >= -SAME),
+}
+FUNCTIONS: dict[str, _Function] = {
     "count": _count,
     "blocks": _blocks,
     "distinct": _distinct,
-    "sum": _reduced(np.sum),
-    "max": _reduced(np.max),
-    "min": _reduced(np.min),
-    "mean": _reduced(np.mean),
-    "any": _logical(np.any),
-    "all": _logical(np.all),
-    "abs": _elementwise(np.abs),
-    "sign": _elementwise(_sign),
-    "sqrt": _elementwise(np.sqrt),
-    "log": _elementwise(np.log),
-    "exp": _elementwise(np.exp),
-    "round": _elementwise(np.round),
+    "sum": _of(_filled, np.sum),
+    "max": _of(_filled, np.max),
+    "min": _of(_filled, np.min),
+    "mean": _of(_filled, np.mean),
+    "any": _of(_truth, np.any),
+    "all": _of(_truth, np.all),
+    "abs": _of(_number, np.abs),
+    "sign": _of(_number, _sign),
+    "sqrt": _of(_number, np.sqrt),
+    "log": _of(_number, np.log),
+    "exp": _of(_number, np.exp),
+    "round": _of(_number, np.round),
 }
 """``count`` of true rows, or of rows; ``blocks`` of true rows that hang together; the usual others."""

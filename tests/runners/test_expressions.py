@@ -25,8 +25,13 @@ CELLS = pd.DataFrame(
 )
 TOTALS = pd.DataFrame({"profit": [-0.25], "marketplaces": [2], "open": [True]})
 SCOPE = Scope(
-    {"cells": CELLS, "totals": TOTALS, "others": pd.DataFrame({"firms": [1.0, 2.0]})},
-    {"objective": 3.0, "status": "local maximiser"},
+    {
+        "cells": CELLS,
+        "totals": TOTALS,
+        "others": pd.DataFrame({"firms": [1.0, 2.0]}),
+        "area_m²": pd.DataFrame({"class": [4, 5]}),
+    },
+    {"objective": 3.0, "status": "local maximiser", "is": 2},
     {"cells": ([0, 1, 2, 3], [1, 2, 3, 0])},
 )
 
@@ -61,6 +66,13 @@ SCOPE = Scope(
         ("open", True),
         ("1 / 0 > 5", True),
         ("9 ^ 9 ^ 9 > 1", True),
+        ("2 * 3 ^ 2 / -3 - 1 - 1", -8.0),
+        ("not open or open and 1 / 0 - 1 / 0 >= 0", False),
+        ("'\\d' == \"\\d\"", True),
+        (" area_m² . class [\n 1 ] ", 5.0),
+        ("is > 1", True),
+        ("1" + "+1" * 499, 500.0),
+        ("(" * DEEPEST + "1" + ")" * DEEPEST, 1.0),
     ],
 )
 def test_what_expressions_say(text: str, value: float | bool) -> None:
@@ -94,12 +106,25 @@ def test_without_links_rows_lie_on_a_line() -> None:
         ("count(cells.firms + others.firms > 0)", "of one length"),
         ("not 3", "a comparison where true or false is needed"),
         ("1 2", "an operator, or the end"),
-        ("1 < 2 < 3", "an operator, or the end"),
+        ("1 < 2 < 3", "at character 9, is '3', but must be joined by 'and'"),
+        ("1 + not open", "at character 5, is 'not open', but must be a number"),
+        ("open == not open", "at character 9"),
+        ("(1) (2)", "an operator, or the end"),
+        ("1)", "an operator, or the end"),
+        ("count()", "must be a number, a column"),
+        ("sum(*cells)", "must be a number, a column"),
+        ("cells.firms(1)", "a function"),
+        ("cells.", "a dot between two names"),
         ("cells.__class__", "a column of it"),
         ("().__class__", "must be a number, a column"),
         ("__import__('os')", "a function"),
-        ("cells.firms.real", "an operator, or the end"),
-        ("[x for x in cells]", "must be a number, a column"),
+        ("cells.firms.real", "at character 12, is '.real', but must be a dot between two names"),
+        ("[x for x in cells]", "at character 1, is '[x for x in cells]', but must be free of this character"),
+        ("1_000 > 0x10", "an operator, or the end"),
+        ("1j", "an operator, or the end"),
+        ("f'{cells}'", "an operator, or the end"),
+        ("'a' 'b'", "an operator, or the end"),
+        ("1 # one", "free of this character"),
         ("lambda: 1", "free of this character"),
         ("'a' * 999999999", "a number where it is calculated with"),
         ("and", "must be a number, a column"),
