@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from makers import complaint
 
-from agora.data import InputError
+from agora.data import Caution, InputError
 from agora.runners.studies import expressions
 from agora.runners.studies.expressions import DEEPEST, LONGEST, Scope, read_expression
 
@@ -197,3 +197,15 @@ def test_arithmetic_is_that_of_floats(text: str) -> None:
         except ZeroDivisionError:
             return
     assert found == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("text", ["totals.commuting_cost > 1", "commuting_cost > 1"])
+def test_the_old_name_of_a_column_is_understood_with_a_caution(text: str) -> None:
+    scope = Scope({"totals": pd.DataFrame({"total_commuting_cost": [2.0]})})
+    with pytest.warns(Caution, match="commuting_cost is called total_commuting_cost now"):
+        assert read_expression(text).evaluate(scope) is True
+
+
+def test_a_parameter_of_the_old_name_is_no_column() -> None:
+    scope = Scope({"totals": pd.DataFrame({"total_commuting_cost": [2.0]})}, {"commuting_cost": 0.5})
+    assert read_expression("commuting_cost < 1").evaluate(scope) is True

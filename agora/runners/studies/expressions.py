@@ -30,6 +30,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import InputError, nearest
+from agora.data.renamed import current_name
 
 Values = NDArray[Any]
 """Numbers, truths or text (objects): a column, or a single value without an axis."""
@@ -250,6 +251,7 @@ def _look_up(token: re.Match[str], scope: Scope) -> _Operand:
     if not table:
         if name in scope.scalars and row is None:
             return _Operand(_values([scope.scalars[name]]).reshape(()))
+        name = current_name(name, {column for frame in scope.tables.values() for column in frame.columns})
         having = [key for key, frame in scope.tables.items() if name in frame.columns]
         if not having:
             columns = [f"{key}.{column}" for key, frame in scope.tables.items() for column in frame.columns]
@@ -260,6 +262,7 @@ def _look_up(token: re.Match[str], scope: Scope) -> _Operand:
     if table not in scope.tables:
         raise InputError(where, table, f"a table: {nearest(table, scope.tables)}")
     frame = scope.tables[table]
+    name = current_name(name, frame.columns)
     if name not in frame.columns:
         raise InputError(where, f"{table}.{name}", f"a column of it: {nearest(name, frame.columns)}")
     values = _values(frame[name])
