@@ -78,7 +78,7 @@ def test_the_readme_python_runs() -> None:
         exec(compile(block, "README.md", "exec"), {})
 
 
-def test_only_one_file_imports_a_solver() -> None:
+def test_only_few_files_import_a_solver() -> None:
     solver = re.compile(
         r"^\s*(from|import) (casadi|highspy|pyomo\.opt|pyomo\.contrib\.(solver|appsi))|SolverFactory", re.M
     )
@@ -87,7 +87,18 @@ def test_only_one_file_imports_a_solver() -> None:
         for path in ROOT.glob("agora/**/*.py")
         if solver.search(path.read_text(encoding="utf-8"))
     }
-    assert knowing == {"runners/solvers.py", "runners/derivatives.py"}  # the second only differentiates
+    solving = {"runners/solvers.py", "runners/highs.py"}
+    assert knowing == {*solving, "runners/derivatives.py"}  # the last only differentiates
+
+
+def test_highs_is_made_in_one_place() -> None:
+    """There it is kept from greeting on standard output."""
+    places = {
+        path.name
+        for path in ROOT.glob("agora/**/*.py")
+        if re.search(r"\bHighs\(\)", path.read_text(encoding="utf-8"))
+    }
+    assert places == {"highs.py"}
 
 
 def test_every_equation_of_a_formulation_is_in_its_docstring() -> None:

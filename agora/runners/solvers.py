@@ -22,10 +22,10 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pyomo.contrib.solver.common.results import SolutionStatus
-from pyomo.contrib.solver.solvers.highs import Highs
 from pyomo.contrib.solver.solvers.ipopt import Ipopt
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
+from agora.runners.highs import PyomoHighs, new_highs
 from agora.runners.ipopt_places import IpoptRoute, idaes_folder, library_path
 from agora.runners.programs import (
     ProgramClass,
@@ -118,7 +118,7 @@ def _run_highs(
     program: pyo.ConcreteModel, kind: ProgramClass, options: dict[str, Any]
 ) -> tuple[Any, SolverRecord]:
     start = time.perf_counter()
-    result = Highs().solve(
+    result = PyomoHighs().solve(
         program, solver_options=options, load_solutions=False, raise_exception_on_nonoptimal_result=False
     )
     record = SolverRecord(
@@ -390,8 +390,7 @@ class LinearProgram:
             matrix.indices,
             matrix.data,
         )
-        self._highs = highspy.Highs()
-        self._highs.setOptionValue("output_flag", False)
+        self._highs = new_highs()
         for name, value in self.options.items():
             self._highs.setOptionValue(name, value)
         self._highs.passModel(lp)

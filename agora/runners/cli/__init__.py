@@ -14,9 +14,37 @@ from pkgutil import iter_modules
 from typing import Any
 
 from agora.runners.cli.application import Interrupted, app
+from agora.standard_output import CommandOutput
 
 
 def main() -> None:
+    """Run the command line as a process of its own: its standard output is the answer and nothing else.
+
+    File descriptor 1 is stderr until the process has ended, since libraries print at exit too; where
+    ``sys.stdout`` is somebody else's, as in a test, both are as before afterwards.
+    """
+    output = CommandOutput().begin()
+    try:
+        run()
+    except SystemExit as stop:
+        output.finish()
+        if output.trouble is None:
+            raise
+        print(f"agora: the answer cannot be written ({output.trouble.strerror}).", file=sys.stderr)
+        sys.exit(stop.code or 3)
+    finally:
+        if output.borrowed:
+            output.end()
+
+
+def load_commands() -> None:
+    """Have every file of this package add its commands to the application."""
+    for module in iter_modules(__path__):
+        if module.name != "__main__":
+            import_module(f"{__name__}.{module.name}")
+
+
+def run() -> None:
     """Run the command line; turn bad input into one sentence and an exit code."""
     from agora.data.checks import Caution, InputError
 
@@ -32,9 +60,7 @@ def main() -> None:
     warnings.showwarning = tell
     warnings.simplefilter("always", Caution)
     try:
-        for module in iter_modules(__path__):
-            if module.name != "__main__":
-                import_module(f"{__name__}.{module.name}")
+        load_commands()
         app()
     except KeyboardInterrupt:
         print("agora: interrupted; nothing was written.", file=sys.stderr)
