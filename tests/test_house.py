@@ -96,6 +96,16 @@ def test_only_one_room_imports_a_solver() -> None:
     assert knowing == {"solvers"}
 
 
+def test_highs_is_made_in_one_place() -> None:
+    """There it is kept from greeting on standard output."""
+    places = {
+        path.name
+        for path in ROOT.glob("agora/**/*.py")
+        if re.search(r"\bHighs\(\)", path.read_text(encoding="utf-8"))
+    }
+    assert places == {"highs.py"}
+
+
 def test_every_equation_of_a_formulation_is_in_its_docstring() -> None:
     """What adds a row to a program says in mathematics which, so that the reference shows it."""
     silent = set()

@@ -14,14 +14,35 @@ from importlib import import_module
 from typing import Any
 
 from agora.cli.application import Interrupted, app
+from agora.standard_output import CommandOutput
 
 COMMANDS = ("comparing", "machine", "panels", "plotting", "reproducing", "solving", "sweeping")
 """The modules that add commands to the application."""
 
 
 def main() -> None:
-    """Run the command line and leave with the command's exit code."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line as a process of its own: its standard output is the answer and nothing else.
+
+    File descriptor 1 is stderr until the process has ended, since libraries print at exit too; where
+    ``sys.stdout`` is somebody else's, as in a test, both are as before afterwards.
+    """
+    output = CommandOutput().begin()
+    try:
+        code = run(sys.argv[1:])
+        output.finish()
+        if output.trouble is not None:
+            print(f"agora: the answer cannot be written ({output.trouble.strerror}).", file=sys.stderr)
+            code = code or 3
+        sys.exit(code)
+    finally:
+        if output.borrowed:
+            output.end()
+
+
+def load_commands() -> None:
+    """Have every module of `COMMANDS` add its commands to the application."""
+    for module in COMMANDS:
+        import_module(f"agora.cli.{module}")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -41,8 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         warnings.showwarning = tell
         warnings.simplefilter("always", Caution)
         try:
-            for module in COMMANDS:
-                import_module(f"agora.cli.{module}")
+            load_commands()
             app(list(arguments))
         except KeyboardInterrupt:
             print("agora: interrupted; nothing was written.", file=sys.stderr)

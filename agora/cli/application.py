@@ -5,16 +5,50 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from agora.models import Solution
 
-app = typer.Typer(
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_answer: ContextVar[TextIO | None] = ContextVar("answer", default=None)
+"""Where the answer of the command that runs goes."""
+
+
+class Command(TyperCommand):
+    """A command to whose standard output nothing goes but what it says itself.
+
+    What a library prints while it runs goes to stderr: logs, warnings, greetings.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        found = sys.stdout
+        token = _answer.set(found)
+        sys.stdout = sys.stderr
+        try:
+            return super().invoke(ctx)
+        finally:
+            sys.stdout = found
+            _answer.reset(token)
+
+
+class Application(typer.Typer):
+    """A Typer application whose commands are of the class `Command`."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
+        """Return a decorator that adds a command."""
+        return super().command(name, **{"cls": Command, **settings})
+
+
+app = Application(
     name="agora",
     help="Economic equilibria on space and networks, solved and certified.",
     no_args_is_help=True,
@@ -35,6 +69,18 @@ class Interrupted(SystemExit):
         super().__init__(130)
 
 
+def say(text: str) -> None:
+    """Print a line of the answer."""
+    print(text, file=_answer.get() or sys.stdout)
+
+
+def say_json(value: Any) -> None:
+    """Print the whole answer as one JSON object."""
+    from agora.runners.records import run_folder as records
+
+    say(records.as_json(value))
+
+
 @contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     """Show what is going on, on a terminal only, on stderr."""
@@ -50,9 +96,7 @@ def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
 def print_certificate(solution: Solution, as_json: bool) -> None:
     """Print a certificate as a table, or the whole solution as one JSON object."""
     if as_json:
-        from agora.runners.records import run_folder as records
-
-        print(records.as_json(solution.record()))
+        say_json(solution.record())
         return
     certificate = solution.certificate
     table = certificate.table()
@@ -61,7 +105,7 @@ def print_certificate(solution: Solution, as_json: bool) -> None:
     title = f"certificate: {verdict}, {len(table)} conditions, tolerance {table['tolerance'].max():g}"
     print_table(table[columns], title, rows=len(table), digits=2)
     for name, fact in certificate.facts.items():
-        print(f"{name.replace('_', ' ')}: {fact}")
+        say(f"{name.replace('_', ' ')}: {fact}")
 
 
 def print_table(frame: pd.DataFrame, title: str, rows: int = 24, digits: int = 6) -> None:
@@ -75,7 +119,7 @@ def print_table(frame: pd.DataFrame, title: str, rows: int = 24, digits: int = 6
         table.add_column(str(column), justify="right" if is_numeric_dtype(frame[column]) else "left")
     for row in frame.head(rows).itertuples(index=False):
         table.add_row(*(f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in row))
-    console = Console()
+    console = Console(file=_answer.get())
     console.print(table)
     if len(frame) > rows:
         console.print(f"… {len(frame) - rows} more rows in the run folder")

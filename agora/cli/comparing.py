@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agora.cli.application import Json, ScenarioName, app, print_table, progress
+from agora.cli.application import (
+    Json,
+    ScenarioName,
+    app,
+    print_table,
+    progress,
+    say,
+    say_json,
+)
 
 if TYPE_CHECKING:
     from agora.data.scenarios import Scenario
@@ -56,7 +64,7 @@ def sensitivity(
     chosen = [scenario_parameter(read, path) for path in paths if path]
     folder = out or Path("runs") / f"{read.name}-sensitivity"
     records.check_folder(folder)
-    with _failures(), progress(quiet=as_json) as report:
+    with _failures(read, as_json), progress(quiet=as_json) as report:
         found = differentiate(
             model, [], parameters=chosen, options=read.solve, verify=not quick, progress=report
         )
@@ -67,15 +75,15 @@ def sensitivity(
         records.write_table(found.ranges, draft, "ranges")
         save(draw_tornado(found.table), draft, "tornado")
     if as_json:
-        print(records.as_json(found.record()))
+        say_json(found.record())
         return
     number = "elasticity" if elasticities else "derivative"
     columns = ["table", "place", "quantity", "value", "parameter", number, "exists"]
     moving = found.table[found.table["derivative"] != 0]
     print_table(moving[columns], f"{found.solution.status}: what moves", rows=60)
     print_table(found.ranges, "ranges: the same limits bind from … to", rows=len(found.ranges))
-    print(f"differentiated: {found.note}")
-    print(f"written to {folder}")
+    say(f"differentiated: {found.note}")
+    say(f"written to {folder}")
 
 
 @app.command()
@@ -118,7 +126,7 @@ def threshold(
     from agora.runners.studies.threshold import thresholds
 
     each = scenario_parameter(read, parameters[0])
-    with _failures(), progress(quiet=as_json) as report:
+    with _failures(read, as_json), progress(quiet=as_json) as report:
         found = thresholds(
             model_from(read), each, where, between=between, tolerance=tolerance, scan=scan,
             options=read.solve, progress=report,
@@ -129,13 +137,13 @@ def threshold(
         records.write_table(found.table.astype({"below": str, "above": str}), draft, "changes")
         records.write_table(found.scan.astype({"feature": str}), draft, "scan")
     if as_json:
-        print(records.as_json(found.record()))
+        say_json(found.record())
         return
     if found.table.empty:
-        print(f"{where} is {found.scan['feature'].iloc[0]} at all {len(found.scan)} values that were solved")
+        say(f"{where} is {found.scan['feature'].iloc[0]} at all {len(found.scan)} values that were solved")
     else:
         print_table(found.table, f"{where} changes ({len(found.scan)} solves)", rows=200, digits=9)
-    print(f"written to {folder}")
+    say(f"written to {folder}")
 
 
 def _phases(
@@ -154,7 +162,7 @@ def _phases(
     from agora.runners.studies.phase import phase_diagram
 
     model = model_from(read)
-    with _failures(), progress(quiet=as_json) as report:
+    with _failures(read, as_json), progress(quiet=as_json) as report:
         found = phase_diagram(
             model, (parameters[0], parameters[1]), where, between=between, coarse=size[0], depth=size[1],
             options=read.solve, progress=report,
@@ -167,23 +175,27 @@ def _phases(
         records.write_table(found.points.astype({"feature": str}), draft, "points")
         save(draw_phases(found.cells, found.parameters, where, (units[0], units[1])), draft, "phases")
     if as_json:
-        print(records.as_json(found.record()))
+        say_json(found.record())
         return
     inside = found.cells[~found.cells["boundary"]]
     print_table(inside.groupby("feature").size().rename("cells").reset_index(), where)
-    print(f"{len(found.points)} solves where a full grid takes {found.full_grid}")
-    print(f"written to {folder}")
+    say(f"{len(found.points)} solves where a full grid takes {found.full_grid}")
+    say(f"written to {folder}")
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures(read: Scenario, as_json: bool) -> Iterator[None]:
     """Say in one sentence what was not solved, certified or differentiable, and leave with code 3."""
     from agora.runners.certifying import NotCertified
     from agora.runners.studies.sensitivity.optimality import NoOptimum
     from agora.solvers import SolveFailed
 
+    statuses = {NoOptimum: "no optimum", NotCertified: "not certified", SolveFailed: "not solved"}
     try:
         yield
     except (NoOptimum, NotCertified, SolveFailed) as failure:
+        if as_json:
+            status = next(word for kind, word in statuses.items() if isinstance(failure, kind))
+            say_json({"model": read.model, "status": status, "reason": str(failure)})
         print(f"agora: {failure}", file=sys.stderr)
         sys.exit(3)

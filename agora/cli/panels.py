@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agora.cli.application import Json, app, print_table
+from agora.cli.application import Json, app, print_table, say, say_json
 
 
 @app.command()
@@ -19,7 +19,6 @@ def convergence(
 ) -> None:
     """Test a panel of sectors for convergence of profit rates and of labour productivity."""
     from agora.data.sectors import read_panel
-    from agora.runners.records import run_folder as records
     from agora.runners.studies.convergence import QUANTITIES, write_report
     from agora.runners.studies.convergence import convergence as run
 
@@ -27,9 +26,9 @@ def convergence(
     if out is not None:
         write_report(report, out)
     if as_json:
-        print(records.as_json(report.record()))
+        say_json(report.record())
         return
     shown = report.regressions[["quantity", "kind", "coefficient", "low", "high", "p_value"]]
     print_table(shown, f"convergence of {panel}, {level:.0%} confidence intervals", digits=3)
     for name, label in QUANTITIES.items():
-        print(f"{label}: {'converges' if report.converges(name) else 'no convergence shown'}")
+        say(f"{label}: {'converges' if report.converges(name) else 'no convergence shown'}")

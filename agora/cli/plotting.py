@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agora.cli.application import app
+from agora.cli.application import Json, app, say, say_json
 
 
 @app.command()
@@ -24,6 +24,7 @@ def plot(
         Path | None,
         typer.Option("--out", help="File (.png and .svg are written); DIR/_figures/… unless given."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Draw a sweep: lines, points, heat maps and phase diagrams, from its folder alone."""
     from agora.runners.figures.pictures import save
@@ -36,4 +37,8 @@ def plot(
     if target.suffix in (".png", ".svg"):
         target = target.with_suffix("")
     _, raster = save(figure, target.parent, target.name)
-    print(f"{raster}\n{raster.with_suffix('.svg')}")
+    files = [str(raster), str(raster.with_suffix(".svg"))]
+    if as_json:
+        say_json({"files": files})
+    else:
+        say("\n".join(files))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agora.cli.application import app, print_table, progress
+from agora.cli.application import Json, app, print_table, progress, say, say_json
 
 
 @app.command()
@@ -23,20 +23,25 @@ def reproduce(
     claim: Annotated[
         list[str] | None, typer.Option("--claim", help="Only the claim with this identifier; repeatable.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Compute every claim of a paper anew, and say which hold."""
     from agora.papers.reproducing import count_verdicts
     from agora.papers.reproducing import reproduce as run
 
     folder = out or Path("runs") / f"reproduce-{paper}"
-    with progress(quiet=False) as report:
+    with progress(quiet=as_json) as report:
         table = run(paper, folder, quick=quick, progress=report, claims=claim or ())
-    others = table[table["verdict"] != "reproduced"]
-    columns = ["item", "quantity", "printed", "computed", "verdict"]
-    print_table(others[columns], f"{paper}: what is not as printed", rows=len(others))
     counts = count_verdicts(table)
-    print(", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
-    print(f"written to {folder}; read {folder / 'index.html'}")
+    if as_json:
+        verdicts = table.to_dict(orient="records")
+        say_json({"paper": paper, "counts": counts, "verdicts": verdicts, "folder": str(folder)})
+    else:
+        others = table[table["verdict"] != "reproduced"]
+        columns = ["item", "quantity", "printed", "computed", "verdict"]
+        print_table(others[columns], f"{paper}: what is not as printed", rows=len(others))
+        say(", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
+        say(f"written to {folder}; read {folder / 'index.html'}")
     for row in table[table["verdict"] == "failed"].itertuples(index=False):
         print(f"agora: {row.item} failed: {row.note}", file=sys.stderr)
     if "failed" in counts:

@@ -15,21 +15,26 @@ from agora.cli.application import (
     print_certificate,
     print_table,
     progress,
+    say,
+    say_json,
 )
 
 
 @app.command()
-def scenarios() -> None:
+def scenarios(as_json: Json = False) -> None:
     """List what is shipped: scenarios for `agora solve NAME`, datasets for `agora sweep NAME`."""
-    from agora.data.datasets import shipped_datasets
-    from agora.data.scenarios import shipped_scenarios
+    from agora.data.datasets import shipped_overview
 
-    for title, shipped in (("", shipped_scenarios()), ("\ndatasets, for agora sweep", shipped_datasets())):
+    shipped = shipped_overview()
+    if as_json:
+        say_json(shipped)
+        return
+    for kind, title in (("scenario", ""), ("dataset", "\ndatasets, for agora sweep")):
         if title:
-            print(title)
-        for name, path in shipped.items():
-            first = path.read_text(encoding="utf-8").splitlines()[0]
-            print(f"{name:24s} {first.lstrip('# ') if first.startswith('#') else ''}")
+            say(title)
+        for name, entry in shipped.items():
+            if entry["kind"] == kind:
+                say(f"{name:24s} {entry['title']}")
 
 
 @app.command()
@@ -54,29 +59,25 @@ def solve(
     except NotCertified as failure:
         print_certificate(failure.solution, as_json)
         if not as_json:
-            print(f"{failure.solution.status} (not certified); nothing is written")
+            say(f"{failure.solution.status} (not certified); nothing is written")
         print(f"agora: {failure}", file=sys.stderr)
         sys.exit(3)
     except SolveFailed as failure:
         if as_json:
-            print(
-                records.as_json(
-                    {"model": read.model, "status": "not solved", "solver": failure.record.record()}
-                )
-            )
+            say_json({"model": read.model, "status": "not solved", "solver": failure.record.record()})
         print(f"agora: {failure}", file=sys.stderr)
         sys.exit(3)
     records.write_run(solution, folder)
     if as_json:
-        print(records.as_json(solution.record()))
+        say_json(solution.record())
         return
     for name, table in solution.tables.items():
         print_table(table, name)
     print_certificate(solution, False)
     times = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in solution.seconds.items())
     claim = "global, proved" if solution.is_global else "no claim of global optimality"
-    print(f"{solution.status} ({claim}); objective {solution.objective:.9g}; {times}")
-    print(f"written to {folder}")
+    say(f"{solution.status} ({claim}); objective {solution.objective:.9g}; {times}")
+    say(f"written to {folder}")
 
 
 @app.command()
@@ -84,6 +85,7 @@ def export(
     scenario: ScenarioName,
     fmt: Annotated[str, typer.Option("--format", help="gms, nl, lp or mps.")],
     out: Annotated[Path | None, typer.Option("--out", help="File; NAME.FORMAT unless given.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write a scenario's program for GAMS (gms), AMPL solvers (nl), or as lp or mps."""
     from agora.data.scenarios import read_scenario
@@ -91,4 +93,8 @@ def export(
     from agora.runners.solving import model_from
 
     read = read_scenario(scenario)
-    print(export_program(model_from(read), fmt, out or Path(f"{read.name}.{fmt}")))
+    file = export_program(model_from(read), fmt, out or Path(f"{read.name}.{fmt}"))
+    if as_json:
+        say_json({"model": read.model, "format": fmt, "files": [str(file)]})
+    else:
+        say(str(file))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agora.cli.application import Interrupted, Json, app
+from agora.cli.application import Interrupted, Json, app, say, say_json
 
 if TYPE_CHECKING:
     from agora.runners.sweeps import Progress
@@ -39,7 +39,6 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Solve every scenario of a dataset; what is on disk already is not solved again."""
-    from agora.runners.records import run_folder as records
     from agora.runners.sweeps import sweep as run
     from agora.runners.sweeps.journal import NotWritten
 
@@ -64,10 +63,10 @@ def sweep(
         )
         sys.exit(3)
     if as_json:
-        print(records.as_json(summary.record()))
+        say_json(summary.record())
     else:
-        print(summary.sentence())
-        print(f"written to {folder}; read it with pandas.read_parquet({str(folder)!r})")
+        say(summary.sentence())
+        say(f"written to {folder}; read it with pandas.read_parquet({str(folder)!r})")
     for reason, number in summary.reasons()[:5]:
         print(f"agora: {number} × {reason}", file=sys.stderr)
     if summary.solved + summary.invalid < summary.rows:

@@ -26,6 +26,7 @@ from agora.data.scenarios import (
     find_scenario,
     read_toml,
     shipped,
+    shipped_scenarios,
 )
 from agora.data.tables import read_table
 
@@ -124,6 +125,22 @@ class BadRows(InputError):
 def shipped_datasets() -> dict[str, Path]:
     """Return the datasets that come with Agora: name → file, sorted by name."""
     return shipped("datasets")
+
+
+def shipped_overview() -> dict[str, dict[str, str]]:
+    """Return what comes with Agora, scenarios and then datasets: name → kind, model, title.
+
+    The title is the comment in the file's first line, or empty.
+    """
+    found = {}
+    for kind, files in (("scenario", shipped_scenarios()), ("dataset", shipped_datasets())):
+        for name, path in files.items():
+            first, content = path.read_text(encoding="utf-8").splitlines()[0], read_toml(path, kind)
+            if "model" not in content:
+                content = read_toml(find_scenario(content["scenario"]))
+            title = first.lstrip("# ") if first.startswith("#") else ""
+            found[name] = {"kind": kind, "model": content["model"], "title": title}
+    return found
 
 
 def read_dataset(name_or_file: str | Path) -> Dataset:

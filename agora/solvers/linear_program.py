@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from agora.solvers.classify import ProgramClass, explain, objective_of
-from agora.solvers.highs import HIGHS_OPTIONS
+from agora.solvers.highs import HIGHS_OPTIONS, new_highs
 from agora.solvers.records import SolveFailed, SolverRecord, multipliers_of, release
 from agora.typing import Vector
 
@@ -75,8 +75,7 @@ class LinearProgram:
             matrix.indices,
             matrix.data,
         )
-        self._highs = highspy.Highs()
-        self._highs.setOptionValue("output_flag", False)
+        self._highs = new_highs()
         for name, value in self.options.items():
             self._highs.setOptionValue(name, value)
         self._highs.passModel(lp)

@@ -1,15 +1,13 @@
-"""Every shipped scenario is solved and certified."""
+"""Every shipped scenario is solved and certified; those of tests/smoke there."""
 
 from __future__ import annotations
 
 import pytest
 from makers import city
+from shipped import LONG, SMOKE, check
 
 from agora.data import circle, read_scenario, shipped_scenarios
 from agora.runners import solve, solve_scenario
-
-LONG = ("price-case-4a", "grid-30", "grid-100", "marketplaces-plane-25", "marketplaces-randstad")
-"""Scenarios that take about ten seconds or more; smaller ones of their kind stay in the default tests."""
 
 
 @pytest.mark.parametrize(
@@ -17,18 +15,11 @@ LONG = ("price-case-4a", "grid-30", "grid-100", "marketplaces-plane-25", "market
     [
         pytest.param(name, marks=[pytest.mark.heavy] if name in LONG else [])
         for name in sorted(shipped_scenarios())
+        if name not in SMOKE
     ],
 )
 def test_shipped_scenario(name: str) -> None:
-    solution = solve_scenario(read_scenario(name))
-    assert solution.certificate.passed
-    conditions = solution.certificate.table()
-    proved_to = 2e-7 if "exploitability_max" in set(conditions["name"]) else 1e-9
-    exact = conditions[conditions["tolerance"] <= 1e-6]  # how far a long horizon is at rest is no rounding
-    assert exact["worst"].max() <= proved_to
-    if solution.is_global and solution.model.card.name == "fujita-ogawa":
-        proof = solution.certificate.facts["proof"]
-        assert "vertices" in proof or "all 69 equilibria" in proof
+    check(name)
 
 
 def test_figure_7_two_centres() -> None:
