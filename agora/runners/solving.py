@@ -18,7 +18,7 @@ from agora.models import registry
 from agora.models.model import Model
 from agora.models.registry import model_named
 from agora.models.solution import Solution
-from agora.runners.certifying import NotCertified, certify
+from agora.runners.certifying import NotCertified, evaluated
 from agora.runners.figures.pictures import pictures
 from agora.solvers.records import release
 from agora.solvers.solve_program import SolveFailed as SolveFailed
@@ -73,7 +73,7 @@ def solve(
     found, chosen = answer(model, options, progress)
     solved = time.perf_counter()
     progress("checking")
-    certificate = certify(model, found.tables, chosen.tolerance, found.facts)
+    certificate = evaluated(model, found.tables, chosen.tolerance, found.facts)
     checked = time.perf_counter()
     inside = min(sum(record.seconds for record in found.solvers), solved - start)
     solution = Solution(
