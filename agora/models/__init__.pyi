@@ -14,10 +14,12 @@ from .sectors.invisible_hand import InvisibleHand, UnstableExternality
 from .sectors.short_run import ShortRunCompetition
 from .solution import Solution
 from .spatial import SpatialModel
+from .table_spec import Column, TableSpec
 
 __all__ = [
     "Certificate",
     "CoalitionTest",
+    "Column",
     "CommutingMarket",
     "Condition",
     "FujitaOgawa",
@@ -34,6 +36,7 @@ __all__ = [
     "SpatialGame",
     "SpatialModel",
     "SpatialTrade",
+    "TableSpec",
     "UnstableExternality",
     "price",
     "worst_case",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,8 @@ import pyomo.environ as pyo
 
 from agora.data.fields import Fields
 from agora.models.certificate import Condition
+from agora.models.table_spec import TableSpec, units_of
 from agora.typing import Tables
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -35,14 +33,17 @@ class Model(Fields):
     """A published model: parameters in, one Pyomo program out, and its definition of equilibrium.
 
     A new model is one file: a subclass with a `card`, parameters as fields, and the three methods
-    below; `agora.runners.solve` does the rest.
+    below; `agora.runners.solve` does the rest. With `tables_spec` its tables have units, and a user's own
+    tables are checked before they are certified.
     """
 
     card: ClassVar[ModelCard]
     symbols: ClassVar[Mapping[str, str]] = {}
     """The paper's symbol → the parameter."""
     unit_of: ClassVar[Mapping[str, str]] = {}
-    """Parameter, column, or ``table.column`` where tables differ → its unit; nothing is dimensionless."""
+    """Parameter → its unit; nothing is dimensionless."""
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = {}
+    """Name → what each table of an answer holds, those of single methods too; nothing if undeclared."""
     registry: ClassVar[dict[str, type[Model]]] = {}
 
     @classmethod
@@ -54,7 +55,25 @@ class Model(Fields):
     @classmethod
     def unit_for(cls, name: str) -> str:
         """Return the unit of a parameter or of a column of a table, see `unit_in`."""
-        return unit_in(cls.unit_of, name)
+        return unit_in(cls.known_units(), name)
+
+    @classmethod
+    def known_units(cls) -> dict[str, str]:
+        """Return parameter, ``table.column`` and column → unit; a parameter's where a column has its name."""
+        return {**units_of(cls.tables_spec), **cls.unit_of}
+
+    def expected_tables(self) -> Mapping[str, TableSpec]:
+        """Return the tables of this model's answers: `tables_spec`, with what its parameters decide."""
+        return self.tables_spec
+
+    def expected_rows(self) -> Mapping[str, pd.DataFrame]:
+        """Return table → the names that its rows are about, in the order of the model.
+
+        The columns are columns of the table's key, those whose entries the parameters tell. A complete table
+        has each row once (once a time, where its key holds more columns); in another one only the entries
+        must be among those of their column.
+        """
+        return {}
 
     def check(self) -> None:
         """Raise `InputError` for what takes more than a look at the fields; called before anything is solved.
@@ -102,11 +121,17 @@ def unit_in(units: Mapping[str, str], name: str) -> str:
     name : str
         A parameter with a place in it (``land.2``), or a column with or without its table
         (``totals.profit``). The whole name counts first, then its parts from the last to the first;
-        the number of a place at the end (``firms_0``) does not matter.
+        the place at the end of a name (``firms_0``) does not matter.
     """
     names = (name, *reversed(name.split(".")))
-    every = (*names, *(each.rstrip("0123456789").removesuffix("_") for each in names))
-    return next((units[known] for known in every if known in units), "")
+    for each in names:
+        if each in units:
+            return units[each]
+        begun = (known for known in units if known.endswith("*") and each.startswith(known[:-1]))
+        if (known := next(begun, None)) is not None:
+            return units[known]
+    stems = (each.rstrip("0123456789").removesuffix("_") for each in names)
+    return next((units[stem] for stem in stems if stem in units), "")
 
 
 def plain(value: Any) -> Any:

@@ -26,13 +26,8 @@ UNITS_OF_MOVES: dict[str, str] = {
     "discount": "per unit of time",
     "moving_cost": "real wage × time³ per squared length",
     "horizon": "time",
-    "time": "time",
-    "x": "length",
-    "density": "workers per unit of land",
-    "wage": "income of the mean worker",
-    "real_wage": "real wage",
 }
-"""Units where people move along a ring for the sake of real wages."""
+"""Units of parameters where people move for the sake of real wages."""
 
 
 _networks: dict[bool, WeakKeyDictionary[nx.Graph, CellNetwork]] = {
@@ -79,17 +74,6 @@ class CommuterCity(SpatialModel):
         "commuting_cost": "numéraire per household and length",
         "labor_per_firm": "households per firm",
         "land": "land",
-        "firms": "mass of firms",
-        "residents": "mass of households",
-        "households": "mass of households",
-        "employment": "mass of households",
-        "flow": "mass of households",
-        "cost": "numéraire per household",
-        "wage": "numéraire per household",
-        "rent": "numéraire per unit of land",
-        "profit": "numéraire per firm",
-        "aggregate_rent": "numéraire",
-        "total_commuting_cost": "numéraire",
     }
 
     commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from agora.data.checks import InputError
 from agora.models.certificate import Certificate
 from agora.models.model import Model
 from agora.models.solution import Solution
+from agora.models.table_check import checked_tables
 
 
 class NotCertified(RuntimeError):
@@ -34,10 +36,29 @@ def certify(
     model : Model
         Parameters and definition.
     tables : mapping of DataFrame
-        A solution's tables, or a user's own in the same shape.
+        A solution's tables, or a user's own in the same shape; rows that have names may be in any order.
     tolerance : float
         Largest accepted violation, in the units each condition names.
     facts : dict, optional
         What the method knows, kept with the certificate.
+
+    Raises
+    ------
+    InputError
+        If the tables cannot be those of the model: names the table, the column, the row, what is allowed.
     """
+    try:
+        return evaluated(model, checked_tables(model, tables), tolerance, facts)
+    except KeyError as missing:
+        if model.tables_spec:
+            raise
+        raise InputError(
+            "tables", sorted(tables), f"such that the definition of {model.card.name} finds {missing} in them"
+        ) from missing
+
+
+def evaluated(
+    model: Model, tables: Mapping[str, pd.DataFrame], tolerance: float, facts: Mapping[str, Any] | None = None
+) -> Certificate:
+    """Evaluate a model's definition of equilibrium from tables of its own, in which NaN is a violation."""
     return Certificate(model.conditions(tables, tolerance), dict(facts or {}))

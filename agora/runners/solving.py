@@ -16,7 +16,7 @@ from agora.methods.method import Answer, Method, Options, Progress, choose, sile
 from agora.models.model import Model
 from agora.models.registry import model_named
 from agora.models.solution import Solution
-from agora.runners.certifying import NotCertified, certify
+from agora.runners.certifying import NotCertified, evaluated
 from agora.runners.figures.pictures import pictures
 from agora.solvers import SolveFailed as SolveFailed
 from agora.solvers import solve_program as solve_program
@@ -61,7 +61,7 @@ def solve(
     found = method.run(model, chosen, progress)
     solved = time.perf_counter()
     progress("checking")
-    certificate = certify(model, found.tables, chosen.tolerance, found.facts)
+    certificate = evaluated(model, found.tables, chosen.tolerance, found.facts)
     checked = time.perf_counter()
     inside = min(sum(record.seconds for record in found.solvers), solved - start)
     solution = Solution(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from agora.data.checks import InputError
 from agora.data.scenarios import read_scenario
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.model import unit_in
 from agora.models.registry import model_named, model_names
+from agora.models.table_spec import DIMENSIONLESS, Column
 from agora.runners.solving import solve_scenario
 from agora.runners.sweeps.units import units
 
@@ -19,30 +21,16 @@ SOLVED = (
     "price-bounded",
     "invisible-hand",
 )
-DIMENSIONLESS = {
-    "short-run": set(),
-    "two-cell-low": set(),
-    "racetrack-myopic": {"hhi"},
-    "armington-three": {
-        "weight", "productivity", "amenity", "price_index", "own_share", "walras_slack", "cost", "share"
-    },
-    "price-bounded": {"weight"},
-    "invisible-hand": {"potential"},
-}  # fmt: skip
-"""Columns of numbers without a unit, or with one that depends on the model's options."""
 
 
 @pytest.mark.parametrize("name", SOLVED)
 def test_every_number_of_the_tables_has_its_unit(name: str) -> None:
     solution = solve_scenario(read_scenario(name))
-    model = type(solution.model)
-    columns = {
-        f"{table}.{column}"
-        for table, frame in solution.tables.items()
-        for column in frame.select_dtypes("float").columns
-    }
-    without = {column.split(".")[1] for column in columns if not model.unit_for(column)}
-    assert without == DIMENSIONLESS[name]
+    for table, frame in solution.tables.items():
+        for column in frame.select_dtypes("float").columns:
+            declared = solution.model.tables_spec[table].column(column)
+            assert declared is not None
+            assert declared.unit, f"{table}.{column}"
 
 
 def test_every_model_that_has_parameters_with_units_says_them() -> None:
@@ -58,6 +46,8 @@ def test_a_total_has_its_own_unit_and_places_within_a_name_do_not_matter() -> No
     assert FujitaOgawa.unit_for("geography.land.2") == "land"
     assert FujitaOgawa.unit_for("externality.decay") == "per unit of length"
     assert FujitaOgawa.unit_for("equilibria.firms_12") == "mass of firms"
+    assert FujitaOgawa.unit_for("equilibria.firms_Leiden") == "mass of firms"
+    assert FujitaOgawa.unit_for("equilibria.commuting_cost") == "numéraire"
     assert unit_in({"production": "tons"}, "production_share") == ""
 
 
@@ -65,3 +55,11 @@ def test_models_that_disagree_are_both_heard() -> None:
     both = units([FujitaOgawa, model_named("price-formation"), model_named("spatial-trade")])
     assert both["population"] == "people per unit of the base measure"
     assert both["wage"] == "numéraire per household or share of world income"
+    assert both["locations.wage"] == "share of world income"
+    assert both["trade.cost"] == ""
+
+
+def test_a_quantity_without_a_unit_is_refused() -> None:
+    with pytest.raises(InputError, match="unit of the column rent is '', but must be given"):
+        Column("rent")
+    assert Column("share", DIMENSIONLESS).unit == "dimensionless"

@@ -64,7 +64,7 @@ def by_solves(model: Model, path: str, options: Mapping[str, Any], step: float) 
     total: pd.Series | None = None
     for offset, weight in ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12)):
         moved = each.at(each.value + offset * step)
-        part = flatten(solve(moved, **options).tables) * (weight / step)
+        part = flatten(solve(moved, **options).tables, moved.tables_spec) * (weight / step)
         total = part if total is None else total + part
     assert total is not None
     return total

@@ -32,10 +32,18 @@ from agora.formulations.city.land_labor import (
 )
 from agora.models.certificate import Condition
 from agora.models.city.conditions import commuting_conditions
-from agora.models.city.tables import cell_names, commuting_table, offered_wages, read_commuters
+from agora.models.city.tables import (
+    COMMUTING_TABLES,
+    cell_names,
+    city_rows,
+    commuting_table,
+    offered_wages,
+    read_commuters,
+)
 from agora.models.model import ModelCard
 from agora.models.prices import price
 from agora.models.spatial import CommuterCity, Commuting
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables
 
 
@@ -62,6 +70,9 @@ class CommutingMarket(CommuterCity):
         assumptions=("commuting costs are proportional to the length of the shortest path",),
         left_out=("congestion", "firms' choice of location"),
     )
+
+    unit_of: ClassVar[Mapping[str, str]] = {**CommuterCity.unit_of, "firms": "mass of firms"}
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = COMMUTING_TABLES
 
     firms: tuple[float, ...]
 
@@ -172,6 +183,10 @@ class CommutingMarket(CommuterCity):
             }
         )
         return {"cells": cells, "commuting": commuting, "totals": totals}
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: the cells."""
+        return city_rows(self.network)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2, (3.5), (3.7), (3.8), from the tables alone."""

@@ -36,9 +36,10 @@ from agora.formulations.city.spillovers import Interaction, add_production, chec
 from agora.formulations.city.supporting_prices import add_supporting_prices
 from agora.models.certificate import Condition
 from agora.models.city.conditions import city_conditions
-from agora.models.city.tables import CityAllocation, city_tables, read_city
+from agora.models.city.tables import CITY_TABLES, CityAllocation, city_rows, city_tables, read_city
 from agora.models.model import ModelCard
 from agora.models.spatial import POSITIVE, CommuterCity, Commuting
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 
@@ -90,11 +91,8 @@ class FujitaOgawa(CommuterCity):
         **CommuterCity.unit_of,
         "decay": "per unit of length",
         "firm_mass": "mass of firms",
-        "production": "numéraire per firm",
-        "totals.production": "numéraire",
-        "potential": "numéraire",
-        "welfare": "numéraire",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = CITY_TABLES
 
     decay: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
     externality: Externality | None = None
@@ -336,6 +334,10 @@ class FujitaOgawa(CommuterCity):
             labor_per_firm=self.labor_per_firm,
             production_potential=potential,
         )
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: the cells."""
+        return city_rows(self.network)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 1, (3.5)–(3.9), from the tables alone."""

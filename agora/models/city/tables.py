@@ -15,7 +15,98 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from agora.data.geographies import CellNetwork
 from agora.formulations.city.commuting_numbers import commuters_by_pair
 from agora.models.prices import price
+from agora.models.table_spec import Column, TableSpec
 from agora.typing import Vector
+
+_CELL, _FIRMS = Column("cell", kind="name"), Column("firms", "mass of firms")
+_HOUSEHOLDS, _NUMERAIRE = "mass of households", "numéraire"
+_LAND = (_CELL, Column("land", "land"), _FIRMS)
+_PEOPLE = (Column("residents", _HOUSEHOLDS), Column("employment", _HOUSEHOLDS))
+_PRICES = (Column("wage", "numéraire per household"), Column("rent", "numéraire per unit of land"))
+_SUMS = (_FIRMS, Column("households", _HOUSEHOLDS))
+_PAID = (Column("aggregate_rent", _NUMERAIRE), Column("total_commuting_cost", _NUMERAIRE))
+_COMMUTING = TableSpec(
+    columns=(
+        Column("origin", kind="name"),
+        Column("destination", kind="name"),
+        Column("flow", _HOUSEHOLDS),
+        Column("cost", "numéraire per household"),
+    ),
+    key=("origin", "destination"),
+    complete=False,
+)
+
+COMMUTING_TABLES: dict[str, TableSpec] = {
+    "cells": TableSpec((*_LAND, *_PEOPLE, *_PRICES), key=("cell",)),
+    "commuting": _COMMUTING,
+    "totals": TableSpec((*_SUMS, *_PAID)),
+}
+"""Tables of a city whose firms are given."""
+
+_ALL = "method 'all-equilibria' alone"
+_HISTORY = "method 'history' alone"
+CITY_TABLES: dict[str, TableSpec] = {
+    "cells": TableSpec(
+        (
+            *_LAND,
+            *_PEOPLE,
+            Column("production", "numéraire per firm"),
+            *_PRICES,
+            Column("profit", "numéraire per firm"),
+            Column("use", kind="name"),
+        ),
+        key=("cell",),
+    ),
+    "commuting": _COMMUTING,
+    "totals": TableSpec(
+        (
+            *_SUMS,
+            Column("profit", "numéraire per firm"),
+            *_PAID,
+            Column("production", _NUMERAIRE),
+            Column("potential", _NUMERAIRE, missing="the externality is not symmetric"),
+            Column("welfare", _NUMERAIRE),
+        )
+    ),
+    "equilibria": TableSpec(
+        (
+            Column("equilibrium", kind="whole"),
+            Column("potential", _NUMERAIRE),
+            Column("kind", kind="name"),
+            Column("total_commuting_cost", _NUMERAIRE),
+            Column("reached", kind="whole", optional="methods that go on from starts"),
+            Column("orbit", kind="whole", optional=_ALL),
+            Column("orbit_size", kind="whole", optional=_ALL),
+            Column("basin", "dimensionless", optional=_ALL),
+            Column("firms_*", "mass of firms", optional="few cells"),
+        ),
+        key=("equilibrium",),
+        optional="methods 'best-response', 'global' and 'all-equilibria'",
+    ),
+    "equilibrium_firms": TableSpec(
+        (Column("equilibrium", kind="whole"), _CELL, _FIRMS), key=("equilibrium", "cell"), optional=_ALL
+    ),
+    "history": TableSpec(
+        (Column("time", "time"), Column("potential", _NUMERAIRE)), key=("time",), optional=_HISTORY
+    ),
+    "history_firms": TableSpec(
+        (Column("time", "time"), _CELL, _FIRMS), key=("time", "cell"), optional=_HISTORY
+    ),
+}
+"""Tables of a city whose firms choose their cell, those of single methods too."""
+
+
+def city_rows(network: CellNetwork) -> dict[str, pd.DataFrame]:
+    """Return what the rows of a city's tables are about, see `Model.expected_rows`."""
+    names = cell_names(network)
+    cells = pd.DataFrame({"cell": names})
+    return {
+        "cells": cells,
+        "commuting": pd.DataFrame({"origin": names, "destination": names}),
+        "equilibrium_firms": cells,
+        "history_firms": cells,
+    }
+
 
 Route = tuple[int, int, float, float]
 """Home, workplace (positions in the network), mass of households, length of the route."""

@@ -36,10 +36,12 @@ from agora.formulations.marketplaces.coalitions import (
 from agora.models.certificate import Condition
 from agora.models.marketplaces.conditions.coalition import CoalitionData, TypeData, coalition_conditions
 from agora.models.marketplaces.consumer_types import ConsumerType, Leontief, SetupComposite, SetupNeeds
+from agora.models.marketplaces.table_specs import COALITION_TABLES, coalition_rows
 from agora.models.marketplaces.tables import coalition_tables
 from agora.models.model import Model, ModelCard
 from agora.models.prices import price
 from agora.models.spatial import POSITIVE
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 
@@ -77,19 +79,10 @@ class CoalitionTest(Model):
     unit_of: ClassVar[Mapping[str, str]] = {
         "sites": "distance",
         "region": "distance",
-        "location": "distance",
         "time": "hours of a head",
-        "travel": "hours of a head",
-        "work": "hours",
-        "leisure": "hours",
         "plot": "land per head",
-        "land": "land",
-        "mass": "mass of people",
-        "coalition_mass": "mass of people",
-        "tested_utility": "utility",
-        "required_utility": "utility",
-        "setup_input": "units of the commodity",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = COALITION_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
         name="coalition-test",
@@ -346,6 +339,16 @@ class CoalitionTest(Model):
         needs = cost * np.array(setup.shares) / prices if setup.composite > 0 else np.array(setup.needs)
         inputs = 0 * needs if nobody else needs
         return coalition_tables(self, list(program.location.values()), gain, members, inputs, prices, rents)
+
+    def expected_tables(self) -> dict[str, TableSpec]:
+        """Return the tables, with a column for what is eaten of each commodity."""
+        goods = {"consumption_*": range(1, max(self.makes) + 1)}
+        narrowed = {name: spec.narrowed(each=goods) for name, spec in self.tables_spec.items()}
+        return {**narrowed, "structures": self.tables_spec["structures"]}
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: types, sites and commodities."""
+        return coalition_rows([kind.name for kind in self.types], len(self.sites), max(self.makes))
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate section 2.12 from the tables alone: that it is a coalition, and gains that much."""

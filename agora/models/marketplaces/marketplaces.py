@@ -39,9 +39,11 @@ from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane
 from agora.formulations.marketplaces.market_settlement import Economy, largest_need
 from agora.models.certificate import Condition
 from agora.models.marketplaces.conditions.economy import marketplace_conditions
+from agora.models.marketplaces.table_specs import MARKETPLACE_TABLES, marketplace_rows
 from agora.models.marketplaces.tables import marketplace_tables
 from agora.models.model import Model, ModelCard
 from agora.models.spatial import POSITIVE
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 _SHARE: dict[str, JsonValue] = {"allowed": "a number between 0 and 1"}
@@ -133,24 +135,10 @@ class Marketplaces(Model):
         "time": "hours of a head",
         "setup_cost": "composites per marketplace",
         "land": "land per head",
-        "location": "distance",
-        "position": "distance",
-        "travel": "hours of a head",
-        "population": "share of people",
-        "users": "share of people",
-        "production": "units of the commodity",
-        "leisure": "hours",
-        "wage": "share of the unit simplex of prices",
-        "rent": "share of the unit simplex of prices",
-        "price": "share of the unit simplex of prices",
-        "fee": "share of the unit simplex of prices",
-        "rent_income": "share of the unit simplex of prices",
-        "setup_need": "composites",
-        "utility": "utility",
         "region": "distance",
         "time_per_distance": "hours per distance",
-        "setup_input": "units of the commodity",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = MARKETPLACE_TABLES
     simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("commodity_shares", "leisure_share", "land_share"),
         ("setup_shares",),
@@ -460,6 +448,18 @@ class Marketplaces(Model):
     def tables(self, program: pyo.ConcreteModel, locations: Vector) -> dict[str, pd.DataFrame]:
         """Return the tables of a solved program with marketplaces at `locations`."""
         return marketplace_tables(self, program, locations)
+
+    def expected_tables(self) -> dict[str, TableSpec]:
+        """Return the tables, with the columns that this ground and its commodities have."""
+        having = {Line: set(), Plane: {"x", "y"}, Network: {"cell", "towards", "distance"}}[type(self.ground)]
+        goods = range(1, len(self.commodity_shares) + 1)
+        each = {"consumption_*": goods, "setup_input_*": goods}
+        spec = {name: table.narrowed(having, each) for name, table in self.tables_spec.items()}
+        return {**spec, "structures": self.tables_spec["structures"]}
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: sites, and what has a price."""
+        return marketplace_rows(self.number, len(self.commodity_shares))
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2.13, the equilibrium with market utilisation fees, from the tables alone."""

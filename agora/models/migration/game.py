@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
@@ -48,9 +49,10 @@ from agora.formulations.migration.trade import (
 )
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
-from agora.models.migration.tables import concentration_table
+from agora.models.migration.tables import GAME_TABLES, concentration_table
 from agora.models.model import Model
 from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
@@ -98,8 +100,8 @@ class MeanFieldGame(Model):
     unit_of: ClassVar[Mapping[str, str]] = {
         **UNITS_OF_MOVES,
         "first_horizon": "time",
-        "path.value": "real wage × time",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = GAME_TABLES
 
     variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
     elasticity: float = Field(gt=0, json_schema_extra=POSITIVE)
@@ -396,6 +398,21 @@ class MeanFieldGame(Model):
 
     def _tables(self, path: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {"path": path, "concentration": concentration_table(self, path)}
+
+    def expected_tables(self) -> dict[str, TableSpec]:
+        """Return the tables, with the columns that name this space's cells and the rest of its horizon."""
+        infinite = self.horizon == "infinite"
+        having = {*self.places.columns, *(["moved"] if infinite else [])}
+        narrowed = {name: spec.narrowed(having) for name, spec in self.tables_spec.items()}
+        given = {name: self.tables_spec[name].optional for name in ("branch", "branches")}
+        narrowed |= {name: replace(narrowed[name], optional=when) for name, when in given.items()}
+        if not infinite:
+            del narrowed["rest"]
+        return narrowed
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: the cells."""
+        return {"path": self.places, "rest": self.places}
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate the definition of equilibrium from the tables alone, exploitability included."""

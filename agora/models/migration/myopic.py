@@ -31,8 +31,10 @@ from agora.formulations.migration.trade import (
 )
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.myopic import migration_conditions
+from agora.models.migration.tables import MYOPIC_TABLES
 from agora.models.model import Model, ModelCard
 from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 _WAVE = '{ kind = "cosine", amplitude = …, mode = … } with -1 < amplitude < 1, or a list of densities > 0'
@@ -68,6 +70,7 @@ class MyopicMigration(Model):
     """
 
     unit_of: ClassVar[Mapping[str, str]] = UNITS_OF_MOVES
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = MYOPIC_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
         name="myopic-migration",
@@ -249,6 +252,10 @@ class MyopicMigration(Model):
         )
         concentration = pd.DataFrame({"time": times, "hhi": (density**2).mean(axis=1)})
         return {"path": path, "concentration": concentration}
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the path are about: the cells."""
+        return {"path": pd.DataFrame({"x": self.positions})}
 
     def conditions(self, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
         """Evaluate wages at every time and the law of motion from the tables."""

@@ -30,7 +30,9 @@ from agora.formulations.migration.trade import (
 )
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.trade import trade_conditions
+from agora.models.migration.tables import TRADE_TABLES
 from agora.models.model import Model, ModelCard
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 MOST_PAIRS = 2500
@@ -71,12 +73,8 @@ class SpatialTrade(Model):
 
     unit_of: ClassVar[Mapping[str, str]] = {
         "population": "people per unit of the base measure",
-        "wage": "share of world income",
-        "income": "share of world income",
-        "flow": "share of world income",
-        "real_wage": "real wage",
-        "mean_real_wage": "real wage",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = TRADE_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
         name="spatial-trade",
@@ -355,6 +353,12 @@ class SpatialTrade(Model):
                 }
             )
         return tables
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: places, and ordered pairs of them."""
+        names = list(self.names)
+        pairs = {"origin": [name for name in names for _ in names], "destination": names * len(names)}
+        return {"locations": pd.DataFrame({"location": names}), "trade": pd.DataFrame(pairs)}
 
     def conditions(self, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
         """Evaluate the definition of a trade equilibrium from the tables."""

@@ -2,15 +2,127 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from agora.models.table_spec import Column, TableSpec
 from agora.typing import Vector
 
 if TYPE_CHECKING:
     from agora.models.migration.game import MeanFieldGame
+
+_TIME, _HHI = Column("time", "time"), Column("hhi", "dimensionless")
+_X = Column("x", "length")
+_DENSITY = Column("density", "workers per unit of land")
+_WAGES = (Column("wage", "income of the mean worker"), Column("real_wage", "real wage"))
+_WORTH = "real wage × time"
+
+MYOPIC_TABLES: dict[str, TableSpec] = {
+    "path": TableSpec((_TIME, _X, _DENSITY, *_WAGES), key=("time", "x")),
+    "concentration": TableSpec((_TIME, _HHI), key=("time",)),
+}
+"""Tables of a path whose workers do not foresee."""
+
+_INCOME = "share of world income"
+TRADE_TABLES: dict[str, TableSpec] = {
+    "locations": TableSpec(
+        (
+            Column("location", kind="name"),
+            Column("population", "people per unit of the base measure"),
+            Column("weight", "dimensionless"),
+            Column("productivity", "dimensionless"),
+            Column("amenity", "dimensionless"),
+            Column("wage", _INCOME),
+            Column("price_index", "dimensionless"),
+            Column("real_wage", "real wage"),
+        ),
+        key=("location",),
+    ),
+    "totals": TableSpec(
+        (
+            Column("income", _INCOME),
+            Column("mean_real_wage", "real wage"),
+            Column("own_share", "dimensionless"),
+            Column("walras_slack", "dimensionless"),
+        )
+    ),
+    "trade": TableSpec(
+        (
+            Column("origin", kind="name"),
+            Column("destination", kind="name"),
+            Column("cost", "dimensionless"),
+            Column("share", "dimensionless"),
+            Column("flow", _INCOME),
+        ),
+        key=("origin", "destination"),
+        optional="few places",
+    ),
+}
+"""Tables of a trade equilibrium."""
+
+_STATE = TableSpec(
+    (
+        _TIME,
+        replace(_X, optional="a racetrack or a torus"),
+        Column("y", "length", optional="a torus"),
+        Column("cell", kind="name", optional="a graph"),
+        _DENSITY,
+        Column("value", _WORTH),
+        *_WAGES,
+    ),
+    key=("time", "x", "y", "cell"),
+)
+_NOT_FOUND = "this start led to no equilibrium"
+GAME_TABLES: dict[str, TableSpec] = {
+    "path": _STATE,
+    "concentration": TableSpec(
+        (
+            _TIME,
+            _HHI,
+            *(
+                Column(name, "per unit of time")
+                for name in ("growth", "shocks", "myopic", "uncertainty", "expectations", "gradient", "rest")
+            ),
+        ),
+        key=("time",),
+    ),
+    "rest": replace(_STATE, optional="an infinite horizon"),
+    "branch": TableSpec(
+        (
+            Column("step", kind="whole"),
+            Column("parameter", kind="name"),
+            Column("value", "that of the parameter"),
+            _HHI,
+            Column("iterations", kind="whole"),
+            Column(
+                "moved",
+                "workers per unit of land",
+                missing="the first horizon has none before it",
+                optional="an infinite horizon",
+            ),
+        ),
+        key=("step",),
+        optional="answers of a method",
+    ),
+    "branches": TableSpec(
+        (
+            Column("start", kind="whole"),
+            Column("centre", kind="whole"),
+            Column("strength", "dimensionless"),
+            Column("deflated", kind="truth"),
+            Column("solved", kind="truth"),
+            Column("new", kind="truth"),
+            replace(_HHI, missing=_NOT_FOUND),
+            Column("mean_value", _WORTH, missing=_NOT_FOUND),
+        ),
+        key=("start",),
+        optional="a search from further starts",
+    ),
+}
+"""Tables of a mean-field game, those of single methods too."""
 
 
 def concentration_table(game: MeanFieldGame, path: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ only among those near by. Source: arXiv 2506.04169, after Gomes & Saúde (2021).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -32,8 +33,10 @@ from agora.formulations.price_formation.trajectories import (
 from agora.models.certificate import Condition
 from agora.models.model import Model, ModelCard
 from agora.models.price_formation.conditions.market import trading_conditions
+from agora.models.price_formation.tables import MARKET_TABLES
 from agora.models.prices import price
 from agora.models.spatial import POSITIVE
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 Bounds = tuple[float | None, float | None]
@@ -75,20 +78,12 @@ class PriceFormation(Model):
 
     unit_of: ClassVar[Mapping[str, str]] = {
         "horizon": "time",
-        "time": "time",
         "control_cost": "numéraire × time per squared unit of the asset",
         "supply": "units of the asset per agent and time",
-        "control": "units of the asset per agent and time",
-        "state": "units of the asset per agent",
         "state_bounds": "units of the asset per agent",
         "control_bounds": "units of the asset per agent and time",
-        "price": "numéraire per unit of the asset",
-        "population_cost": "numéraire per agent",
-        "trading_cost": "numéraire per agent",
-        "running_cost": "numéraire per agent",
-        "terminal_cost": "numéraire per agent",
-        "revenue": "numéraire per agent",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = MARKET_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
         name="price-formation",
@@ -456,6 +451,28 @@ class PriceFormation(Model):
             held: Vector = np.einsum("kip,ij,kjp->kp", away, cost.matrix(self.assets), away) / 2
             return held
         return cost.value(states[:, 0, :])
+
+    def expected_tables(self) -> dict[str, TableSpec]:
+        """Return the tables, with columns for assets and nodes where there are several."""
+        having = {"asset"} if self.assets > 1 else set()
+        having |= set() if self.supply.known else {"node", "probability"}
+        tables = {name: spec.narrowed(having) for name, spec in self.tables_spec.items()}
+        if self.supply.known:
+            return tables
+        keys = {name: tuple(k for k in spec.key if k != "time") for name, spec in tables.items()}
+        return {name: replace(spec, key=keys[name]) for name, spec in tables.items()}  # a node has its time
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows are about: nodes (or times) of every asset, on every path places too."""
+        places, nodes = len(self.befores), len(self.times)
+        every = {"price": nodes, "paths": places}
+        assets, rows = np.arange(1, self.assets + 1), {}
+        for name, count in every.items():
+            steps = "time" if self.supply.known else "node"
+            when = self.step * np.arange(count) if self.supply.known else np.arange(count)
+            frame = pd.DataFrame({"asset": np.repeat(assets, count), steps: np.tile(when, len(assets))})
+            rows[name] = frame if self.assets > 1 else frame[[steps]]
+        return rows
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate clearing and every agent's gain from a best reply, from the tables alone."""

@@ -83,11 +83,6 @@ class SectorEconomy(SpatialModel):
         "land": "varieties",
         "firms": "mass of firms",
         "labor": "mass of workers",
-        "profit_rate": "consumption per firm",
-        "price": "consumption per unit of output",
-        "wage": "consumption per worker",
-        "output": "units of the sector's good",
-        "consumption": "units of the consumption index",
     }
 
     firm_share: float = Field(gt=0, lt=1, json_schema_extra=_SHARE)

@@ -42,7 +42,9 @@ from agora.models.certificate import Condition
 from agora.models.model import ModelCard
 from agora.models.sectors.conditions.reallocation import invisible_hand_conditions
 from agora.models.sectors.economy import _NOT_NEGATIVE, Profile, SectorEconomy, profile
+from agora.models.sectors.tables import REALLOCATION_TABLES
 from agora.models.spatial import POSITIVE
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 
@@ -88,16 +90,10 @@ class InvisibleHand(SectorEconomy):
         "moving_cost": "numéraire × time per squared length and firm",
         "fixed_cost": "numéraire per firm and time",
         "noise": "squared length per time",
-        "time": "time",
         "horizon": "time",
         "step": "time",
-        "flow": "mass of firms",
-        "profit_rate": "numéraire per firm",
-        "profit_spread": "numéraire per firm",
-        "price": "numéraire per unit of output",
-        "wage": "numéraire per worker",
-        "reallocation_cost": "numéraire",
     }
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = REALLOCATION_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
         name="invisible-hand",
@@ -354,6 +350,15 @@ class InvisibleHand(SectorEconomy):
             }
         )
         return {"path": path, "aggregate": aggregate}
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: sectors, and links once each."""
+        names, links = [str(cell) for cell in self.network.cells], self.links
+        ends = {"origin": links.tails, "destination": links.heads}
+        return {
+            "path": pd.DataFrame({"sector": names}),
+            "reallocation": pd.DataFrame({name: [names[k] for k in each] for name, each in ends.items()}),
+        }
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate the short run at every date, and every firm's choice in every step, from the tables."""

@@ -6,6 +6,7 @@ derived so that the claims of their abstract hold.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -28,6 +29,8 @@ from agora.models.model import ModelCard
 from agora.models.prices import price
 from agora.models.sectors.conditions.short_run import COLUMNS, dates_of, price_level_of, short_run_conditions
 from agora.models.sectors.economy import Profile, SectorEconomy, profile
+from agora.models.sectors.tables import SHORT_RUN_TABLES
+from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 
@@ -68,6 +71,8 @@ class ShortRunCompetition(SectorEconomy):
         assumptions=("competitive firms with constant returns", "identical consumers with CES preferences"),
         left_out=("movement of firms: see invisible-hand", "capital", "trade"),
     )
+
+    tables_spec: ClassVar[Mapping[str, TableSpec]] = SHORT_RUN_TABLES
 
     distribution: tuple[float, ...] | Profile = (1.0,)
 
@@ -161,6 +166,10 @@ class ShortRunCompetition(SectorEconomy):
             "sectors": sectors,
             "totals": pd.DataFrame({"consumption": [float(economy.consumption(firms))]}),
         }
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: the sectors."""
+        return {"sectors": pd.DataFrame({"sector": [str(cell) for cell in self.network.cells]})}
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate the definition of the short-run equilibrium from the tables alone."""

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
+from agora.models.table_spec import TableSpec, place_columns
 from agora.runners.sweeps.journal import Journals, draft_of, write_whole
 from agora.runners.sweeps.plan import Plan
 
@@ -110,19 +111,22 @@ def _write_long(plan: Plan, records: Iterable[Mapping[str, Any] | None], file: P
         batch: list[tuple[Any, ...]] = []
         for ready, record in zip(plan.ready, records, strict=True):
             if record is not None and "error" not in record:
-                batch.extend(_long(ready.row.number, record["tables"]))
+                specs = plan.models[ready.row.content["model"]].tables_spec
+                batch.extend(_long(ready.row.number, record["tables"], specs))
             if len(batch) >= _LONG_ROWS:
                 writer.write_table(_as_long(batch))
                 batch = []
         writer.write_table(_as_long(batch))
 
 
-def _long(number: int, tables: Mapping[str, Mapping[str, list[Any]]]) -> Iterator[tuple[Any, ...]]:
+def _long(
+    number: int, tables: Mapping[str, Mapping[str, list[Any]]], specs: Mapping[str, TableSpec]
+) -> Iterator[tuple[Any, ...]]:
     """Return one row a quantity and place of every table but the totals."""
     for table, columns in tables.items():
         if table == TOTALS:
             continue
-        named = _place_columns(columns)
+        named = place_columns(specs.get(table), columns)
         places = list(zip(*(columns[name] for name in named), strict=True))
         for column, values in columns.items():
             if column in named and len(named) == 1:
@@ -139,16 +143,6 @@ def _long(number: int, tables: Mapping[str, Mapping[str, list[Any]]]) -> Iterato
                     else None
                 )
                 yield number, table, row, place, column, number_or_none, text
-
-
-def _place_columns(columns: Mapping[str, list[Any]]) -> list[str]:
-    """Return the columns that name the place: the first ones that hold words or whole numbers."""
-    named: list[str] = []
-    for column, values in columns.items():
-        if not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
-            break
-        named.append(column)
-    return named
 
 
 def _as_long(batch: list[tuple[Any, ...]]) -> pyarrow.Table:

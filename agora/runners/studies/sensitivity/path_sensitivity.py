@@ -98,11 +98,11 @@ class PathStudy(Study):
         for k, at in enumerate(self.steps):
             x = at.x if moves is None else at.x + change * moves[k].x
             values.append(dict(zip(at.functions.columns, x.tolist(), strict=True)))
-        return flatten(self.path.read(model, values))
+        return flatten(self.path.read(model, values), model.tables_spec)
 
     def check_against(self, solution: Solution) -> None:
         """Raise `NoOptimum` unless the path is the solution's."""
-        told = flatten(solution.tables).reindex(self.base.index)
+        told = flatten(solution.tables, solution.model.tables_spec).reindex(self.base.index)
         apart = (told - self.base).abs() > SAME_ANSWER * np.maximum(1e-2, self.base.abs())
         if apart.any() or told.isna().any():
             table, place, quantity = self.base.index[(apart | told.isna()).to_numpy()][0]

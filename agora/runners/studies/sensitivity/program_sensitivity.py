@@ -114,7 +114,7 @@ class Study:
     def check_against(self, solution: Solution) -> None:
         """Raise `NoOptimum` unless the program's optimum is the solution, wherever it is unique."""
         unsure = self.readings.unsure(self.model, self.at)
-        told: dict[Any, float] = flatten(solution.tables).to_dict()
+        told: dict[Any, float] = flatten(solution.tables, self.model.tables_spec).to_dict()
         read: dict[Any, float] = self.base.to_dict()
         if not set(read) & set(told):
             raise NoOptimum("the program's tables have no number in common with the answer's")
@@ -127,7 +127,7 @@ class Study:
 
     def left_out(self, solution: Solution) -> str:
         """Return how many numbers of the answer's tables the program does not hold, in words; or nothing."""
-        told = flatten(solution.tables).index
+        told = flatten(solution.tables, self.model.tables_spec).index
         same = told[told.get_level_values("table").isin(self.base.index.get_level_values("table"))]
         missing = len(same.difference(self.base.index))
         return f"; {missing} of {len(same)} numbers of its tables are not in this program" if missing else ""
@@ -243,7 +243,7 @@ class Study:
 
     def rows(self, each: Parameter, moves: list[Move], span: Range, solution: Solution) -> pd.DataFrame:
         """Return the rows of the table for one parameter."""
-        told: dict[Any, float] = flatten(solution.tables).to_dict()
+        told: dict[Any, float] = flatten(solution.tables, self.model.tables_spec).to_dict()
         read: dict[Any, float] = self.base.to_dict()
         rows = []
         for key, value in read.items():

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
+from pandas.api.types import is_integer_dtype
 
 from agora.data.checks import InputError
 from agora.methods.differentiable import Differentiable
+from agora.models.table_spec import TableSpec, kinds_of, place_columns
 from agora.runners.studies.sensitivity.optimality import BOTH, LOWER, SLACK, Optimum
 from agora.typing import Vector
 
@@ -18,21 +19,24 @@ UNIQUE = 1e-6
 """Numbers that change by less than this, relative to how far the optimum moves, are unique."""
 
 
-def flatten(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
-    """Return every number of some tables, by (table, place, quantity).
+def flatten(tables: Mapping[str, pd.DataFrame], specs: Mapping[str, TableSpec]) -> pd.Series:
+    """Return every quantity of some tables, by (table, place, quantity).
 
-    The place is what the columns of names and whole numbers that lead a table say (with the row's turn if
-    several rows say the same), or nothing for a table of one row without such columns.
+    The place is what the first two columns before the quantities say (with the row's turn if several rows say
+    the same), or nothing for a table of one row that is at most numbered.
+
+    Parameters
+    ----------
+    tables : mapping of DataFrame
+        A solution's tables.
+    specs : mapping of TableSpec
+        What they hold, see `Model.tables_spec`; undeclared columns are judged by their entries.
     """
     numbers: dict[tuple[str, str, str], float] = {}
     for name, table in tables.items():
-        leading: list[str] = []
-        for column in table.columns:
-            real = is_numeric_dtype(table[column]) and not is_bool_dtype(table[column])
-            if real and not is_integer_dtype(table[column]):
-                break
-            leading.append(str(column))
-        if leading and len(table) == 1 and is_integer_dtype(table[leading[0]]) and len(leading) == 1:
+        spec = specs.get(name)
+        leading = place_columns(spec, table)
+        if len(table) == 1 and len(leading) == 1 and is_integer_dtype(table[leading[0]]):
             leading = []
         keys = [""] if len(table) == 1 else [f"row {k}" for k in range(len(table))]
         if leading:
@@ -41,14 +45,11 @@ def flatten(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
         if len(set(keys)) < len(keys):
             turn = pd.Series(keys).groupby(keys).cumcount()
             keys = [f"{key}, row {k}" for key, k in zip(keys, turn, strict=True)]
-        for column in table.columns:
-            if str(column) in leading or not is_numeric_dtype(table[column]):
-                continue
-            if is_bool_dtype(table[column]) or is_integer_dtype(table[column]):
-                continue
-            for key, value in zip(keys, table[column].tolist(), strict=True):
-                if np.isfinite(value):
-                    numbers[name, key, str(column)] = float(value)
+        for column, kind in kinds_of(spec, table).items():
+            if kind == "number":
+                for key, value in zip(keys, table[column].astype(float).tolist(), strict=True):
+                    if np.isfinite(value):
+                        numbers[name, key, column] = value
     index = pd.MultiIndex.from_tuples(list(numbers), names=["table", "place", "quantity"])
     return pd.Series(list(numbers.values()), index=index, dtype=float)
 
@@ -74,7 +75,7 @@ class Readings:
         program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
         for row in program.component_data_objects(pyo.Constraint, active=True, descend_into=True):
             program.dual[row] = duals.get(row.name, 0.0)
-        return flatten(self.what.read(model, program))
+        return flatten(self.what.read(model, program), model.tables_spec)
 
     def unsure(self, model: Any, at: Optimum) -> frozenset[Any]:
         """Return the numbers that other optima, or other multipliers of the same, give other values."""
