@@ -18,15 +18,7 @@ from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.vertex_enumeration import global_maximiser
 from agora.papers import reproducing as runner
 from agora.papers.claims import Claim, Paper, papers, read_claims, read_paper
-from agora.papers.computations import (
-    ADDITIONS,
-    COMPUTATIONS,
-    Finding,
-    check,
-    computations,
-    computes,
-    judge,
-)
+from agora.papers.computations import COMPUTATIONS, Finding, check, computations, computes, judge
 from agora.papers.osawa_akamatsu import many_cells, points
 from agora.papers.osawa_akamatsu.cities import (
     centric,
@@ -43,14 +35,23 @@ OSAWA = "osawa-akamatsu"
 CLAIMS = {claim.id: claim for claim in read_claims(OSAWA)}
 
 
+SLOW = [identifier for identifier, each in CLAIMS.items() if each.slow]
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    """Reproduce the claims that are not slow."""
     folder = tmp_path_factory.mktemp("runs") / "reproduce"
-    with pytest.MonkeyPatch.context() as patch:  # figures have tests of their own
+    return reproduce(OSAWA, folder, quick=True), folder
+
+
+@pytest.fixture(scope="module")
+def slow_run(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Reproduce the claims that are slow, on maps of fewer points."""
+    with pytest.MonkeyPatch.context() as patch:
         computations(OSAWA)
-        patch.delitem(ADDITIONS, OSAWA)
         patch.setattr(many_cells, "certified_points", thinned_points)
-        return reproduce(OSAWA, folder), folder
+        return reproduce(OSAWA, tmp_path_factory.mktemp("runs") / "slow", claims=SLOW)
 
 
 def thinned_points(cells: int, decays: points.Values, costs: points.Values) -> pd.DataFrame:
@@ -153,11 +154,7 @@ KNOWN: list[tuple[str, str, float | str | bool | None, float]] = [
 ]
 
 
-@pytest.mark.parametrize(("identifier", "verdict", "value", "tolerance"), KNOWN, ids=[k[0] for k in KNOWN])
-def test_verdict(
-    run: tuple[pd.DataFrame, Path], identifier: str, verdict: str, value: Any, tolerance: float
-) -> None:
-    row = run[0].iloc[list(CLAIMS).index(identifier)]
+def check_row(row: pd.Series, verdict: str, value: Any, tolerance: float) -> None:
     assert row["verdict"] == verdict, row["note"]
     if isinstance(value, str | bool):
         assert row["computed"] == value
@@ -165,9 +162,34 @@ def test_verdict(
         assert row["computed"] == pytest.approx(value, abs=tolerance, rel=0)
 
 
+QUICK = [known for known in KNOWN if known[0] not in SLOW]
+
+
+@pytest.mark.parametrize(("identifier", "verdict", "value", "tolerance"), QUICK, ids=[k[0] for k in QUICK])
+def test_verdict(
+    run: tuple[pd.DataFrame, Path], identifier: str, verdict: str, value: Any, tolerance: float
+) -> None:
+    check_row(run[0].iloc[list(CLAIMS).index(identifier)], verdict, value, tolerance)
+
+
+@pytest.mark.heavy
+def test_verdicts_that_are_slow(slow_run: pd.DataFrame) -> None:
+    assert len(slow_run) == len(SLOW)
+    assert not set(slow_run["verdict"]) & {"failed", "not computable"}
+    for identifier, verdict, value, tolerance in KNOWN:
+        if identifier in SLOW:
+            check_row(slow_run.iloc[SLOW.index(identifier)], verdict, value, tolerance)
+
+
 def test_nothing_breaks(run: tuple[pd.DataFrame, Path]) -> None:
-    broken = run[0][run[0]["verdict"].isin(["failed", "not run", "not computable"])]
+    broken = run[0][run[0]["verdict"].isin(["failed", "not computable"])]
     assert broken.empty, broken[["item", "note"]].to_string()
+    left_out = [
+        identifier
+        for identifier, verdict in zip(CLAIMS, run[0]["verdict"], strict=True)
+        if verdict == "not run"
+    ]
+    assert left_out == SLOW
 
 
 def test_figure_9_switches_where_the_potentials_tie(run: tuple[pd.DataFrame, Path]) -> None:
@@ -204,21 +226,24 @@ def test_figure_9_switches_where_the_potentials_tie(run: tuple[pd.DataFrame, Pat
         ("e10", "decay", 9.0),
         ("remark-1", "labor", 2.0),
         ("figure-2c", "land", 0.6),
-        ("remark-d2", "masses", [0.7, 0.5]),
+        pytest.param("remark-d2", "masses", [0.7, 0.5], marks=pytest.mark.heavy),
     ],
 )
-def test_no_computed_value_is_typed(identifier: str, argument: str, other: Any) -> None:
-    claim, known = CLAIMS[identifier], computations(OSAWA)
+def test_no_computed_value_is_typed(
+    run: tuple[pd.DataFrame, Path], identifier: str, argument: str, other: Any
+) -> None:
+    claim = CLAIMS[identifier]
     assert claim.arguments[argument] != other
     changed = claim.model_copy(update={"arguments": {**claim.arguments, argument: other}})
-    first, second = (check(each, known).computed for each in (claim, changed))
+    first = run[0].iloc[list(CLAIMS).index(identifier)]["computed"]
+    second = check(changed, computations(OSAWA)).computed
     if isinstance(first, str):
         assert first != second
     else:
         assert abs(float(first) - float(second)) > 1e-6
 
 
-@pytest.mark.parametrize("delta", [0.2, 0.35, 0.8])
+@pytest.mark.parametrize("delta", [0.35, *(pytest.param(d, marks=pytest.mark.heavy) for d in (0.2, 0.8))])
 def test_printed_formulas_hold_at_other_arguments(delta: float) -> None:
     known = computations(OSAWA)
     for identifier in ("proposition-5", "proposition-6", "proposition-a1-mono", "proposition-5-proof"):
@@ -407,7 +432,13 @@ def test_switches_agree_with_the_certified_method(decay: float, cost: float, cen
     assert answer.objective == pytest.approx(game.potential(game.settle(centric(8, centres))), abs=1e-12)
 
 
-@pytest.mark.parametrize(("cost", "number", "maximisers"), [(0.15, 25, 7), (0.2, 13, 7), (0.26, 1, 1)])
+@pytest.mark.parametrize(
+    ("cost", "number", "maximisers"),
+    [
+        (0.15, 25, 7),
+        *(pytest.param(*row, marks=pytest.mark.heavy) for row in ((0.2, 13, 7), (0.26, 1, 1))),
+    ],
+)
 def test_equilibria_of_three_cells(cost: float, number: int, maximisers: int) -> None:
     """Source: section 6.1 for t < (3/8)(1 − δ), and an independent enumeration; δ = 1/2."""
     game = FirmsGame(circle_cells(3, decay_on_circle(3, 0.5))(cost))
