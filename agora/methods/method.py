@@ -26,7 +26,7 @@ from agora.solvers.classify import ProgramClass, objective_of
 Progress = Callable[[str], None]
 
 Whole = Annotated[int, Field(ge=0, json_schema_extra={"allowed": "a whole number >= 0"})]
-Number = Annotated[int, Field(ge=1, json_schema_extra={"allowed": "a whole number >= 1"})]
+Count = Annotated[int, Field(ge=1, json_schema_extra={"allowed": "a whole number >= 1"})]
 
 
 def silent(_: str) -> None:

@@ -82,7 +82,11 @@ BAD = {
     ),
     "bounds upside down": (CONVEX + "state_bounds = [1.0, 0.0]\n", "(lowest, highest) with lowest < highest"),
     "an unknown method": (LOCAL.replace('"program"', '"guess"'), "method is 'guess'"),
-    "a method for others": (LOCAL.replace('"program"', '"structure"'), "another unless costs are quadratic"),
+    "a method for others": (MARKET + '[solve]\nmethod = "structure"\n', "another unless costs are quadratic"),
+    "an option of another method": (
+        LOCAL.replace('"program"', '"structure"'),
+        "start is 'supply', but must be left out: the method structure has no such option; program has it.",
+    ),
     "NaN": (MARKET.replace("50.0", "nan"), "terminal.weight is nan, but must be a finite number > 0."),
 }
 

@@ -31,7 +31,7 @@ from agora.data.geographies import CellNetwork
 from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.lattice_city import check_convex
-from agora.methods.method import Answer, Number, Options, Progress, Proof, Whole, silent
+from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
 from agora.typing import Vector
@@ -318,7 +318,7 @@ class EquilibriaOptions(Options):
         Of the samples.
     """
 
-    samples: Number = 200
+    samples: Count = 200
     seed: Whole = 1
 
 

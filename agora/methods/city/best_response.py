@@ -15,7 +15,7 @@ from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.starts import large_city_starts, starting_points
 from agora.methods.city.symmetries import symmetries
-from agora.methods.method import Answer, Number, Options, Progress, Proof, Whole, silent
+from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Vector
 
@@ -46,7 +46,7 @@ class StartOptions(Options):
         Seed of everything random.
     """
 
-    starts: Number = 20
+    starts: Count = 20
     seed: Whole = 1
 
 

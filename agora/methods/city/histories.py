@@ -35,7 +35,7 @@ from agora.data.checks import InputError, nearest
 from agora.formulations.city.smooth_commuting import SmoothCommuting
 from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame
-from agora.methods.method import Answer, Number, Options, Progress, Proof, Whole, silent
+from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
 from agora.models.spatial import POSITIVE
@@ -274,7 +274,7 @@ class HistoryOptions(Options):
     dynamic: Dynamic = "best-response"
     start: tuple[float, ...] | None = None
     horizon: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
-    steps: Number = 100
+    steps: Count = 100
     seed: Whole = 1
 
     def _idle(self) -> Iterator[tuple[str, str]]:
