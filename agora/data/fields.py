@@ -162,7 +162,7 @@ def read_kind(field: str, given: Any, known: Mapping[str, type[K]], otherwise: s
 def within(field: str, kind: type[K], table: Mapping[str, Any]) -> K:
     """Return a kind built from its fields; complaints name `field` too, and fields as users write them."""
     try:
-        return kind(**table)
+        return kind.model_validate(table)
     except InputError as error:
         head, dot, rest = error.field.partition(".")
         shown = kind.model_fields[head].alias or head if head in kind.model_fields else head
