@@ -42,7 +42,19 @@ class Externality(Kind):
         """Whether the Jacobian of A is symmetric on a network, or None if that is not known."""
 
 
-class ExponentialDecay(Externality):
+class LinearExternality(Externality):
+    """An externality that is linear in the distribution of firms, whatever its parameters."""
+
+    @property
+    def degree(self) -> float:  # noqa: D102
+        return 1.0
+
+    @property
+    def is_linear(self) -> bool:  # noqa: D102
+        return True
+
+
+class ExponentialDecay(LinearExternality):
     r"""Spillovers that fade exponentially with distance.
 
     .. math:: A_i(m) = \sum_j e^{-\tau \ell_{ij}} m_j
@@ -53,16 +65,8 @@ class ExponentialDecay(Externality):
     kind: Literal["exponential"] = "exponential"
     decay: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
 
-    @property
-    def degree(self) -> float:  # noqa: D102
-        return 1.0
-
-    @property
-    def is_linear(self) -> bool:  # noqa: D102
-        return True
-
     def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
-        return network.two_way or None  # e.g. as far one way as the other
+        return network.two_way or None  # as far one way as the other
 
 
 class WithinCellPower(Externality):
@@ -88,7 +92,7 @@ class WithinCellPower(Externality):
         return True
 
 
-class InteractionMatrix(Externality):
+class InteractionMatrix(LinearExternality):
     r"""Any linear externality.
 
     .. math:: A_i(m) = \sum_j d_{ij} m_j
@@ -116,18 +120,9 @@ class InteractionMatrix(Externality):
                     raise InputError(f"values[{i}][{j}]", entry, "a finite number >= 0")
         return tuple(tuple(float(entry) for entry in row) for row in rows)
 
-    @property
-    def degree(self) -> float:  # noqa: D102
-        return 1.0
-
-    @property
-    def is_linear(self) -> bool:  # noqa: D102
-        return True
-
     def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
-        return bool(
-            np.allclose(self.values, np.transpose(self.values), rtol=0, atol=1e-9 * np.max(self.values))
-        )
+        given = np.array(self.values)
+        return bool(np.abs(given - given.T).max(initial=0.0) <= 1e-9 * given.max(initial=0.0))
 
 
 class ProductionFunction(Externality):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -43,10 +45,14 @@ class Fields(BaseModel):
     @classmethod
     def _sentence(cls, report: ValidationError) -> InputError:
         """Turn the first entry of a pydantic report into one sentence."""
-        first = report.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or cls.__name__
+        errors = report.errors(include_url=False)
+        unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+        first = (unknown or errors)[0]  # a name that is unknown explains one that is missing
         kind, context = first["type"], first.get("ctx", {})
-        name = str(first["loc"][0]) if first["loc"] else ""
+        name, *inside = [str(part) for part in first["loc"]] or [""]
+        if len(cls._types(name)) > 1:
+            inside = inside[1:]  # pydantic's name of one of the types
+        field = ".".join([name, *inside]) or cls.__name__
         if kind == "extra_forbidden":
             return InputError(field, first["input"], f"left out, or {cls._known(name)}")
         stated = cls._allowed(name)
@@ -54,6 +60,13 @@ class Fields(BaseModel):
             return InputError(field, MISSING, f"given: {stated}" if stated else "given")
         allowed = stated or _in_words(kind, context, first["msg"])
         return InputError(field, first["input"], allowed)
+
+    @classmethod
+    def _types(cls, name: str) -> list[Any]:
+        """Return the types among which a field may choose, None aside."""
+        annotation = cls.model_fields[name].annotation if name in cls.model_fields else None
+        several = get_origin(annotation) in (Union, UnionType)
+        return [each for each in get_args(annotation) if each is not NoneType] if several else [annotation]
 
     @classmethod
     def _known(cls, name: str) -> str:
@@ -149,7 +162,7 @@ def read_kind(field: str, given: Any, known: Mapping[str, type[K]], otherwise: s
 def within(field: str, kind: type[K], table: Mapping[str, Any]) -> K:
     """Return a kind built from its fields; complaints name `field` too, and fields as users write them."""
     try:
-        return kind(**table)
+        return kind.model_validate(table)
     except InputError as error:
         head, dot, rest = error.field.partition(".")
         shown = kind.model_fields[head].alias or head if head in kind.model_fields else head
@@ -171,3 +184,13 @@ Count = Annotated[int, _as(partial(whole, at_least=1))]
 """A whole number >= 1."""
 Index = Annotated[int, _as(partial(whole, at_least=0))]
 """A whole number >= 0."""
+
+
+def _path(field: str, value: Any) -> str:
+    if not isinstance(value, str | Path):
+        raise InputError(field, value, "the path of a file")
+    return str(value)
+
+
+FilePath = Annotated[str, _as(_path)]
+"""The path of a file, as text or as a `Path`."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from agora.data.checks import MISSING, InputError, finite
-from agora.data.fields import Fields
+from agora.data.fields import FilePath, Kind, kinds, read_kind
 from agora.data.tables import read_table
 
 COLUMNS = ("origin", "destination", "cost")
 """Columns of a table of trade costs."""
 
 
-class TradeRate(Fields):
+class TradeRate(Kind):
     """Iceberg costs e^{rate · distance} along the shortest path of a geography.
 
     Parameters
@@ -26,7 +25,44 @@ class TradeRate(Fields):
         Logarithmic cost per unit of length, ≥ 0.
     """
 
+    kind: Literal["rate"] = "rate"
     rate: float = Field(ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
+
+
+class TradeTable(Kind):
+    """Iceberg costs in a table with the columns origin, destination, cost, see `read_trade_costs`.
+
+    Parameters
+    ----------
+    file : path
+        CSV, Parquet or XLSX.
+    sheet : str, optional
+        The sheet of an XLSX file; its first unless given.
+    """
+
+    kind: Literal["file"] = "file"
+    file: FilePath
+    sheet: str | None = None
+
+
+TRADE_COSTS: dict[str, type[TradeRate | TradeTable]] = kinds(TradeRate, TradeTable)
+"""The kinds of tables of trade costs; a table without a kind is told by its fields."""
+
+
+def as_trade_costs(field: str, given: Any) -> TradeRate | TradeTable | tuple[tuple[float, ...], ...]:
+    """Return trade costs as a user means them: a table of a kind, or a matrix.
+
+    Raises
+    ------
+    InputError
+        As `checked_costs`, or for a bad table.
+    """
+    if isinstance(given, TradeRate | TradeTable):
+        return given
+    if isinstance(given, Mapping):
+        kind = "file" if "file" in given else "rate"
+        return read_kind(field, {"kind": kind, **given}, TRADE_COSTS)
+    return checked_costs(field, given)
 
 
 def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
@@ -62,10 +98,8 @@ def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, costs.tolist()))
 
 
-def read_trade_costs(
-    file: str | Path, sheet: str | None = None
-) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
-    """Read trade costs from a CSV, Parquet or XLSX file with the columns origin, destination, cost.
+def read_trade_costs(given: TradeTable) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
+    """Read trade costs from a file with the columns origin, destination, cost.
 
     Every ordered pair of different places stands in one row; a place's cost to itself is 1 unless given.
 
@@ -80,7 +114,7 @@ def read_trade_costs(
         For a file that cannot be read, columns that are missing, a bad cost, a pair twice or not at all.
     """
     field = "trade_cost.file"
-    table = read_table(file, field, sheet=sheet)
+    table = read_table(given.file, field, sheet=given.sheet)
     origins, destinations = (table.names(column, of="a place") for column in COLUMNS[:2])
     pairs: dict[tuple[str, str], float] = {}
     costs_there = zip(origins, destinations, table.numbers("cost"), strict=True)
@@ -94,7 +128,7 @@ def read_trade_costs(
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
     if len(names) < 2:
-        raise InputError(field, str(file), "a table of at least 2 places")
+        raise InputError(field, table.file.name, "a table of at least 2 places")
     costs = np.ones((len(names), len(names)))
     for o, origin in enumerate(names):
         for d, destination in enumerate(names):
@@ -102,14 +136,3 @@ def read_trade_costs(
                 raise InputError(f"{field}, cost from {origin} to {destination}", MISSING, "given in a row")
             costs[o, d] = pairs.get((origin, destination), 1.0)
     return tuple(names), tuple(map(tuple, costs.tolist()))
-
-
-def trade_cost_table(
-    given: Mapping[str, Any],
-) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]] | None:
-    """Return names and costs if a mapping names a file, else None."""
-    if set(given) != {"file"}:
-        return None
-    if not isinstance(given["file"], str | Path):
-        raise InputError("trade_cost.file", given["file"], "the path of a CSV file")
-    return read_trade_costs(given["file"])

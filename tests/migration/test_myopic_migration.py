@@ -115,7 +115,11 @@ def test_another_speed_violates_the_law_of_motion_alone() -> None:
         ({"steps": 3}, "steps is 3, but must be an even whole number >= 2."),
         ({"cells": 3}, "cells is 3, but must be a whole number >= 4."),
         ({"initial": {"kind": "cosine", "amplitude": 1.0}}, "initial.amplitude is 1.0"),
-        ({"initial": {"kind": "sine"}}, "initial is {'kind': 'sine'}"),
+        ({"initial": {"kind": "sine"}}, "initial.kind is 'sine', but must be one of uniform, cosine"),
+        (
+            {"initial": {"kind": "cosine", "mod": 2}},
+            "a field of kind 'cosine': one of amplitude, mode (did you",
+        ),
         ({"initial": "flat"}, "initial is 'flat'"),
         ({"initial": [1.0] * 15}, "initial is '15 densities', but must be one a cell, 16."),
         ({"initial": [1.0] * 15 + [-1.0]}, "initial[15] is -1.0, but must be a finite number > 0."),

@@ -371,7 +371,7 @@ def test_a_missing_table_of_costs(tmp_path: Path) -> None:
         ({"population": [0.6, 0.2, 0.2]}, "a list of 2 numbers, one a location."),
         ({"population": [0.6, "some"]}, "population[1] is 'some', but must be a finite number > 0."),
         ({"population": {"kind": "cosine", "amplitude": 0.5}}, "used with a geography of kind circle"),
-        ({"population": {"kind": "sine"}}, 'kind = "cosine"'),
+        ({"population": {"kind": "sine"}}, "population.kind is 'sine', but must be one of cosine"),
         ({"weights": [1.0, 1.0, 1.0]}, "weights is [1.0, 1.0, 1.0], but must be a list of 2 numbers"),
         ({"weights": [1.0, 0.0]}, "weights[1] is 0.0, but must be a finite number > 0."),
         ({"productivity": 0.0}, "productivity is 0.0, but must be a finite number > 0."),

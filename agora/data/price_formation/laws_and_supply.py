@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import networkx as nx
 import numpy as np
+from pydantic import Field, field_validator, model_validator
 from scipy.stats import norm
 
-from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
-from agora.data.fields import Fields
+from agora.data.checks import MISSING, InputError, finite
+from agora.data.fields import Count, Fields, FilePath, Finite, Index, Kind, Positive, kinds, read_kind
 from agora.data.tables import read_table
 from agora.typing import Vector
 
@@ -37,105 +39,134 @@ class InitialLaw(Fields):
         return len(self.states[0])
 
 
+class Law(Kind):
+    """How the agents' initial states are spread."""
+
+    @abstractmethod
+    def atoms(self) -> tuple[Vector, Vector]:
+        """Return states (atoms, assets) and masses (atoms,)."""
+
+
+class LinspaceLaw(Law):
+    """Equal masses at `number` states from `from` to `to`, both included."""
+
+    kind: Literal["linspace"] = "linspace"
+    start: Finite = Field(alias="from")
+    end: Finite = Field(alias="to")
+    number: Count
+
+    def atoms(self) -> tuple[Vector, Vector]:  # noqa: D102
+        return _equal(np.linspace(self.start, self.end, self.number))
+
+
+class UniformLaw(Law):
+    """The uniform law between `from` and `to` by its `number` midpoint quantiles."""
+
+    kind: Literal["uniform"] = "uniform"
+    start: Finite = Field(alias="from")
+    end: Finite = Field(alias="to")
+    number: Count
+
+    def atoms(self) -> tuple[Vector, Vector]:  # noqa: D102
+        return _equal(self.start + (self.end - self.start) * _midpoints(self.number))
+
+
+class NormalLaw(Law):
+    """The normal law by its `number` midpoint quantiles."""
+
+    kind: Literal["normal"] = "normal"
+    mean: Finite
+    deviation: Positive
+    number: Count
+
+    def atoms(self) -> tuple[Vector, Vector]:  # noqa: D102
+        return _equal(norm.ppf(_midpoints(self.number), loc=self.mean, scale=self.deviation))
+
+
+class ListedLaw(Law):
+    """States one by one (numbers, or lists with a number an asset), of equal mass or with weights.
+
+    Weights need not sum to one; they are divided by their sum. A law without mass is none.
+    """
+
+    kind: Literal["list"] = "list"
+    states: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...] | None = None
+
+    @field_validator("states", mode="before")
+    @classmethod
+    def _rows(cls, given: Any) -> Any:
+        if not isinstance(given, list | tuple | np.ndarray):
+            raise InputError("states", given, "a list of numbers, or of lists with a number an asset")
+        rows = [_row(f"states[{k}]", row) for k, row in enumerate(given)]
+        if any(len(row) != len(rows[0]) or not row for row in rows):
+            raise InputError("states", given, "states with the same number of assets each")
+        if not rows:
+            raise InputError("states", given, "at least one state")
+        return tuple(rows)
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        if given is None or not isinstance(given, list | tuple | np.ndarray):
+            return given
+        return tuple(finite(f"weights[{k}]", weight) for k, weight in enumerate(given))
+
+    @model_validator(mode="after")
+    def _has_mass(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.states):
+            raise InputError("weights", self.weights, f"one weight a state, {len(self.states)} in all")
+        if self.weights is not None and (min(self.weights) < 0 or sum(self.weights) <= 0):
+            raise InputError("weights", self.weights, "numbers >= 0 with a positive sum: a law needs mass")
+        return self
+
+    def atoms(self) -> tuple[Vector, Vector]:  # noqa: D102
+        states = np.array(self.states)
+        if self.weights is None:
+            return states, np.full(len(states), 1.0 / len(states))
+        weights = np.array(self.weights)
+        return states[weights > 0], weights[weights > 0] / sum(self.weights)
+
+
+LAWS: dict[str, type[Law]] = kinds(LinspaceLaw, UniformLaw, NormalLaw, ListedLaw)
+"""The kinds of initial laws that a scenario can name."""
+
+
 def as_initial_law(given: Any) -> InitialLaw:
     """Return the initial law a user means.
 
     Parameters
     ----------
-    given : InitialLaw, list, or table
-        A list of states (numbers, or lists with a number an asset) of equal mass; or a table:
-        ``linspace`` (from, to, number), ``uniform`` and ``normal`` (their `number` midpoint quantiles),
-        ``list`` (states, weights). Weights need not sum to one; they are divided by their sum.
+    given : InitialLaw, list, Law or table
+        A list of states (numbers, or lists with a number an asset) of equal mass; or one of `LAWS`.
 
     Raises
     ------
     InputError
-        One sentence; a law without mass is none.
+        One sentence.
     """
     if isinstance(given, InitialLaw):
         return given
     if isinstance(given, list | tuple | np.ndarray):
-        given = {"kind": "list", "states": list(given)}
-    if not isinstance(given, Mapping):
-        raise InputError("agents", given, f"a list of states, or a table with kind = {nearest('', _LAWS)}")
-    table = dict(given)
-    kind = table.pop("kind", MISSING)
-    if not isinstance(kind, str) or kind not in _LAWS:
-        raise InputError("agents.kind", kind, nearest(str(kind), _LAWS))
-    states, masses = _call("agents", _LAWS[kind], table)
-    return InitialLaw(
-        states=tuple(tuple(float(v) for v in row) for row in states), masses=tuple(float(v) for v in masses)
-    )
+        given = {"kind": "list", "states": given}
+    law = given if isinstance(given, Law) else read_kind("agents", given, LAWS, "; or a list of states")
+    states, masses = law.atoms()
+    return InitialLaw(states=tuple(map(tuple, states.tolist())), masses=tuple(masses.tolist()))
 
 
-def _call(field: str, maker: Callable[..., Any], table: Mapping[str, Any]) -> Any:
-    """Call a maker with the entries of a table; unknown and missing ones are one sentence."""
-    renamed = {"from": "start", "to": "end"}
-    shown = {new: old for old, new in renamed.items()}
-    code = maker.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    optional = set(maker.__kwdefaults__ or {})
-    arguments = {renamed.get(key, key): value for key, value in table.items()}
-    known = [shown.get(name, name) for name in names]
-    for key, value in table.items():
-        if renamed.get(key, key) not in names:
-            raise InputError(f"{field}.{key}", value, f"left out, or a known field: {nearest(key, known)}")
-    for name in names:
-        if name not in arguments and name not in optional:
-            raise InputError(f"{field}.{shown.get(name, name)}", MISSING, "given")
-    return maker(**arguments)
+def _equal(states: Vector) -> tuple[Vector, Vector]:
+    return states[:, None], np.full(len(states), 1.0 / len(states))
 
 
-def _linspace(*, start: Any, end: Any, number: Any) -> tuple[Vector, Vector]:
-    count = whole("agents.number", number, at_least=1)
-    states = np.linspace(finite("agents.from", start), finite("agents.to", end), count)
-    return states[:, None], np.full(count, 1.0 / count)
+def _midpoints(number: int) -> Vector:
+    midpoints: Vector = (np.arange(number) + 0.5) / number
+    return midpoints
 
 
-def _uniform(*, start: Any, end: Any, number: Any) -> tuple[Vector, Vector]:
-    count = whole("agents.number", number, at_least=1)
-    low, high = finite("agents.from", start), finite("agents.to", end)
-    states = low + (high - low) * (np.arange(count) + 0.5) / count
-    return states[:, None], np.full(count, 1.0 / count)
-
-
-def _normal(*, mean: Any, deviation: Any, number: Any) -> tuple[Vector, Vector]:
-    count = whole("agents.number", number, at_least=1)
-    middle, spread = finite("agents.mean", mean), positive("agents.deviation", deviation)
-    states = norm.ppf((np.arange(count) + 0.5) / count, loc=middle, scale=spread)
-    return states[:, None], np.full(count, 1.0 / count)
-
-
-def _listed(*, states: Any, weights: Any = None) -> tuple[list[list[float]], list[float]]:
-    if not isinstance(states, list | tuple | np.ndarray):
-        raise InputError("agents.states", states, "a list of numbers, or of lists with a number an asset")
-    rows = [
-        [finite(f"agents.states[{k}]", v) for v in row]
-        if isinstance(row, list | tuple | np.ndarray)
-        else [finite(f"agents.states[{k}]", row)]
-        for k, row in enumerate(states)
-    ]
-    if any(len(row) != len(rows[0]) or not row for row in rows):
-        raise InputError("agents.states", states, "states with the same number of assets each")
-    if not rows:
-        raise InputError("agents.states", states, "at least one state")
-    if weights is None:
-        return rows, [1.0 / len(rows)] * len(rows)
-    given = [finite(f"agents.weights[{k}]", v) for k, v in enumerate(weights)]
-    if len(given) != len(rows):
-        raise InputError("agents.weights", weights, f"one weight a state, {len(rows)} in all")
-    if min(given, default=0.0) < 0 or sum(given) <= 0:
-        raise InputError("agents.weights", weights, "numbers >= 0 with a positive sum: a law needs mass")
-    kept = [k for k, weight in enumerate(given) if weight > 0]
-    return [rows[k] for k in kept], [given[k] / sum(given) for k in kept]
-
-
-_LAWS: dict[str, Callable[..., Any]] = {
-    "linspace": _linspace,
-    "uniform": _uniform,
-    "normal": _normal,
-    "list": _listed,
-}
+def _row(field: str, given: Any) -> tuple[float, ...]:
+    """Return a number an asset, from a list or from one number."""
+    row = given if isinstance(given, list | tuple | np.ndarray) else [given]
+    return tuple(finite(field, value) for value in row)
 
 
 # --- supply --------------------------------------------------------------------------------------
@@ -175,16 +206,99 @@ class SupplyTree(Fields):
         return np.array(self.supplies)
 
 
+class Supply(Kind):
+    """A rule that says what is supplied at every time."""
+
+    @abstractmethod
+    def on(self, times: Vector, horizon: float) -> Any:
+        """Return a list of supplies at `times` (N,), or a tree of events of that depth."""
+
+
+class ConstantSupply(Supply):
+    """The same at every time."""
+
+    kind: Literal["constant"] = "constant"
+    level: Finite
+
+    def on(self, times: Vector, horizon: float) -> Any:  # noqa: D102
+        return np.full(len(times), self.level)
+
+
+class SineSupply(Supply):
+    """A wave, amplitude · sin(frequency · t + phase)."""
+
+    kind: Literal["sine"] = "sine"
+    frequency: Finite
+    amplitude: Finite = 1.0
+    phase: Finite = 0.0
+
+    def on(self, times: Vector, horizon: float) -> Any:  # noqa: D102
+        return self.amplitude * np.sin(self.frequency * times + self.phase)
+
+
+class TableSupply(Supply):
+    """One number a step: `values`, or the column ``supply`` of a `file` (of a `sheet` if it is XLSX)."""
+
+    kind: Literal["table"] = "table"
+    values: Any = None
+    file: FilePath | None = None
+    sheet: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.values is None) == (self.file is None):
+            raise InputError("file", self.file or MISSING, "given exactly where values are not")
+        if self.values is not None and not isinstance(self.values, list | tuple | np.ndarray):
+            raise InputError("values", self.values, "a list with one number a step")
+        return self
+
+    def on(self, times: Vector, horizon: float) -> Any:  # noqa: D102
+        return self.values if self.file is None else read_supply(self.file, self.sheet)
+
+
+class WienerSupply(Supply):
+    """A path of Brownian motion on the whole horizon, times `scale`."""
+
+    kind: Literal["wiener"] = "wiener"
+    seed: Index
+    scale: Finite = 1.0
+
+    def on(self, times: Vector, horizon: float) -> Any:  # noqa: D102
+        path = np.interp(times / horizon, np.linspace(0.0, 1.0, 1001), wiener_path(self.seed))
+        return self.scale * np.sqrt(horizon) * path
+
+
+class RandomWalkSupply(Supply):
+    """Ups and downs at equally spaced times, see `random_walk_tree`."""
+
+    kind: Literal["random-walk"] = "random-walk"
+    branchings: Count
+    deviation: Positive = 1.0
+    level: Finite = 0.0
+
+    def on(self, times: Vector, horizon: float) -> Any:  # noqa: D102
+        steps, most = len(times), min(len(times) - 1, 12)
+        if self.branchings > most:
+            raise InputError("supply.branchings", self.branchings, f"at most {most}")
+        return random_walk_tree(
+            horizon, steps, branchings=self.branchings, deviation=self.deviation, level=self.level
+        )
+
+
+SUPPLIES: dict[str, type[Supply]] = kinds(
+    ConstantSupply, SineSupply, TableSupply, WienerSupply, RandomWalkSupply
+)
+"""The kinds of supply that a scenario can name."""
+
+
 def as_supply(given: Any, horizon: float, steps: int) -> SupplyTree:
     """Return supply on the grid t_i = i T/N, i = 0 … N − 1, or on a tree of that depth.
 
     Parameters
     ----------
-    given : SupplyTree, callable, list, DiGraph or table
+    given : SupplyTree, callable, list, DiGraph, Supply or table
         A function of time; one number (or list, a number an asset) a step; a directed tree whose nodes
-        have a ``supply`` and, but for the root, a conditional ``probability``; or a table: ``constant``
-        (level), ``sine`` (frequency, amplitude, phase), ``table`` (values or file), ``wiener`` (seed,
-        scale), ``random-walk`` (branchings, deviation, level).
+        have a ``supply`` and, but for the root, a conditional ``probability``; or one of `SUPPLIES`.
     horizon : float
         T.
     steps : int
@@ -198,34 +312,22 @@ def as_supply(given: Any, horizon: float, steps: int) -> SupplyTree:
     if isinstance(given, SupplyTree):
         return given
     times = horizon * np.arange(steps) / steps
-    if isinstance(given, nx.Graph):
-        return _from_graph(given, steps)
     if callable(given):
-        return _path([given(float(t)) for t in times], steps)
-    if isinstance(given, list | tuple | np.ndarray):
-        return _path(list(given), steps)
-    if not isinstance(given, Mapping):
-        kinds = nearest("", (*_SUPPLIES, "random-walk"))
-        raise InputError("supply", given, f"one number a step, or a table with kind = {kinds}")
-    table = dict(given)
-    kind = table.pop("kind", MISSING)
-    if kind == "random-walk":
-        return _from_graph(_call("supply", _random_walk(horizon, steps), table), steps)
-    if not isinstance(kind, str) or kind not in _SUPPLIES:
-        raise InputError("supply.kind", kind, nearest(str(kind), (*_SUPPLIES, "random-walk")))
-    law = _call("supply", _SUPPLIES[kind], table)
-    return _path(law(times, horizon) if callable(law) else law, steps)
+        given = [given(float(t)) for t in times]
+    elif not isinstance(given, nx.Graph | list | tuple | np.ndarray):
+        rule = (
+            given
+            if isinstance(given, Supply)
+            else read_kind("supply", given, SUPPLIES, "; or one number a step")
+        )
+        given = rule.on(times, horizon)
+    return _from_graph(given, steps) if isinstance(given, nx.Graph) else _path(given, steps)
 
 
 def _path(values: Sequence[Any] | Vector, steps: int) -> SupplyTree:
     if len(values) != steps:
         raise InputError("supply", f"{len(values)} numbers", f"one number a step, {steps} in all")
-    rows = [
-        tuple(finite(f"supply[{i}]", v) for v in row)
-        if isinstance(row, list | tuple | np.ndarray)
-        else (finite(f"supply[{i}]", row),)
-        for i, row in enumerate(values)
-    ]
+    rows = [_row(f"supply[{i}]", row) for i, row in enumerate(values)]
     if any(len(row) != len(rows[0]) for row in rows):
         raise InputError("supply", values, "rows with the same number of assets each")
     return SupplyTree(
@@ -234,31 +336,6 @@ def _path(values: Sequence[Any] | Vector, steps: int) -> SupplyTree:
         probabilities=(1.0,) * steps,
         supplies=tuple(rows),
     )
-
-
-def _constant(*, level: Any) -> Callable[[Vector, float], Vector]:
-    number = finite("supply.level", level)
-    return lambda times, horizon: np.full(len(times), number)
-
-
-def _sine(*, frequency: Any, amplitude: Any = 1.0, phase: Any = 0.0) -> Callable[[Vector, float], Vector]:
-    rate, height = finite("supply.frequency", frequency), finite("supply.amplitude", amplitude)
-    shift = finite("supply.phase", phase)
-
-    def law(times: Vector, horizon: float) -> Vector:
-        return height * np.sin(rate * times + shift)
-
-    return law
-
-
-def _table(*, values: Any = None, file: Any = None) -> list[Any]:
-    if (values is None) == (file is None):
-        raise InputError("supply", {"values": values, "file": file}, "given by either values or a file")
-    if values is not None:
-        if not isinstance(values, list | tuple | np.ndarray):
-            raise InputError("supply.values", values, "a list with one number a step")
-        return list(values)
-    return read_supply(str(file))
 
 
 def read_supply(file: str | Path, sheet: str | None = None) -> list[float]:
@@ -284,25 +361,6 @@ def wiener_path(seed: int) -> Vector:
         )
     increments = np.random.default_rng(seed).normal(scale=np.sqrt(1e-3), size=1000)
     return np.concatenate([[0.0], np.cumsum(increments)])
-
-
-def _wiener(*, seed: Any, scale: Any = 1.0) -> Callable[[Vector, float], Vector]:
-    number, size = whole("supply.seed", seed, at_least=0), finite("supply.scale", scale)
-
-    def law(times: Vector, horizon: float) -> Vector:
-        path = np.interp(times / horizon, np.linspace(0.0, 1.0, 1001), wiener_path(number))
-        result: Vector = size * np.sqrt(horizon) * path
-        return result
-
-    return law
-
-
-_SUPPLIES: dict[str, Callable[..., Any]] = {
-    "constant": _constant,
-    "sine": _sine,
-    "table": _table,
-    "wiener": _wiener,
-}
 
 
 # --- trees ---------------------------------------------------------------------------------------
@@ -332,9 +390,7 @@ def _from_graph(graph: nx.Graph, steps: int) -> SupplyTree:
             probability[child] = probability[node] * share
     supplies = []
     for node in order:
-        given = graph.nodes[node].get("supply", MISSING)
-        row = given if isinstance(given, list | tuple | np.ndarray) else [given]
-        supplies.append(tuple(finite(f"supply of node {node}", value) for value in row))
+        supplies.append(_row(f"supply of node {node}", graph.nodes[node].get("supply", MISSING)))
     if any(len(row) != len(supplies[0]) for row in supplies):
         raise InputError("supply", graph, "a tree with the same number of assets at every node")
     return SupplyTree(
@@ -384,16 +440,3 @@ def random_walk_tree(
                 following.append((child, history + letter, value))
         last = following
     return graph
-
-
-def _random_walk(horizon: float, steps: int) -> Callable[..., nx.DiGraph]:
-    def maker(*, branchings: Any, deviation: Any = 1.0, level: Any = 0.0) -> nx.DiGraph:
-        count = whole("supply.branchings", branchings, at_least=1)
-        if count >= steps or count > 12:
-            raise InputError("supply.branchings", branchings, f"at most {min(steps - 1, 12)}")
-        return random_walk_tree(
-            horizon, steps, branchings=count, deviation=positive("supply.deviation", deviation),
-            level=finite("supply.level", level),
-        )  # fmt: skip
-
-    return maker

@@ -8,7 +8,7 @@ optimality rest on them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +19,12 @@ from pyomo.contrib.fbbt.expression_bounds_walker import ExpressionBoundsVisitor
 from pyomo.core.expr import numeric_expr, visitor
 from pyomo.core.expr.calculus.derivatives import Modes, differentiate
 
-from agora.data.checks import MISSING, InputError, finite, nearest, positive
-from agora.data.fields import Fields
+from agora.data.checks import InputError, finite, positive
+from agora.data.fields import Kind, kinds, read_kind, within
 from agora.typing import Vector
 
 
-class StateCost(Fields):
+class StateCost(Kind):
     """A cost of holding x units of the asset: the zero function, and what all kinds share.
 
     Values are in the numéraire (a running cost: per unit of time), states in units of the asset.
@@ -292,11 +292,7 @@ def _evaluated(part: Any, state: Any, x: Vector) -> Any:
     return part._apply_operation(arguments)
 
 
-KINDS: dict[str, type[StateCost]] = {
-    "none": StateCost,
-    "quadratic": QuadraticCost,
-    "double-well": DoubleWell,
-}
+KINDS: dict[str, type[StateCost]] = kinds(StateCost, QuadraticCost, DoubleWell)
 """Kinds of costs that a scenario can name."""
 
 
@@ -311,19 +307,5 @@ def as_state_cost(field: str, given: Any) -> StateCost:
     if isinstance(given, StateCost):
         return given
     if callable(given):
-        return _named(field, ExpressionCost, {"function": given})
-    if not isinstance(given, Mapping):
-        raise InputError(field, given, f"a table with kind = {nearest('', KINDS)}; or, in Python, a function")
-    table = dict(given)
-    kind = table.pop("kind", MISSING)
-    if kind not in KINDS:
-        raise InputError(f"{field}.kind", kind, nearest(str(kind), KINDS))
-    return _named(field, KINDS[kind], table)
-
-
-def _named(field: str, kind: type[StateCost], table: Mapping[str, Any]) -> StateCost:
-    """Build a cost; a complaint names the field of the model, too."""
-    try:
-        return kind(**table)
-    except InputError as error:
-        raise InputError(f"{field}.{error.field}", error.value, error.allowed) from None
+        return within(field, ExpressionCost, {"function": given})
+    return read_kind(field, given, KINDS, "; or, in Python, a function")

@@ -15,7 +15,9 @@ import pandas as pd
 import pyomo.environ as pyo
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from agora.data.checks import InputError, finite, whole
+from agora.data.checks import InputError, finite
+from agora.data.fields import kinds, read_kind
+from agora.data.profiles import Cosine, Profile, Uniform
 from agora.formulations.migration.kernels import Kernel, ring_kernel
 from agora.formulations.migration.myopic import (
     add_gradient_migration,
@@ -37,7 +39,7 @@ from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
-_WAVE = '{ kind = "cosine", amplitude = …, mode = … } with -1 < amplitude < 1, or a list of densities > 0'
+_PROFILES: dict[str, type[Profile]] = kinds(Uniform, Cosine)
 _NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 
 
@@ -97,23 +99,18 @@ class MyopicMigration(Model):
     horizon: float = Field(gt=0, json_schema_extra=POSITIVE)
     cells: int = Field(default=64, ge=4, json_schema_extra={"allowed": "a whole number >= 4"})
     steps: int = Field(default=64, ge=2, json_schema_extra={"allowed": "an even whole number >= 2"})
-    initial: Mapping[str, Any] | tuple[float, ...] = Field(json_schema_extra={"allowed": _WAVE})
+    initial: tuple[float, ...] | Profile
 
     @field_validator("initial", mode="before")
     @classmethod
     def _checked_initial(cls, given: Any) -> Any:
-        if isinstance(given, Mapping):
-            if given.get("kind") != "cosine" or not set(given) <= {"kind", "amplitude", "mode"}:
-                raise InputError("initial", dict(given), _WAVE)
-            amplitude = finite("initial.amplitude", given.get("amplitude"), "a number > -1 and < 1")
-            if not -1 < amplitude < 1:
-                raise InputError("initial.amplitude", amplitude, "a number > -1 and < 1")
-            return {**given, "mode": whole("initial.mode", given.get("mode", 1), 1)}
         if isinstance(given, list | tuple | np.ndarray):
             return tuple(
                 finite(f"initial[{k}]", value, "a finite number > 0") for k, value in enumerate(given)
             )
-        raise InputError("initial", given, _WAVE)
+        if isinstance(given, Profile):
+            return given
+        return read_kind("initial", given, _PROFILES, "; or a list of densities > 0")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -154,7 +151,7 @@ class MyopicMigration(Model):
         """The density μ at time 0, (N,)."""
         if isinstance(self.initial, tuple):
             return np.array(self.initial)
-        wave = 1 + self.initial["amplitude"] * np.cos(self.initial["mode"] * self.positions)
+        wave = self.initial.over(self.positions)
         density: Vector = wave / wave.mean()
         return density
 

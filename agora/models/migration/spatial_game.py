@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
-from agora.data.fields import Fields
+from agora.data.checks import InputError, finite, positive, whole
+from agora.data.fields import kinds, read_kind
+from agora.data.profiles import Cosine, Listed, Profile, Uniform
 from agora.formulations.migration.kernels import (
     SMALLEST_STEP,
     Kernel,
@@ -33,32 +34,8 @@ from agora.models.model import ModelCard
 from agora.models.spatial import POSITIVE
 from agora.typing import Vector
 
-
-class Profile(Fields):
-    """A quantity over the cells, by name.
-
-    ``kind = "uniform"``: 1 everywhere. ``kind = "cosine"``: 1 + amplitude cos(mode · x/R), along the first
-    circle of a torus.
-    """
-
-    kind: Literal["uniform", "cosine"]
-    amplitude: float = 0.0
-    mode: int = Field(default=1, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
-
-    @model_validator(mode="after")
-    def _stays_positive(self) -> Self:
-        if abs(self.amplitude) >= 1:
-            raise InputError(
-                "amplitude", self.amplitude, "between -1 and 1, so that everything stays positive"
-            )
-        return self
-
-    def over(self, angles: Vector) -> Vector:
-        """Return the quantity at `angles` x/R, of their shape."""
-        wave: Vector = 1.0 + (self.amplitude if self.kind == "cosine" else 0.0) * np.cos(self.mode * angles)
-        return wave
-
-
+PROFILES: dict[str, type[Uniform | Cosine | Listed]] = kinds(Uniform, Cosine, Listed)
+"""The kinds of quantities over the cells; on a torus the angle of a cosine is that on the first circle."""
 Over = float | tuple[float, ...] | Profile
 """A quantity over the cells: one number, a list, or a named profile."""
 
@@ -104,7 +81,7 @@ class SpatialGame(MeanFieldGame):
 
     radius: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
     cells: int | tuple[int, int]
-    initial: tuple[float, ...] | Profile = Profile(kind="uniform")
+    initial: tuple[float, ...] | Profile = Uniform()
     productivity: Over = 1.0
     amenity: Over = 1.0
     scheme: Literal["upwind", "central", "exponential"] = "upwind"
@@ -122,23 +99,12 @@ class SpatialGame(MeanFieldGame):
     @classmethod
     def _listed(cls, given: Any, info: Any) -> Any:
         name = str(info.field_name)
-        if isinstance(given, Mapping) and given.get("kind") == "list":
-            extra = sorted(set(given) - {"kind", "values"})
-            if extra or "values" not in given:
-                field, value = (extra[0], given[extra[0]]) if extra else ("values", MISSING)
-                raise InputError(
-                    f"{name}.{field}", value, "left out" if extra else "given: a list of numbers"
-                )
-            given = given["values"]
         if isinstance(given, Mapping):
-            kinds = ("uniform", "cosine", "list")
-            if given.get("kind") not in kinds:
-                raise InputError(
-                    f"{name}.kind", given.get("kind", MISSING), nearest(str(given.get("kind")), kinds)
-                )
-            return Profile.model_validate(given)
+            given = read_kind(name, given, PROFILES)
         if isinstance(given, Profile):
             return given
+        if isinstance(given, Listed):
+            given = given.values
         if isinstance(given, list | tuple | np.ndarray):
             return tuple(positive(f"{name}[{k}]", each) for k, each in enumerate(np.ravel(given).tolist()))
         if name == "initial":

@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike
 from pydantic import Field, JsonValue, field_validator, model_validator
 from scipy.sparse.csgraph import connected_components
 
-from agora.data.checks import MISSING, InputError, finite, whole
+from agora.data.checks import MISSING, InputError, finite
+from agora.data.fields import kinds, read_kind
 from agora.data.geographies import CellNetwork, as_geography, cell_network
-from agora.data.migration import TradeRate, checked_costs, trade_cost_table
+from agora.data.migration import TradeRate, TradeTable, as_trade_costs, read_trade_costs
+from agora.data.profiles import Cosine
 from agora.formulations.migration.kernels import DenseKernel, Kernel, ring_kernel, torus_kernel
 from agora.formulations.migration.trade import (
     TradeEconomy,
@@ -50,9 +52,9 @@ class SpatialTrade(Model):
         ``krugman`` (χ = 1: varieties in proportion to people), ``armington`` or ``eaton-kortum`` (χ = 0).
     elasticity : float
         σ > 1; θ > 0 for ``eaton-kortum``.
-    trade_cost : matrix, {rate} or {file}
+    trade_cost : matrix, {rate} or {file, sheet}
         τ(o, d) ≥ 1, rows origins, columns destinations, also from a place to itself; or e^{rate · distance}
-        on the geography; or a CSV file with the columns origin, destination, cost.
+        on the geography; or a table (CSV, Parquet, XLSX) with the columns origin, destination, cost.
     population : sequence of float or {kind = "cosine", amplitude, mode}, optional
         Density μ > 0 of people with respect to `weights`, Σ μ m = 1; uniform unless given. A wave
         1 + amplitude · cos(mode · 2πi/N) needs a geography of kind circle.
@@ -108,13 +110,12 @@ class SpatialTrade(Model):
             return given
         fields = dict(given)
         costs = fields.get("trade_cost", MISSING)
-        if isinstance(costs, Mapping):
-            table = trade_cost_table(costs)
-            if table is not None:
-                names, fields["trade_cost"] = table
+        if costs is not MISSING:
+            costs = as_trade_costs("trade_cost", costs)
+            if isinstance(costs, TradeTable):
+                names, costs = read_trade_costs(costs)
                 fields.setdefault("locations", names)
-        elif costs is not MISSING and not isinstance(costs, TradeRate):
-            fields["trade_cost"] = checked_costs("trade_cost", costs)
+            fields["trade_cost"] = costs
         if isinstance(fields.get("population"), Mapping):
             fields["population"] = _wave(fields["population"], fields.get("geography"))
         for name in ("population", "weights", "productivity", "amenity"):
@@ -367,14 +368,9 @@ class SpatialTrade(Model):
 
 def _wave(given: Mapping[str, Any], geography: Any) -> tuple[float, ...]:
     """Return 1 + amplitude · cos(mode · 2πi/N) on a circle of N cells."""
-    if given.get("kind") != "cosine" or not set(given) <= {"kind", "amplitude", "mode"}:
-        raise InputError("population", dict(given), 'a list, or { kind = "cosine", amplitude = …, mode = … }')
+    profile = read_kind("population", given, kinds(Cosine), "; or a list")
     if not isinstance(geography, nx.Graph) or geography.graph.get("kind") != "circle":
         raise InputError("population.kind", "cosine", "used with a geography of kind circle")
-    amplitude = finite("population.amplitude", given.get("amplitude", MISSING), "a number > -1 and < 1")
-    if not -1 < amplitude < 1:
-        raise InputError("population.amplitude", amplitude, "a number > -1 and < 1")
-    mode, cells = whole("population.mode", given.get("mode", 1), 1), geography.number_of_nodes()
-    angle = 2 * np.pi * mode * np.arange(cells) / cells
-    wave = 1 + amplitude * np.cos(angle)
+    cells = geography.number_of_nodes()
+    wave = profile.over(2 * np.pi * np.arange(cells) / cells)
     return tuple((wave / wave.mean()).tolist())

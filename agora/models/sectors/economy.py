@@ -2,66 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import networkx as nx
 import numpy as np
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
-from agora.data.fields import Fields
+from agora.data.checks import InputError, positive
+from agora.data.fields import kinds, read_kind
+from agora.data.profiles import Bump, Profile, Sine, Uniform
 from agora.formulations.sectors.short_run_numbers import ShortRun
 from agora.models.spatial import POSITIVE, SpatialModel
 from agora.typing import Vector
 
 _SHARE: dict[str, JsonValue] = {"allowed": "a number > 0 and < 1"}
 _NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
-_KINDS = ("uniform", "sine", "bump")
-
-
-class Profile(Fields):
-    """Numbers > 0 that vary over the sectors: given one by one, or as a function of position.
-
-    ``uniform``: 1; ``sine``: 1 + amplitude sin(2π mode x); ``bump``: floor + exp(−((x − at)/width)²/2). The
-    position x is the node attribute ``x``; on a circle the sector's number over the number of sectors.
-    """
-
-    kind: Literal["uniform", "sine", "bump"] = "uniform"
-    amplitude: float = 0.0
-    mode: int = 1
-    at: float = 0.0
-    width: float = 1.0
-    floor: float = 0.0
+_PROFILES: dict[str, type[Profile]] = kinds(Uniform, Sine, Bump)
 
 
 def profile(field: str, given: Any) -> tuple[float, ...] | Profile:
-    """Return a checked profile from a number, a list of numbers > 0, or a table such as {kind = "sine"}."""
+    """Return a checked profile from a number, a list of numbers > 0, or a table such as {kind = "sine"}.
+
+    The position x of a sector is the node attribute ``x``; on a circle its number over that of sectors.
+    """
     allowed = "a number > 0, a list of numbers > 0, or a table { kind = 'uniform', 'sine' or 'bump', … }"
     if isinstance(given, Profile):
         return given
     if isinstance(given, Mapping):
-        table = dict(given)
-        if table.get("kind", MISSING) not in _KINDS:
-            kind = table.get("kind", MISSING)
-            raise InputError(f"{field}.kind", kind, nearest(str(kind), _KINDS))
-        for key, value in table.items():
-            if key not in Profile.model_fields:
-                known = nearest(str(key), Profile.model_fields)
-                raise InputError(f"{field}.{key}", value, f"left out, or a known field: {known}")
-            if key in ("amplitude", "at", "floor"):
-                finite(f"{field}.{key}", value)
-        if "width" in table:
-            positive(f"{field}.width", table["width"])
-        if "mode" in table:
-            whole(f"{field}.mode", table["mode"], at_least=1)
-        if abs(table.get("amplitude", 0.0)) >= 1:
-            raise InputError(f"{field}.amplitude", table["amplitude"], "between -1 and 1, both excluded")
-        if table.get("floor", 0.0) < 0:
-            raise InputError(f"{field}.floor", table["floor"], "a number >= 0")
-        return Profile.model_validate(table)
+        return read_kind(field, given, _PROFILES)
     if isinstance(given, int | float) and not isinstance(given, bool):
         return (positive(field, given),)
     values = given.tolist() if hasattr(given, "tolist") else given
@@ -129,12 +99,7 @@ class SectorEconomy(SpatialModel):
         """Return a profile as an array (I,), in the sorted order of the sectors; raises `InputError`."""
         number = self.network.number
         if isinstance(given, Profile):
-            x = np.zeros(number) if given.kind == "uniform" else self._positions(name)
-            if given.kind == "bump":
-                values: Vector = given.floor + np.exp(-0.5 * ((x - given.at) / given.width) ** 2)
-            else:
-                height = given.amplitude if given.kind == "sine" else 0.0
-                values = 1 + height * np.sin(2 * math.pi * given.mode * x)
+            values = given.over(np.zeros(number) if isinstance(given, Uniform) else self._positions(name))
             if not values.min() > 0:
                 cell = self.network.cells[int(values.argmin())]
                 raise InputError(

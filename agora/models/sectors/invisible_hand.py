@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import Caution, InputError, positive
+from agora.data.profiles import Profile
 from agora.formulations.sectors.reallocation_numbers import Reallocation
 from agora.formulations.sectors.short_run import (
     add_consumption_of_firms,
@@ -41,7 +42,7 @@ from agora.formulations.sectors.transport import (
 from agora.models.certificate import Condition
 from agora.models.model import ModelCard
 from agora.models.sectors.conditions.reallocation import invisible_hand_conditions
-from agora.models.sectors.economy import _NOT_NEGATIVE, Profile, SectorEconomy, profile
+from agora.models.sectors.economy import _NOT_NEGATIVE, SectorEconomy, profile
 from agora.models.sectors.tables import REALLOCATION_TABLES
 from agora.models.spatial import POSITIVE
 from agora.models.table_spec import TableSpec

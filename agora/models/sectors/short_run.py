@@ -15,6 +15,7 @@ import pandas as pd
 import pyomo.environ as pyo
 from pydantic import field_validator, model_validator
 
+from agora.data.profiles import Profile
 from agora.formulations.sectors.short_run import (
     add_consumption_ces,
     add_consumption_cobb_douglas,
@@ -28,7 +29,7 @@ from agora.models.certificate import Condition, worst_case
 from agora.models.model import ModelCard
 from agora.models.prices import price
 from agora.models.sectors.conditions.short_run import COLUMNS, dates_of, price_level_of, short_run_conditions
-from agora.models.sectors.economy import Profile, SectorEconomy, profile
+from agora.models.sectors.economy import SectorEconomy, profile
 from agora.models.sectors.tables import SHORT_RUN_TABLES
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
