@@ -21,6 +21,7 @@ from agora.models.solution import Solution
 from agora.runners.certifying import NotCertified, certify
 from agora.runners.figures.pictures import pictures
 from agora.solvers.records import release
+from agora.solvers.reuse import one_solve
 from agora.solvers.solve_program import SolveFailed as SolveFailed
 from agora.solvers.solve_program import solve_program as solve_program
 
@@ -38,6 +39,7 @@ def know_all_methods() -> None:
             import_module(f"agora.runners.figures.{name}.{module}")
 
 
+@one_solve()
 def solve(
     model: Model, *, progress: Progress = silent, raise_uncertified: bool = True, **options: Any
 ) -> Solution:

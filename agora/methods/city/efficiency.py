@@ -20,6 +20,7 @@ from agora.data.city import ProductionFunction, WithinCellPower
 from agora.methods.answers import Progress, silent
 from agora.methods.city.all_equilibria import every_equilibrium
 from agora.methods.city.certified_map import business_centres, certified_envelope, filled_city
+from agora.methods.city.chain_bounds import Pool
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.global_search import certified_maximiser
 from agora.models.city.fujita_ogawa import FujitaOgawa
@@ -140,11 +141,11 @@ def anarchy_map(
         One row a point: decay, commuting_cost, centres_optimum, centres_equilibrium, welfare_optimum,
         welfare_equilibrium (numéraire), anarchy (their ratio), certified (both, with proof).
     """
-    rows = []
+    rows, pool = [], Pool()
     for number, decay in enumerate(decays, start=1):
         progress(f"decay {number} of {len(decays)}")
         lattice, found = certified_envelope(
-            filled_city(geography, float(decay)), float(min(costs)) / 2, float(max(costs)), seconds
+            filled_city(geography, float(decay)), float(min(costs)) / 2, float(max(costs)), seconds, pool
         )
         unit = lattice.land**2 / 8
         for cost in costs:

@@ -19,7 +19,8 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import MISSING, InputError, finite, whole
-from agora.data.geographies import CellNetwork, as_geography, cell_network
+from agora.data.frozen_geographies import frozen_geography
+from agora.data.geographies import CellNetwork
 from agora.data.migration import TradeRate, checked_costs, trade_cost_table
 from agora.formulations.migration.kernels import DenseKernel, Kernel, ring_kernel, torus_kernel
 from agora.formulations.migration.trade import (
@@ -132,7 +133,7 @@ class SpatialTrade(Model):
             return None
         if not isinstance(graph, nx.Graph):
             raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return nx.freeze(as_geography(graph))
+        return frozen_geography(graph)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -173,7 +174,7 @@ class SpatialTrade(Model):
     @cached_property
     def network(self) -> CellNetwork | None:
         """The geography as arrays, if there is one."""
-        return None if self.geography is None else cell_network(self.geography)
+        return None if self.geography is None else frozen_geography(self.geography).network
 
     @property
     def number(self) -> int:
