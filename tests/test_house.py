@@ -127,6 +127,148 @@ def test_files_stay_small() -> None:
     assert {name: lines for name, lines in long.items() if lines > 500} == {}
 
 
+FILLED = {
+    "agora/papers/computations.py: COMPUTATIONS": "computations enter it when they are imported",
+    "agora/papers/computations.py: ADDITIONS": "papers enter it when they are imported",
+    "agora/runners/sweeps/work.py: _benches": "the workbench of a worker process, kept while its block lasts",
+}
+"""Containers of modules that functions fill, and why."""
+
+CACHED = {
+    "agora/data/datasets.py: _content": "files of scenarios that rows start from",
+    "agora/runners/sweeps/plan.py: _definition": "a digest of the file that defines a model",
+}
+"""Functions with arguments, outside the papers' computations, that remember what they returned, and why."""
+
+CHANGING = {
+    "agora/formulations/city/smooth_commuting.py: SmoothCommuting": "flows to start the next solve from",
+}
+"""Frozen classes that fill a member, and why."""
+
+_FILLING = {
+    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "insert",
+    "intersection_update", "move_to_end", "pop", "popitem", "popleft", "remove", "setdefault",
+    "symmetric_difference_update", "update",
+}  # fmt: skip
+_CONTAINERS = re.compile(
+    r"^(dict|list|set|bytearray|deque|defaultdict|Counter|OrderedDict|\w*Weak\w*)(\[.*\])?\(", re.S
+)
+
+
+def _containers(tree: ast.Module) -> set[str]:
+    """Return the names of a module's dictionaries, lists, sets and the like."""
+    found = set()
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        display = isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
+        if display or (isinstance(value, ast.Call) and _CONTAINERS.match(ast.unparse(value))):
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name in front of subscripts and attributes."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _entries(target: ast.expr) -> list[ast.Subscript]:
+    """Return the entries of containers that an assignment writes."""
+    if isinstance(target, ast.Tuple | ast.List):
+        return [entry for each in target.elts for entry in _entries(each)]
+    if isinstance(target, ast.Starred):
+        return _entries(target.value)
+    return [target] if isinstance(target, ast.Subscript) else []
+
+
+def _writes(function: ast.AST) -> set[str]:
+    """Return the names whose containers a function fills, empties or replaces."""
+    names: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Global):
+            names |= set(node.names)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FILLING:
+            names.add(_root(node.func.value))
+        targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else []
+        if isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        names |= {_root(entry) for target in targets for entry in _entries(target)}
+    return names
+
+
+def _filled(tree: ast.Module) -> set[str]:
+    """Return the containers of a module that its functions fill or replace."""
+    functions = [
+        n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    ]
+    return _containers(tree) & {name for function in functions for name in _writes(function)}
+
+
+def _frozen_that_change(tree: ast.Module) -> set[str]:
+    """Return the frozen classes whose methods fill a member of their own."""
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(re.search(r"frozen\s*=\s*True", ast.unparse(d)) for d in node.decorator_list)
+        and any("self" in _writes(m) for m in node.body if isinstance(m, ast.FunctionDef))
+    }
+
+
+def test_no_module_has_a_hidden_memory() -> None:
+    """A result depends on what is asked, not on what was asked before: no container of a module fills up."""
+    filled, cached, changing = set(), set(), set()
+    for path in ROOT.glob("agora/**/*.py"):
+        name, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        filled |= {f"{name}: {container}" for container in _filled(tree)}
+        changing |= {f"{name}: {frozen}" for frozen in _frozen_that_change(tree)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and not name.startswith("agora/papers/"):
+                remembers = any(
+                    re.match(r"(functools\.)?(lru_)?cache\b", ast.unparse(d)) for d in node.decorator_list
+                )
+                if remembers and (node.args.args or node.args.kwonlyargs or node.args.vararg):
+                    cached.add(f"{name}: {node.name}")
+    assert filled - FILLED.keys() == set()
+    assert cached - CACHED.keys() == set()
+    assert changing - CHANGING.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("A = {}\ndef f(x):\n    A[x] = 1", {"A"}),
+        ("A: dict[int, list] = {1: []}\ndef f(x):\n    A[1].append(x)", {"A"}),
+        ("A = defaultdict(list)\nf = lambda x: A.setdefault(x, 1)", {"A"}),
+        ("A = [0]\ndef f(x):\n    A[:] = [x]", {"A"}),
+        ("A = WeakKeyDictionary[int, str]()\ndef f(x):\n    del A[x]", {"A"}),
+        ("A = set()\ndef f():\n    global A\n    A = set()", {"A"}),
+        ("A = {1: 2}\ndef f(x):\n    return A[x]", set()),
+        ("A = {1: 2}\ndef f(x):\n    x[A[1]] = 2", set()),
+        ("A = {}\ndef f(x):\n    x, A[1] = 2, 3", {"A"}),
+        ("A = {1: 2}\nA[3] = 4\ndef f(x):\n    B = {}\n    B[x] = A[1]\n    return B", set()),
+    ],
+)
+def test_a_memory_is_recognised(text: str, names: set[str]) -> None:
+    assert _filled(ast.parse(text)) == names
+
+
+@pytest.mark.parametrize(
+    ("body", "changes"),
+    [
+        ("self.seen[x] = 1", True),
+        ("self.seen.append(x)", True),
+        ("seen = {self.y[x]: 1}; seen[x] = 2", False),
+    ],
+)
+def test_a_frozen_class_that_changes_is_recognised(body: str, changes: bool) -> None:
+    text = f"@dataclass(frozen=True)\nclass A:\n    def f(self, x):\n        {body}"
+    assert _frozen_that_change(ast.parse(text)) == ({"A"} if changes else set())
+    assert _frozen_that_change(ast.parse(text.replace("frozen=True", "order=True"))) == set()
+
+
 def test_the_documentation_has_no_orphans() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in ROOT.glob("docs/**/*.md")}

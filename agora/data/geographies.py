@@ -25,6 +25,12 @@ from scipy.sparse.csgraph import dijkstra
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 from agora.data.fields import known_kind
+from agora.data.symmetries import rearrangements
+
+MOST_CELLS_FOR_SYMMETRIES = 16
+"""Cells up to which the symmetries of a geography are written out."""
+MOST_SYMMETRIES = 1000
+"""Symmetries up to which they are written out."""
 
 Land: TypeAlias = float | Sequence[float] | None
 """Land of a constructor's cells: a number per cell, I numbers in the order of the cells, or None for 1/I
@@ -280,6 +286,14 @@ class CellNetwork:
     def incoming(self) -> tuple[tuple[int, ...], ...]:
         """For each cell the arcs that enter it, as positions in `lengths`."""
         return self._arcs_by_cell(self.heads)
+
+    @cached_property
+    def symmetries(self) -> NDArray[np.int64] | None:
+        """Symmetries as rows of positions (G, I), the identity among them, read-only; None if too many."""
+        if self.number > MOST_CELLS_FOR_SYMMETRIES:
+            return None
+        rows = list(itertools.islice(rearrangements(self), MOST_SYMMETRIES + 1))
+        return None if len(rows) > MOST_SYMMETRIES else _read_only(np.array(rows), int)
 
     def _arcs_by_cell(self, ends: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
         arcs: list[list[int]] = [[] for _ in self.cells]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import networkx as nx
 import pyomo.environ as pyo
 from pydantic import Field, JsonValue, field_validator
 
 from agora.data.checks import InputError
-from agora.data.geographies import CellNetwork, as_geography, cell_network
+from agora.data.frozen_geographies import frozen_geography
+from agora.data.geographies import CellNetwork
 from agora.models.model import Model
 
 Commuting = Callable[[pyo.Block, CellNetwork, float], None]
@@ -30,13 +29,6 @@ UNITS_OF_MOVES: dict[str, str] = {
 """Units of parameters where people move for the sake of real wages."""
 
 
-_networks: dict[bool, WeakKeyDictionary[nx.Graph, CellNetwork]] = {
-    True: WeakKeyDictionary(),
-    False: WeakKeyDictionary(),
-}
-"""The arrays of geographies that have been checked, copied and frozen: all in one piece, or maybe not."""
-
-
 class SpatialModel(Model):
     """A model on a geography; the graph is checked and copied, and never changed."""
 
@@ -47,19 +39,14 @@ class SpatialModel(Model):
     @field_validator("geography", mode="before")
     @classmethod
     def _checked_geography(cls, graph: Any) -> nx.Graph:
-        if isinstance(graph, nx.Graph) and graph in _networks[cls.needs_one_piece]:
-            return graph
         if not isinstance(graph, nx.Graph):
             raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return nx.freeze(as_geography(graph, connected=cls.needs_one_piece))
+        return frozen_geography(graph, connected=cls.needs_one_piece)
 
-    @cached_property
+    @property
     def network(self) -> CellNetwork:
         """The geography as arrays, in the sorted order of the cells; models of one geography share them."""
-        shared = _networks[self.needs_one_piece]
-        if self.geography not in shared:
-            shared[self.geography] = cell_network(self.geography, connected=self.needs_one_piece)
-        return shared[self.geography]
+        return frozen_geography(self.geography, connected=self.needs_one_piece).network
 
 
 class CommuterCity(SpatialModel):

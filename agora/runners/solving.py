@@ -21,10 +21,12 @@ from agora.runners.figures.pictures import pictures
 from agora.solvers import SolveFailed as SolveFailed
 from agora.solvers import solve_program as solve_program
 from agora.solvers.records import release
+from agora.solvers.reuse import one_solve
 
 _PACKAGES = ("casadi", "highspy", "networkx", "numpy", "pandas", "pyomo", "scipy")
 
 
+@one_solve()
 def solve(
     model: Model, *, progress: Progress = silent, raise_uncertified: bool = True, **options: Any
 ) -> Solution:

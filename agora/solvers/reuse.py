@@ -5,6 +5,8 @@ same structure that an earlier row has left is handed out again, with its solver
 block's first row ended (a warm start), or to nothing (cold). What a row finds therefore depends on the
 block it belongs to and not on which rows were solved before it in this process: a sweep that was
 interrupted gives the same tables, to the last bit, as one that was not.
+
+Within a single solve `once` keeps what is asked for twice, and forgets it when the solve ends.
 """
 
 from __future__ import annotations
@@ -143,3 +145,28 @@ def known(key: Hashable, compute: Callable[[], Value]) -> Value:
     """Return what depends on `key` alone, such as an enumeration, kept or computed."""
     bench = _bench.get()
     return compute() if bench is None else bench.know(key, compute)
+
+
+# --- within one solve ------------------------------------------------------------------------------
+
+_computed: ContextVar[dict[Hashable, object] | None] = ContextVar("computed", default=None)
+
+
+@contextmanager
+def one_solve() -> Iterator[None]:
+    """Let what the method and the certificate of one solve both ask for be computed once."""
+    token = _computed.set({})
+    try:
+        yield
+    finally:
+        _computed.reset(token)
+
+
+def once(key: Hashable, compute: Callable[[], Value]) -> Value:
+    """Return what depends on `key` alone; computed once within a solve, and at every call outside one."""
+    computed = _computed.get()
+    if computed is None:
+        return compute()
+    if key not in computed:
+        computed[key] = compute()
+    return cast(Value, computed[key])

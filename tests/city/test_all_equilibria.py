@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import city, complaint, geographies
 
-from agora.data import circle, segment, two_cell
+from agora.data import circle, segment, star, two_cell
+from agora.data.symmetries import rearrangements
 from agora.methods.city.all_equilibria import (
     Equilibrium,
-    automorphisms,
     basins,
     even_distributions,
     every_equilibrium,
@@ -120,9 +120,14 @@ def test_two_cells_with_excess_land_against_a_fine_grid(mass: float, t: float) -
 
 
 def test_symmetries_of_geographies() -> None:
-    assert len(automorphisms(city(circle(5), 1.0, 1.0).network)) == 10
-    assert len(automorphisms(city(segment(4), 1.0, 1.0).network)) == 2
-    assert len(automorphisms(city(circle(4, land=[0.4, 0.2, 0.2, 0.2]), 1.0, 1.0).network)) == 2
+    assert len(list(rearrangements(city(circle(5), 1.0, 1.0).network))) == 10
+    assert len(list(rearrangements(city(segment(4), 1.0, 1.0).network))) == 2
+    uneven = city(circle(4, land=[0.4, 0.2, 0.2, 0.2]), 1.0, 1.0).network
+    assert len(list(rearrangements(uneven))) == 2
+    assert uneven.symmetries is not None
+    assert sorted(uneven.symmetries.tolist()) == [[0, 1, 2, 3], [0, 3, 2, 1]]
+    assert city(circle(17), 1.0, 1.0).network.symmetries is None  # too many cells to write them out
+    assert city(star(8), 1.0, 1.0).network.symmetries is None  # 8! of them
 
 
 def test_basins_belong_to_maximisers_and_sum_to_one() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
+from typing import Any
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -216,6 +218,15 @@ def test_the_map_is_certified_and_holds_the_repaired_conjecture() -> None:
         patterns = np.array(list(lattice.symmetric_patterns().values()))
         values = lattice.production(patterns) - row.commuting_cost * rate * lattice.travel(patterns)
         assert row.potential == pytest.approx(lattice.potential(float(values.max())), abs=1e-13)
+
+
+def test_the_map_does_not_depend_on_what_was_mapped_before() -> None:
+    """Row for row, to the last bit: alone, after another map, and shared by two processes."""
+    plane: tuple[Any, ...] = (circle(12), [2.0, 9.0, 15.0, 20.0, 40.0], [0.02, 0.06, 0.1])
+    first = certified_map(*plane)
+    certified_map(circle(12), [5.0, 30.0], [0.03, 0.2])
+    pd.testing.assert_frame_equal(certified_map(*plane), first, check_exact=True)
+    pd.testing.assert_frame_equal(certified_map(*plane, workers=2), first, check_exact=True)
 
 
 @pytest.mark.heavy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import complaint
+from makers import city, complaint
 
 from agora.data.checks import InputError
+from agora.data.frozen_geographies import frozen_geography
 from agora.data.geographies import (
     CellNetwork,
     as_geography,
@@ -25,6 +27,8 @@ from agora.data.geographies import (
     positions,
     sorted_cells,
 )
+from agora.models import SpatialTrade
+from agora.models.model import plain
 
 
 def line(*lengths: float, kind: type[nx.Graph] = nx.Graph) -> nx.Graph:
@@ -393,3 +397,52 @@ def test_positions_of_a_directed_geography() -> None:
     graph = line(1.0, 1.0, kind=nx.DiGraph)
     graph.add_edge(2, 0, length=1.0)
     assert positions(graph).shape == (3, 2)
+
+
+# --- frozen geographies ----------------------------------------------------------------------------
+
+
+def test_models_of_one_geography_share_its_numbers() -> None:
+    first = city(circle(6), 0.1, 2.0)
+    second = city(first.geography, 0.2, 2.0)
+    assert second.geography is first.geography
+    assert second.network is first.network
+    assert city(circle(6), 0.1, 2.0).network is not first.network  # equal, and another graph
+    trade = SpatialTrade(
+        geography=first.geography, trade_cost={"rate": 0.5}, elasticity=5.0, population=[1.0] * 6
+    )
+    assert trade.network is first.network
+    assert first.model_copy(update={"commuting_cost": 0.3}).network is first.network
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_frozen_geography_is_a_checked_copy(directed: bool) -> None:
+    given = nx.DiGraph(circle(4)) if directed else circle(4)
+    if directed:
+        given.edges[0, 1]["length"] = 2.0
+    frozen = frozen_geography(given)
+    assert frozen.is_directed() == directed
+    assert plain(frozen) == plain(as_geography(given))
+    given.nodes[0]["land"] = 9.0
+    assert frozen.nodes[0]["land"] == 0.25
+    with pytest.raises(nx.NetworkXError, match="Frozen"):
+        frozen.add_edge(0, 2, length=1.0)
+    numbers = frozen.network
+    again = pickle.loads(pickle.dumps(frozen))
+    assert nx.is_frozen(again)
+    assert again.network.lengths.tolist() == numbers.lengths.tolist()
+    changed = frozen.copy()
+    changed.nodes[0]["land"] = 0.75
+    assert frozen_geography(changed).network.land[0] == 0.75
+    with pytest.raises(TypeError, match="a copy of a geography that may change"):
+        _ = changed.network
+
+
+def test_a_geography_in_pieces_is_checked_again_where_it_must_be_one() -> None:
+    pieces = nx.compose(circle(3), nx.relabel_nodes(circle(3), {0: 3, 1: 4, 2: 5}))
+    frozen = frozen_geography(pieces, connected=False)
+    assert frozen.network.number == 6
+    with pytest.raises(InputError, match="number of connected pieces is 2"):
+        frozen_geography(frozen)
+    whole = frozen_geography(circle(3))
+    assert frozen_geography(whole, connected=False) is whole

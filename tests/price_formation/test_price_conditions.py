@@ -206,6 +206,25 @@ def test_best_replies_are_asked_anew_when_anything_changes() -> None:
     assert np.abs(exploitability(one, {**tables, "price": moved}).values - first.values).max() > 1e-4
 
 
+def test_best_replies_are_computed_once_in_a_solve_and_forgotten_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def counted(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return cheapest_replies(*arguments)
+
+    monkeypatch.setattr("agora.models.price_formation.conditions.market.cheapest_replies", counted)
+    model = PriceFormation(horizon=1.0, steps=8, agents=LAW, supply=[0.0] * 8, running=WELLS, terminal=WELLS)
+    first, second = solve(model), solve(model)  # the method and the certificate ask, each time
+    assert len(asked) == 2
+    assert first.certificate.record() == second.certificate.record()
+    exploitability(model, first.tables)
+    exploitability(model, first.tables)
+    assert len(asked) == 4
+
+
 def test_without_proof_it_is_said() -> None:
     stiff = DoubleWell(weight=5000.0, wells=(0.25, 0.75))
     agent = Agent(np.zeros(50), 0.02, 1.0, stiff, StateCost())

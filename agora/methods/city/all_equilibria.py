@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from agora.data.checks import InputError
 from agora.data.geographies import CellNetwork
+from agora.data.symmetries import rearrangements
 from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.lattice_city import check_convex
@@ -81,7 +82,7 @@ def every_equilibrium(game: FirmsGame, progress: Progress = silent) -> list[Equi
         state = game.settle(game.feasible(firms))
         if game.gap(state) <= 1e-10:
             found.append(state)
-    symmetries = automorphisms(city.network)
+    symmetries = list(rearrangements(city.network))
     orbits: list[list[State]] = []
     for state in found:
         home = next(
@@ -253,23 +254,6 @@ def _solve_face(
 
 
 # --- symmetries and basins -----------------------------------------------------------------------------
-
-
-def automorphisms(network: CellNetwork) -> list[NDArray[np.int_]]:
-    """Return all symmetries of a geography (land and lengths kept) as permutations of the cells."""
-    graph = nx.DiGraph()
-    scale = float(network.land.mean())
-    for i in range(network.number):
-        graph.add_node(i, land=round(float(network.land[i]) / scale, 9))
-    for tail, head, length in zip(network.tails, network.heads, network.lengths, strict=True):
-        graph.add_edge(int(tail), int(head), length=round(float(length), 12))
-    matcher = nx.isomorphism.DiGraphMatcher(
-        graph,
-        graph,
-        node_match=lambda a, b: a["land"] == b["land"],
-        edge_match=lambda a, b: a["length"] == b["length"],
-    )
-    return [np.array([mapping[i] for i in range(network.number)]) for mapping in matcher.isomorphisms_iter()]
 
 
 def _turned_into(first: Vector, second: Vector, symmetries: list[NDArray[np.int_]], scale: float) -> bool:

@@ -14,7 +14,6 @@ from agora.formulations.city.network_kernels import LARGEST_DENSE
 from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.starts import large_city_starts, starting_points
-from agora.methods.city.symmetries import symmetries
 from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Vector
@@ -119,7 +118,7 @@ def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:
         return True
     if network.number > LARGEST_FOR_SYMMETRY or np.abs(np.sort(first) - np.sort(second)).max() > 1e-6 * scale:
         return False
-    group = symmetries(network)
+    group = network.symmetries
     if group is not None:
         return bool((np.abs(first[group] - second).max(axis=1) <= 1e-6 * scale).any())
     graphs = []

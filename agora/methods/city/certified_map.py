@@ -10,7 +10,7 @@ certified with them. Where a search is cut short, the chord of the bounds at han
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -26,6 +26,8 @@ from agora.typing import Vector
 
 SAME = 1e-9
 """Relative difference of V, to the largest term in it, up to which two values are the same."""
+NEIGHBOURS = 4
+"""Decays in a row that try each other's configurations first, whatever the number of processes."""
 
 
 @dataclass(frozen=True)
@@ -166,23 +168,27 @@ def certified_map(
         (lengths of runs, + business, − residential, 0 integrated), potential, bound, gap (numéraire),
         certified.
     """
-    jobs = [(geography, float(decay), [float(t) for t in sorted(costs)], seconds) for decay in decays]
-    start, rows = time.perf_counter(), []
+    every, rising = [float(decay) for decay in decays], [float(cost) for cost in sorted(costs)]
+    jobs = [
+        (geography, every[first : first + NEIGHBOURS], rising, seconds)
+        for first in range(0, len(every), NEIGHBOURS)
+    ]
+    start, done = time.perf_counter(), 0
+    rows: list[dict[str, object]] = []
+
+    def take(parts: Iterable[list[dict[str, object]]]) -> None:
+        nonlocal done
+        for (_, some, _, _), part in zip(jobs, parts, strict=True):
+            done += len(some)
+            progress(f"decay {done} of {len(every)}, {time.perf_counter() - start:.0f} s")
+            rows.extend(part)
+
     if workers == 1:
-        parts = map(_one_decay, jobs)
-        for number, part in enumerate(parts, start=1):
-            progress(f"decay {number} of {len(jobs)}, {time.perf_counter() - start:.0f} s")
-            rows.extend(part)
-        return pd.DataFrame(rows)
-    with ProcessPoolExecutor(workers) as pool:
-        for number, part in enumerate(pool.map(_one_decay, jobs), start=1):
-            progress(f"decay {number} of {len(jobs)}, {time.perf_counter() - start:.0f} s")
-            rows.extend(part)
+        take(map(_some_decays, jobs))
+    else:
+        with ProcessPoolExecutor(workers) as executor:
+            take(executor.map(_some_decays, jobs))
     return pd.DataFrame(rows)
-
-
-_POOLS: dict[int, Pool] = {}
-"""Configurations met in this process, by number of cells: they serve every decay."""
 
 
 def filled_city(geography: nx.Graph, decay: float) -> FujitaOgawa:
@@ -194,21 +200,29 @@ def filled_city(geography: nx.Graph, decay: float) -> FujitaOgawa:
 
 
 def certified_envelope(
-    city: FujitaOgawa, low: float, high: float, seconds: float = 60.0
+    city: FujitaOgawa, low: float, high: float, seconds: float = 60.0, pool: Pool | None = None
 ) -> tuple[LatticeCity, Envelope]:
     """Return the lattice of a city and its envelope over a range of commuting costs.
 
-    Configurations found for other decays in the same process are tried first.
+    `pool` holds configurations of the same geography at other decays: they are tried first, and those found
+    are added.
     """
     lattice = lattice_city(city)
-    pool = _POOLS.setdefault(lattice.number if lattice.shape == "circle" else -lattice.number, Pool())
-    return lattice, envelope(ChainBounds(lattice, pool), low, high, seconds)
+    bounds = ChainBounds(lattice, Pool() if pool is None else pool)
+    return lattice, envelope(bounds, low, high, seconds)
 
 
-def _one_decay(job: tuple[nx.Graph, float, list[float], float]) -> list[dict[str, object]]:
-    geography, decay, costs, seconds = job
+def _some_decays(job: tuple[nx.Graph, list[float], list[float], float]) -> list[dict[str, object]]:
+    """Return the rows of some decays, which try each other's configurations."""
+    geography, decays, costs, seconds = job
+    pool = Pool()
+    return [row for decay in decays for row in _one_decay(geography, decay, costs, seconds, pool)]
+
+
+def _one_decay(
+    geography: nx.Graph, decay: float, costs: list[float], seconds: float, pool: Pool
+) -> list[dict[str, object]]:
     lattice = lattice_city(filled_city(geography, decay))
-    pool = _POOLS.setdefault(lattice.number if lattice.shape == "circle" else -lattice.number, Pool())
     bounds = ChainBounds(lattice, pool)
     found = envelope(bounds, costs[0], costs[-1], seconds)
     rows: list[dict[str, object]] = []

@@ -18,6 +18,7 @@ import pandas as pd
 from agora.data.checks import InputError
 from agora.methods.city.all_equilibria import every_equilibrium
 from agora.methods.city.certified_map import business_centres, certified_envelope, filled_city
+from agora.methods.city.chain_bounds import Pool
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.global_search import GlobalOptions, certified_maximiser
 from agora.methods.method import Progress, silent
@@ -144,11 +145,11 @@ def anarchy_map(
         One row a point: decay, commuting_cost, centres_optimum, centres_equilibrium, welfare_optimum,
         welfare_equilibrium (numéraire), anarchy (their ratio), certified (both, with proof).
     """
-    rows = []
+    rows, pool = [], Pool()
     for number, decay in enumerate(decays, start=1):
         progress(f"decay {number} of {len(decays)}")
         lattice, found = certified_envelope(
-            filled_city(geography, float(decay)), float(min(costs)) / 2, float(max(costs)), seconds
+            filled_city(geography, float(decay)), float(min(costs)) / 2, float(max(costs)), seconds, pool
         )
         unit = lattice.land**2 / 8
         for cost in costs:

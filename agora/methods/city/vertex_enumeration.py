@@ -13,11 +13,12 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agora.data.checks import InputError
+from agora.data.geographies import CellNetwork
 from agora.methods.city.best_response import Found, equilibria_table, keep_distinct
 from agora.methods.city.firms_game import FirmsGame, State
-from agora.methods.city.symmetries import orbits
 from agora.methods.method import Answer, Progress, Proof, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.solvers.reuse import known
@@ -183,3 +184,29 @@ def local_maximisers(game: FirmsGame, candidates: Vector) -> list[State]:
         if game.other_response(state, level) is None:
             found.append(state)
     return found
+
+
+def orbits(network: CellNetwork, states: Vector) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return one state of each orbit, by its row, and how many of the states belong to it.
+
+    Parameters
+    ----------
+    states : array (N, I)
+        Distributions, all different, in the order of the network.
+    """
+    group = network.symmetries
+    if group is None:
+        return np.arange(len(states)), np.ones(len(states), dtype=int)
+    scale = float(network.land.mean())
+    marks = np.round(states / scale, 9) + 0.0
+    best = marks
+    for image in group:
+        other = marks[:, image]
+        differ = other != best
+        first = differ.argmax(axis=1)
+        rows = np.arange(len(marks))
+        larger = differ.any(axis=1) & (other[rows, first] > best[rows, first])
+        best = np.where(larger[:, None], other, best)
+    _, representatives, sizes = np.unique(best, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(representatives)
+    return representatives[order], sizes[order]

@@ -21,7 +21,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite, whole
 from agora.data.fields import Fields
-from agora.data.geographies import as_geography, cell_network
+from agora.data.frozen_geographies import frozen_geography
 from agora.formulations.marketplaces.envy_free import (
     add_commodity_balance,
     add_envy_freeness_ces,
@@ -185,10 +185,10 @@ class Marketplaces(Model):
     def _two_way(cls, given: Any) -> Any:
         if not isinstance(given, nx.Graph):
             raise InputError("geography", given, "a networkx graph, or a [geography] table in a scenario")
-        graph = as_geography(given)
+        graph = frozen_geography(given)
         if graph.is_directed():
             raise InputError("geography", "a graph with one-way edges", "a graph with two-way edges only")
-        return nx.freeze(graph)
+        return graph
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -262,7 +262,7 @@ class Marketplaces(Model):
         """Where sites are, where marketplaces may be, and how far it is."""
         pace, positions = self.time_per_distance, np.array(self.sites)
         if self.geography is not None:
-            return Network(cell_network(self.geography), pace)
+            return Network(frozen_geography(self.geography).network, pace)
         if positions.ndim == 2:
             box = np.array(self.region or (positions.min(axis=0), positions.max(axis=0)))
             (left, low), (right, high) = box.tolist()

@@ -20,7 +20,8 @@ from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import MISSING, InputError, finite
 from agora.data.fields import kinds, read_kind
-from agora.data.geographies import CellNetwork, as_geography, cell_network
+from agora.data.frozen_geographies import frozen_geography
+from agora.data.geographies import CellNetwork
 from agora.data.migration import TradeRate, TradeTable, as_trade_costs, read_trade_costs
 from agora.data.profiles import Cosine
 from agora.formulations.migration.kernels import DenseKernel, Kernel, ring_kernel, torus_kernel
@@ -131,7 +132,7 @@ class SpatialTrade(Model):
             return None
         if not isinstance(graph, nx.Graph):
             raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return nx.freeze(as_geography(graph))
+        return frozen_geography(graph)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -172,7 +173,7 @@ class SpatialTrade(Model):
     @cached_property
     def network(self) -> CellNetwork | None:
         """The geography as arrays, if there is one."""
-        return None if self.geography is None else cell_network(self.geography)
+        return None if self.geography is None else frozen_geography(self.geography).network
 
     @property
     def number(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class Clearing:
     prices: Vector
     tables: dict[str, pd.DataFrame]
 
-    @property
+    @cached_property
     def gains(self) -> Exploitability:
         """What agents gain by their best replies."""
         return exploitability(self.model, self.tables)

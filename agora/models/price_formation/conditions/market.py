@@ -28,6 +28,7 @@ from agora.models.price_formation.conditions.best_replies import (
     quadratic_values,
 )
 from agora.models.price_formation.conditions.bounded_replies import dual_gains
+from agora.solvers.reuse import once
 from agora.typing import Vector
 
 
@@ -159,19 +160,14 @@ def _cheapest(market: Parameters, prices: Vector, accuracy: float) -> Cheapest:
         return Cheapest(nothing, nothing, "")
     agent = Agent(prices[0], step, market.control_cost, *costs)
     distinct, which = np.unique(market.starts[:, 0], return_inverse=True)
-    asked = (prices.tobytes(), distinct.tobytes(), step, market.control_cost, accuracy)
-    for before, functions, known in _LAST:
-        if before == asked and all(a is b for a, b in zip(functions, costs, strict=True)):
-            found = known
-            break
-    else:
-        found = cheapest_replies(agent, distinct, accuracy)
-        _LAST[:] = [(asked, costs, found)]
+    asked = (prices.tobytes(), distinct.tobytes(), step, market.control_cost, accuracy, *map(_said, costs))
+    found = once(("best replies", *asked), lambda: cheapest_replies(agent, distinct, accuracy))
     return Cheapest(found.values[which], found.bounds[which], found.proof)
 
 
-_LAST: list[tuple[tuple[Any, ...], tuple[StateCost, ...], Cheapest]] = []
-"""The last best replies, and to what: they depend on the price alone, and are asked for twice in a solve."""
+def _said(cost: StateCost) -> tuple[Any, ...]:
+    """Return what decides a cost: its kind and its parameters."""
+    return type(cost), *(getattr(cost, name) for name in type(cost).model_fields)
 
 
 def _matrix(cost: StateCost, assets: int) -> tuple[Vector, Vector]:
