@@ -7,9 +7,23 @@ from makers import city
 
 from agora.data import circle, read_scenario, shipped_scenarios
 from agora.runners import solve, solve_scenario
+from agora.runners.solving import model_from
 
-LONG = ("price-case-4a", "grid-30", "grid-100", "marketplaces-plane-25", "marketplaces-randstad")
-"""Scenarios that take about ten seconds or more; smaller ones of their kind stay in the default tests."""
+LONG = (
+    "circle-240",
+    "grid-30",
+    "grid-100",
+    "marketplaces-case-1",
+    "marketplaces-plane-25",
+    "marketplaces-randstad",
+    "price-case-4a",
+    "price-case-4b",
+    "randstad-game",
+    "spatial-game-k1",
+    "spatial-game-torus",
+    "tree-63",
+)
+"""Scenarios that take about two seconds or more; smaller ones of their kind stay in the default tests."""
 
 
 @pytest.mark.parametrize(
@@ -29,6 +43,12 @@ def test_shipped_scenario(name: str) -> None:
     if solution.is_global and solution.model.card.name == "fujita-ogawa":
         proof = solution.certificate.facts["proof"]
         assert "vertices" in proof or "all 69 equilibria" in proof
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_scenario_is_read_without_fault(name: str) -> None:
+    read = read_scenario(name)
+    assert model_from(read).card.name == read.model
 
 
 def test_figure_7_two_centres() -> None:
