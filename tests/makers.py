@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from agora.data import InputError
 from agora.models import FujitaOgawa
+from agora.runners.figures import style
 
 
 @st.composite
@@ -78,6 +80,14 @@ FOUR_SITES: dict[str, Any] = {
     "setup_shares": [0.5, 0.5],
 }
 """The four sites of Berliant & Konishi (2000), section 5, case 1."""
+
+
+def as_svg(figure: Figure) -> bytes:
+    """Return the SVG that `save` writes of a figure."""
+    written = io.BytesIO()
+    with style.settings():
+        figure.savefig(written, format="svg", dpi=150, metadata={"Date": None})
+    return written.getvalue()
 
 
 def nothing_cut_off(figure: Figure) -> bool:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from agora.data import read_scenario
 from agora.runners import solve_scenario
 
-LONG = ("price-case-4a", "grid-30", "grid-100", "marketplaces-plane-25", "marketplaces-randstad")
-"""Scenarios that take about ten seconds or more; smaller ones of their kind stay in the default tests."""
+LONG = (
+    "circle-240",
+    "grid-30",
+    "grid-100",
+    "marketplaces-plane-25",
+    "marketplaces-randstad",
+    "price-case-4a",
+    "price-case-4b",
+    "spatial-game-k1",
+    "tree-63",
+)
+"""Scenarios that take about two seconds or more; smaller ones of their kind stay in the default tests."""
 
 SMOKE = (
     "armington-three",
@@ -21,7 +31,7 @@ SMOKE = (
     "short-run",
     "spatial-game-torus",
 )
-"""A scenario of each model, and of price formation one a road: solved by other versions of libraries too."""
+"""A scenario of each model, and of price formation one a method: solved by other versions of libraries too."""
 
 
 def check(name: str) -> None:

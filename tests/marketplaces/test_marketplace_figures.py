@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from makers import FOUR_SITES
+from agora.runners.figures.marketplaces.economy.economy import PANELS, POSITION, draw_marketplaces
+from makers import FOUR_SITES, as_svg
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
@@ -20,7 +21,6 @@ from matplotlib.patches import FancyArrowPatch
 from agora.models import Marketplaces, Solution
 from agora.runners import solve
 from agora.runners.figures import style
-from agora.runners.figures.marketplaces.economy import PANELS, POSITION, draw_marketplaces
 from agora.runners.figures.pictures import pictures, save
 
 PAPER = {**FOUR_SITES, "commodity_shares": [0.2, 0.3]}
@@ -45,6 +45,11 @@ def two() -> Solution:
     return solved(marketplaces=[0.33, 0.67])
 
 
+@pytest.fixture(scope="module")
+def figure(two: Solution) -> Figure:
+    return drawing(two)
+
+
 def made_up(number: int, places: list[float], goods: int) -> tuple[Marketplaces, dict[str, pd.DataFrame]]:
     """Return an economy of random sites, out of order, and tables of random numbers that fit it."""
     draw = np.random.default_rng(number)
@@ -67,12 +72,12 @@ def made_up(number: int, places: list[float], goods: int) -> tuple[Marketplaces,
     return model, {"sites": table, "marketplaces": pd.DataFrame({"location": places}), "totals": totals}
 
 
-def test_every_axis_has_its_unit(two: Solution) -> None:
-    _, *panels = drawing(two).axes
+def test_every_axis_has_its_unit(figure: Figure) -> None:
+    _, *panels = figure.axes
     assert [panel.get_ylabel() for panel in panels] == list(PANELS.values())
     assert panels[-1].get_xlabel() == POSITION
     assert all("(" in label for label in (*PANELS.values(), POSITION))
-    assert len({panel.get_xlim() for panel in drawing(two).axes}) == 1
+    assert len({panel.get_xlim() for panel in figure.axes}) == 1
 
 
 @pytest.mark.parametrize("places", [[0.67], [0.33, 0.67], [0.0, 0.33, 0.67, 1.0]])
@@ -90,8 +95,8 @@ def test_as_many_marketplaces_as_in_the_table_and_a_railway_between_them(places:
     assert figure.get_suptitle().startswith(f"{len(places)} marketplace" + "s" * (len(places) > 1) + " for")
 
 
-def test_sites_are_discs_with_population_as_area_and_arrows_are_travel(two: Solution) -> None:
-    sites, line = two.tables["sites"], drawing(two).axes[0]
+def test_sites_are_discs_with_population_as_area_and_arrows_are_travel(two: Solution, figure: Figure) -> None:
+    sites, line = two.tables["sites"], figure.axes[0]
     drawn = discs(line, "sites")
     order = np.argsort(np.asarray(drawn.get_offsets())[:, 0])
     area, people = np.asarray(drawn.get_sizes())[order], sites["population"].to_numpy()
@@ -103,22 +108,27 @@ def test_sites_are_discs_with_population_as_area_and_arrows_are_travel(two: Solu
     assert len(arrows) == (sites["travel"] > 0).sum() == 2
 
 
-def test_panels_show_the_columns_of_the_sites(two: Solution) -> None:
-    for panel, column in zip(drawing(two).axes[1:], PANELS, strict=True):
+def test_panels_show_the_columns_of_the_sites(two: Solution, figure: Figure) -> None:
+    for panel, column in zip(figure.axes[1:], PANELS, strict=True):
         [stems] = [c for c in panel.collections if isinstance(c, LineCollection) and c.get_label() == column]
         tops = [segment[1] for segment in stems.get_segments()]
         assert np.array(tops) == pytest.approx(two.tables["sites"][["position", column]].to_numpy())
 
 
-def test_title_and_caption_have_the_numbers(two: Solution) -> None:
-    totals, figure = two.tables["totals"].iloc[0], drawing(two)
+def test_title_and_caption_have_the_numbers(two: Solution, figure: Figure) -> None:
+    totals = two.tables["totals"].iloc[0]
     assert figure.get_suptitle() == "2 marketplaces for 4 sites, q̄ = 0.05"
     caption = f"utility {totals['utility']:.4g}, fee {totals['fee']:.4g} a head (share of the unit simplex)"
     assert figure.get_supxlabel() == caption
 
 
 @pytest.mark.parametrize(
-    ("number", "places", "goods"), [(2, [0.4], 1), (20, [0.2, 0.5, 0.8], 2), (60, [0.1, 0.5, 0.51, 0.9], 12)]
+    ("number", "places", "goods"),
+    [
+        (2, [0.4], 1),
+        pytest.param(20, [0.2, 0.5, 0.8], 2, marks=pytest.mark.heavy),
+        (60, [0.1, 0.5, 0.51, 0.9], 12),
+    ],
 )
 def test_two_to_sixty_sites_without_warnings_or_names_that_overlap(
     number: int, places: list[float], goods: int, tmp_path: Path
@@ -139,12 +149,13 @@ def test_two_to_sixty_sites_without_warnings_or_names_that_overlap(
     assert all(page.x0 <= t.get_window_extent().x0 and t.get_window_extent().x1 <= page.x1 for t in texts)
 
 
-def test_the_svg_has_the_same_bytes_every_time(two: Solution, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.heavy)])
+def test_the_svg_has_the_same_bytes_every_time(two: Solution, tmp_path: Path, rounds: int) -> None:
     """Also with other figures in between, after which memory is laid out in another way."""
-    written = set()
-    for round_ in range(6):
+    written = {save(drawing(two), tmp_path, "marketplaces")[0].read_bytes()}
+    for round_ in range(1, rounds):
         others = [made_up(2 + round_, [0.2, 0.5][: 1 + round_ % 2], 2) for _ in range(round_ % 3)]
         kept = [draw_marketplaces(*other) for other in others]
-        written.add(save(drawing(two), tmp_path, "marketplaces")[0].read_bytes())
+        written.add(as_svg(drawing(two)))
         assert len(kept) == len(others)
     assert len(written) == 1

@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from makers import city
+from makers import as_svg, city
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection, PolyCollection
@@ -319,9 +319,9 @@ def test_values_that_do_not_fit_are_refused(values: Any, sentence: str) -> None:
         draw_geography(star(3), values)
 
 
-def test_ten_thousand_cells() -> None:
-    figure = draw_geography(grid(100, 100), np.arange(10_000.0), label="number (dimensionless)")
-    assert len(discs(figure).get_offsets()) == 10_000
+def test_many_cells() -> None:
+    figure = draw_geography(grid(50, 50), np.arange(2500.0), label="number (dimensionless)")
+    assert len(discs(figure).get_offsets()) == 2500 > style.MOST_VECTORS
     assert discs(figure).get_rasterized()
 
 
@@ -364,26 +364,24 @@ def test_nothing_written_is_cut_off_or_tiny(graph: nx.Graph) -> None:
     assert min(text.get_fontsize() for text in every(figure, Text) if text.get_text()) >= style.SMALL
 
 
-@pytest.mark.parametrize("graph", [circle(3), star(4)])
+@pytest.mark.parametrize("graph", [circle(3), pytest.param(star(4), marks=pytest.mark.heavy)])
 def test_saving_twice_gives_the_same_bytes(graph: nx.Graph, tmp_path: Path) -> None:
     solution = solved(graph, t=0.02)
     figure = drawing(solution)
-    first, _ = save(figure, tmp_path / "first", "city")
-    again, picture = save(figure, tmp_path / "again", "city")
-    anew, _ = save(drawing(solution), tmp_path / "anew", "city")
-    assert first.read_bytes() == again.read_bytes() == anew.read_bytes()
+    first, picture = save(figure, tmp_path / "first", "city")
+    assert first.read_bytes() == as_svg(figure) == as_svg(drawing(solution))
     assert b"<dc:date>" not in first.read_bytes()
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in (tmp_path / "anew").iterdir()} == {"city.svg", "city.png"}
+    assert {path.name for path in (tmp_path / "first").iterdir()} == {"city.svg", "city.png"}
 
 
 def test_the_readers_own_settings_stay_and_do_not_matter(tmp_path: Path, monocentric: Solution) -> None:
-    plain, _ = save(drawing(monocentric), tmp_path, "plain")
+    plain = as_svg(drawing(monocentric))
     with mpl.rc_context({"font.size": 30.0, "axes.facecolor": "black", "svg.hashsalt": "another"}):
         other, _ = save(drawing(monocentric), tmp_path, "other")
         assert mpl.rcParams["font.size"] == 30.0
         assert mpl.rcParams["svg.hashsalt"] == "another"
-    assert plain.read_bytes() == other.read_bytes()
+    assert plain == other.read_bytes()
 
 
 def test_matplotlib_is_loaded_when_something_is_drawn_and_pyplot_knows_of_nothing() -> None:

@@ -8,6 +8,7 @@ from shipped import LONG, SMOKE, check
 
 from agora.data import circle, read_scenario, shipped_scenarios
 from agora.runners import solve, solve_scenario
+from agora.runners.solving import model_from
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,12 @@ from agora.runners import solve, solve_scenario
 )
 def test_shipped_scenario(name: str) -> None:
     check(name)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_scenario_is_read_without_fault(name: str) -> None:
+    read = read_scenario(name)
+    assert model_from(read).card.name == read.model
 
 
 def test_figure_7_two_centres() -> None:
