@@ -31,7 +31,7 @@ SMOKE = (
     "short-run",
     "spatial-game-torus",
 )
-"""A scenario of each model, and of price formation one a method: solved by other versions of libraries too."""
+"""A scenario of each model, of price formation one a method: solved by other versions of libraries too."""
 
 
 def check(name: str) -> None:
