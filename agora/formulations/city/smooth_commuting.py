@@ -3,7 +3,9 @@ r"""Least commuting cost without kinks, for dynamics that ask for prices everywh
 The cost of a flow x on a link is t ℓ sqrt(x² + ε²) in place of t ℓ |x|, so that the price of a worker
 is defined at every distribution of firms; as ε → 0 cost and prices become those of the lower stage (S)
 of Osawa & Akamatsu (2019). Without excess land every household lives somewhere and the flow follows
-from the firms up to circulations, over which Newton's method minimises.
+from the firms up to circulations, over which the cost is minimised by the primal-dual Newton method of
+Chan, Golub & Mulet (1999), A nonlinear primal-dual method for total variation-based image restoration,
+SIAM Journal on Scientific Computing 20, 1964-1977, whose total variation is this sum of roots.
 """
 
 from __future__ import annotations
@@ -14,9 +16,17 @@ from functools import cached_property
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
+from agora.data.checks import InputError, positive
 from agora.data.geographies import CellNetwork
 from agora.typing import Vector
+
+ROUNDING = float(np.finfo(float).eps)
+STEPS = 200
+"""Newton steps before giving up; widths of 1e-10 of a cell's land, the narrowest tried, take some 40."""
+HALVINGS = 60
+"""Of a step, after which it changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,12 @@ class SmoothCommuting:
     labor_per_firm : float
         φ.
     width : float
-        ε, mass of households: flows much larger cost what they do without smoothing.
+        ε > 0, mass of households: flows much larger cost what they do without smoothing.
+
+    Raises
+    ------
+    InputError
+        A width that is not a finite number > 0.
     """
 
     network: CellNetwork
@@ -43,14 +58,17 @@ class SmoothCommuting:
     labor_per_firm: float
     width: float
 
+    def __post_init__(self) -> None:
+        positive("width", self.width)
+
     @cached_property
     def _links(self) -> tuple[NDArray[np.int_], NDArray[np.int_], Vector]:
         once = self.network.tails < self.network.heads
         return self.network.tails[once], self.network.heads[once], self.network.lengths[once]
 
     @cached_property
-    def _tree(self) -> tuple[Vector, Vector, Vector]:
-        """Flows (E, I) to each cell from the first, circulations (E, C), paths from the first cell (I, E)."""
+    def _tree(self) -> tuple[Vector, Vector, NDArray[np.int_]]:
+        """Paths (I, E) from the first cell along a tree, circulations (E, C), the links (C,) they close."""
         tails, heads, _ = self._links
         position = {
             frozenset(pair): e for e, pair in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))
@@ -72,66 +90,132 @@ class SmoothCommuting:
         for k, e in enumerate(outside):
             circulations[:, k] = paths[tails[e]] - paths[heads[e]]
             circulations[e, k] += 1.0
-        return paths.T, circulations, paths
-
-    def flows(self, firms: Vector) -> Vector:
-        """Return the net flow on each undirected link, from its lower to its higher end."""
-        from_first, circulations, _ = self._tree
-        demand = (1 + self.labor_per_firm) * firms - self.network.land
-        flow = from_first @ demand
-        if not circulations.shape[1]:
-            return np.asarray(flow)
-        turn = self._last.get("turn", np.zeros(circulations.shape[1]))
-        found = self._circulate(flow, turn, self.width)
-        width = float(np.abs(flow).max())
-        while found is None:  # from a wide smoothing to the one asked for
-            wider = self._circulate(flow, turn, width)
-            if wider is None:
-                raise RuntimeError("the circulation of least cost was not found")
-            turn, width = wider, max(self.width, width / 4)
-            found = self._circulate(flow, turn, self.width)
-        self._last["turn"] = found
-        return np.asarray(flow + circulations @ found)
+        return paths, circulations, np.array(outside, dtype=np.int_)
 
     @cached_property
-    def _last(self) -> dict[str, Vector]:
-        """The circulation found last: distributions come one after another."""
-        return {}
+    def _even(self) -> Vector:
+        """The circulation (C, E) that makes Σ ℓ x² least, for each unit of flow on a link."""
+        _, circulations, _ = self._tree
+        root = np.sqrt(self._links[2])
+        found: Vector = -np.linalg.lstsq(root[:, None] * circulations, np.diag(root), rcond=None)[0]
+        return found
 
-    def _circulate(self, flow: Vector, turn: Vector, width: float) -> Vector | None:
-        """Return the circulation of least cost by Newton's method, or None if it takes too long."""
+    def flows(self, firms: Vector, start: Vector | None = None) -> Vector:
+        """Return the net flow on each undirected link (E,), from its lower to its higher end.
+
+        Parameters
+        ----------
+        firms : array (I,)
+            m, mass of firms.
+        start : array (E,), optional
+            Flows of other firms, from which these are found faster if the firms differ little. Wherever
+            the search starts, it ends at the same flows but for rounding.
+
+        Raises
+        ------
+        InputError
+            Firms that are not finite numbers.
+        RuntimeError
+            If the circulation of least cost is not found.
+        """
+        if not np.isfinite(firms).all():
+            raise InputError("firms", np.asarray(firms).tolist(), "finite numbers, the firms of each cell")
+        paths, circulations, closing = self._tree
+        flow: Vector = ((1 + self.labor_per_firm) * firms - self.network.land) @ paths
+        if not len(closing):
+            return flow
+        turn = self._even @ flow if start is None else start[closing]
+        return flow + circulations @ self._circulation(flow, turn)
+
+    def _circulation(self, flow: Vector, turn: Vector) -> Vector:
+        r"""Return the circulation y (C,) that makes the cost of x = flow + C y least, from a first guess.
+
+        The conditions are :math:`C^\top (\ell w) = 0` and w r = x, r = sqrt(x² + ε²): ℓ w is a difference of
+        prices. With u = x / r a Newton step in y and w is
+
+        .. math:: C^\top D C\, Δy = -C^\top (\ell u), \quad
+                  w + Δw = u + (1 - w u)\, C Δy / r, \quad D = \mathrm{diag}(\ell (1 - w u) / r)
+
+        Newton's method in y alone is w = u. Its curvature ℓ ε²/r³ is that of the cost within ε of x only;
+        w lags behind and keeps steps within reach. Any |w| < 1 gives a direction of falling cost.
+        """
         _, circulations, _ = self._tree
         _, _, lengths = self._links
-        for _ in range(60):
+        w, before, last, settled = np.zeros(len(flow)), turn, np.inf, False
+        for _ in range(STEPS):
             x = flow + circulations @ turn
-            root = np.sqrt(x**2 + width**2)
-            slope = circulations.T @ (lengths * x / root)
-            if np.abs(slope).max() <= 1e-11 * float(lengths.sum()):
-                return turn
-            curve = circulations.T @ ((lengths * width**2 / root**3)[:, None] * circulations)
-            step = np.linalg.solve(curve, slope)
-            cost, share, fall = float(lengths @ root), 1.0, float(slope @ step)
-            while share > 1e-12:
-                trial = turn - share * step
-                if (
-                    float(lengths @ np.hypot(flow + circulations @ trial, width))
-                    <= cost - 1e-4 * share * fall + 1e-16 * cost
-                ):
-                    break
-                share /= 2
-            turn = trial
-        return None
+            root = np.hypot(x, self.width)
+            u, cost = x / root, self._length(x, root)
+            if settled:
+                w = u  # the decrement is then that of the cost itself
+            w = w * min(1.0, (1 - 2 * ROUNDING) / max(float(np.abs(w).max()), ROUNDING))
+            curve = (1 - w * u) / root
+            slope = circulations.T @ (lengths * u)
+            step = -_normal_solve(np.sqrt(lengths * curve)[:, None] * circulations, slope)
+            decrement = abs(float(slope @ step))
+            if not np.isfinite(decrement):
+                break
+            # Once a step promises less than the cost is rounded to, cost no longer tells good steps from
+            # bad, but prices still gain: whole steps are taken until the promise stops shrinking.
+            within = decrement <= ROUNDING * cost
+            if within and settled and (decrement <= ROUNDING**2 * cost or decrement >= last / 4):
+                return turn if decrement <= last else before
+            along = circulations @ step
+            share = 1.0 if within else self._share(x, along, cost, decrement)
+            before, turn = turn, turn + share * step
+            w = u + curve * along
+            last, settled = decrement if settled else np.inf, within
+        wide = self.width / float(np.abs(flow).max())
+        raise RuntimeError(
+            f"the smoothed commuting flow of least cost was not found in {STEPS} steps of Newton's method: "
+            f"the last one promised {decrement:.1e} of a cost of {cost:.1e} (per unit of t), with a width of "
+            f"{wide:.1e} of the largest flow; a larger width is easier"
+        )
+
+    def _share(self, x: Vector, along: Vector, cost: float, decrement: float) -> float:
+        """Return how much of a step to take: the slope along it falls by half, or is not yet positive."""
+        _, _, lengths = self._links
+        share = 1.0
+        for _ in range(HALVINGS):
+            trial = x + share * along
+            root = np.hypot(trial, self.width)
+            slope = float((lengths * trial / root) @ along)
+            # up to a slope that is not positive the cost, being convex, has fallen all the way
+            lower = slope <= 0 or self._length(trial, root) <= cost * (1 + ROUNDING)
+            if slope <= decrement / 2 and lower:
+                break
+            share /= 2
+        return share
+
+    def _length(self, x: Vector, root: Vector) -> float:
+        """Return Σ ℓ (root − ε), root = sqrt(x² + ε²), without the cancellation."""
+        return float(self._links[2] @ (x * x / (root + self.width)))
 
     def cost(self, firms: Vector) -> float:
-        """Return ȟ_ε(m), numéraire."""
-        _, _, lengths = self._links
-        root = np.hypot(self.flows(firms), self.width) - self.width
-        return self.commuting_cost * float(lengths @ root)
+        """Return ȟ_ε(m), numéraire; raises as `flows` does."""
+        x = self.flows(firms)
+        return self.commuting_cost * self._length(x, np.hypot(x, self.width))
 
     def firm_cost(self, firms: Vector) -> Vector:
-        """Return the gradient c (I,) of ȟ_ε: wage bill and rent of a firm, up to a constant, numéraire."""
-        x = self.flows(firms)
-        _, _, lengths = self._links
-        rise = self.commuting_cost * lengths * x / np.hypot(x, self.width)
-        gradient: Vector = (1 + self.labor_per_firm) * (self._tree[2] @ rise)
+        """Return the gradient c (I,) of ȟ_ε: wage bill and rent of a firm, up to a constant, numéraire.
+
+        Raises as `flows` does.
+        """
+        return self.firm_cost_with(self.flows(firms))
+
+    def firm_cost_with(self, flows: Vector) -> Vector:
+        """Return the gradient c (I,) of ȟ_ε where `flows` (E,) are those of the firms."""
+        paths, _, _ = self._tree
+        rise = self.commuting_cost * self._links[2] * flows / np.hypot(flows, self.width)
+        gradient: Vector = (1 + self.labor_per_firm) * (paths @ rise)
         return gradient
+
+
+def _normal_solve(matrix: Vector, right: Vector) -> Vector:
+    """Return the solution z of MᵀM z = right, from a QR factorisation of M (E, C).
+
+    The product MᵀM would lose loops on which all flows are wide: their curvature may be 1e-18 of others'.
+    """
+    factor = lapack.dgeqrf(matrix)[0][: matrix.shape[1]]  # R in the upper triangle, all that dpotrs reads
+    solved: Vector = lapack.dpotrs(factor, right)[0]
+    return solved

@@ -109,7 +109,7 @@ def history(game: FirmsGame, dynamic: str, start: Vector, horizon: float, steps:
     InputError
         For an unknown dynamic, a start outside ℳ, or excess land where the smoothed cost is needed.
     RuntimeError
-        If the integrator gives up, or the potential falls.
+        If the integrator gives up, a smoothed flow is not found, or the potential falls.
     """
     city = game.city
     if dynamic not in DYNAMICS:
@@ -205,9 +205,13 @@ def _integrated(game: FirmsGame, dynamic: str, start: Vector, times: Vector) -> 
     )
     velocity = {"smith": _smith, "bnn": _bnn, "replicator": _replicator}[dynamic]
 
+    flows = commuting.flows(start)
+
     def motion(_: float, firms: Vector) -> Vector:
+        nonlocal flows  # the integrator asks for nearby distributions in turn: each starts from the last
         inside = np.clip(firms, 0.0, land)
-        payoff = city.interaction.level(inside) - commuting.firm_cost(inside)
+        flows = commuting.flows(inside, start=flows)
+        payoff = city.interaction.level(inside) - commuting.firm_cost_with(flows)
         return velocity(payoff, inside, land - inside)
 
     solved = solve_ivp(
