@@ -338,7 +338,7 @@ def _geometric(prices: Sequence[pyo.Var], shares: Sequence[float]) -> Any:
     return pyo.prod((price / share) ** share for price, share in used)
 
 
-def add_price_test(
+def add_price_test(  # noqa: PLR0913 (one argument a datum of the paper's test)
     block: pyo.Block,
     makes: Sequence[int],
     endowment: float,

@@ -23,7 +23,7 @@ def moves(arcs: Arcs, technology: Technology, value: Vector) -> tuple[Vector, Ve
     return won, generator
 
 
-def backward_values(
+def backward_values(  # noqa: PLR0913 (the game's data and two options)
     arcs: Arcs,
     technology: Technology,
     steps: Vector,

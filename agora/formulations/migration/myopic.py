@@ -45,7 +45,7 @@ def replicator_rate(density: Vector, real_wage: Vector, weights: Vector, speed: 
     return rate
 
 
-def add_gradient_migration(
+def add_gradient_migration(  # noqa: PLR0913 (the rule's data, all by name)
     block: pyo.Block,
     before: Sequence[Any],
     after: Sequence[Any],

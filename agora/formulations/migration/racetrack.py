@@ -258,7 +258,7 @@ class LinearGame:
 # --- the exact decomposition -------------------------------------------------------------------
 
 
-def concentration_forces(
+def concentration_forces(  # noqa: PLR0913 (the path and the game's numbers, by name)
     times: Vector,
     density: Vector,
     value: Vector,

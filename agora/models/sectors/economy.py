@@ -37,7 +37,7 @@ class Profile(Fields):
     floor: float = 0.0
 
 
-def profile(field: str, given: Any) -> tuple[float, ...] | Profile:
+def profile(field: str, given: Any) -> tuple[float, ...] | Profile:  # noqa: C901 (to be grouped)
     """Return a checked profile from a number, a list of numbers > 0, or a table such as {kind = "sine"}."""
     allowed = "a number > 0, a list of numbers > 0, or a table { kind = 'uniform', 'sine' or 'bump', … }"
     if isinstance(given, Profile):

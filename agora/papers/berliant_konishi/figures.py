@@ -58,7 +58,7 @@ def draw_sweep() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=5, columnspacing=1.0, handlelength=1.6
         )
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

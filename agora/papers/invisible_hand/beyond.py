@@ -61,7 +61,7 @@ def _draw_rates(decay: pd.DataFrame, growth: pd.DataFrame) -> Figure:
         lower.plot(growth["externality"], growth["computed"], "o", color=style.FIRMS)
         lower.set(xlabel="externality η (σ = 2)", ylabel="growth rate")
         upper.legend()
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -78,5 +78,5 @@ def _draw_rest_points() -> Figure:
         axes.set(xlabel="sector x", ylabel="firms per variety at rest", ylim=(0, None))
         axes.legend(ncols=2)
         figure.suptitle("Where firms rest with a fixed cost φ = .05")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

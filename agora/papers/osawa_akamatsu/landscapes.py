@@ -97,7 +97,7 @@ def _draw_over_cost(cases: list[tuple[float, float]], height: float) -> Figure:
             ),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -154,7 +154,7 @@ def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, flo
             style.line("−ȟ", **style.WAGE_LINE), *_marks_legend(),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -181,7 +181,7 @@ def draw_anarchy(points: pd.DataFrame) -> Figure:
         bar = figure.colorbar(drawn, ax=every, location="bottom", shrink=0.6, aspect=40)
         bar.set_label("welfare of the optimum over that of the equilibrium", fontsize=style.SMALL)
         bar.ax.tick_params(labelsize=style.SMALL)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -241,7 +241,7 @@ def draw_parts() -> Figure:
             axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
             axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.5)
             _frame(axes, title)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -262,7 +262,7 @@ def draw_equilibria() -> Figure:
             plural = "equilibrium" if len(equilibria) == 1 else "equilibria"
             _frame(axes, f"t = {cost:g}: {len(equilibria)} {plural}")
         figure.legend(handles=_marks_legend(), loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -300,5 +300,5 @@ def draw_basins() -> Figure:
         entries = [*_marks_legend(), style.patch(style.FIRMS, "firms")]
         entries.append(style.patch(style.HOUSEHOLDS, "households", hatch=style.HATCH))
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

@@ -61,7 +61,7 @@ def draw_circle() -> Figure:
                   fontsize=style.SMALL)  # fmt: skip
         axes.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
         axes.set_axis_off()
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -160,7 +160,7 @@ def draw_triangle() -> Figure:
             axes.set_title(f"t = {cost:g}", fontsize=style.TEXT, y=1.04)
             axes.set(xlim=(-0.1, 1.1), ylim=(-0.15, 0.95), aspect="equal")
             axes.set_axis_off()
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -196,5 +196,5 @@ def draw_partition() -> Figure:
         ]
         entries.append(style.line("t*: above, 1111 is global", color=style.INK, linewidth=2))  # type: ignore[arg-type]
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

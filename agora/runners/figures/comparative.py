@@ -79,7 +79,7 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
             axes.set_xlim(-room * widest, room * widest)
             axes.set_title(quantity.replace("_", " "), loc="left", fontsize=style.TEXT)
         panels[-1].set_xlabel("elasticity (percent for one percent more)")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -129,7 +129,7 @@ def draw_phases(
         entries = [style.patch(colours[name], name) for name in names]
         entries.append(style.patch(style.INK, "boundary within"))
         style.add_legend(axes, entries, title=where, above=True)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

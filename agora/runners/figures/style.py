@@ -118,7 +118,7 @@ def figure(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def settle(drawn: Figure) -> None:
+def fix_layout(drawn: Figure) -> None:
     """Lay a figure out once and for all, so that it is the same however and however often it is saved.
 
     The solver of the layout goes through its unknowns in the order of their addresses in memory, and an SVG

@@ -187,7 +187,7 @@ def draw(
             drawn.supxlabel(tables.label(x), fontsize=style.TEXT)
         else:
             axes[-1, 0].set_xlabel(tables.label(x))
-        style.settle(drawn)
+        style.fix_layout(drawn)
     return drawn
 
 

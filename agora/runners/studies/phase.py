@@ -64,7 +64,7 @@ class PhaseDiagram:
         }
 
 
-def phase_diagram(
+def phase_diagram(  # noqa: PLR0913 (options that users type by name)
     model: Model,
     paths: tuple[str, str],
     where: str,

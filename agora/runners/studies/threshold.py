@@ -178,7 +178,7 @@ def interval(each: Parameter, between: tuple[float, float] | None) -> tuple[floa
     return low, high
 
 
-def thresholds(
+def thresholds(  # noqa: PLR0913 (options that users type by name)
     model: Model,
     path: str | Parameter,
     where: str,

@@ -123,7 +123,7 @@ class Summary:
         return f"{', '.join(parts)}; {self.fresh} in this run, {self.seconds:.1f} s{rate}"
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 (options that users type by name)
     dataset: Dataset | str | Path,
     out: str | Path,
     *,

@@ -92,7 +92,7 @@ def draw_geography(
             place.show_numbers(axes, known, label)
         if title:
             figure.suptitle(title)
-        style.settle(figure)
+        style.fix_layout(figure)
         if place.network.number <= MOST_NAMES:
             place.write_names(axes, [cell if isinstance(cell, str) else "" for cell in place.network.cells])
     return figure
@@ -313,7 +313,7 @@ def _draw_line_city(city: _City, order: list[int]) -> Figure:
 def _finish(figure: Figure, city: _City, remark: str) -> Figure:
     city.head(figure)
     city.foot(figure, remark if np.ptp(city.thickness) > 1e-9 else "")
-    style.settle(figure)
+    style.fix_layout(figure)
     return figure
 
 
@@ -452,7 +452,7 @@ def _draw_map_city(city: _City) -> Figure:
     rent_place.show_numbers(rent_axes, city.rent, RENT)
     city.head(figure)
     city.foot(figure)
-    style.settle(figure)
+    style.fix_layout(figure)
     if place.network.number <= MOST_NAMES:
         names = [str(cell) for cell in city.names]
         place.write_names(use_axes, names, curves)

@@ -85,7 +85,7 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
             panel.tick_params(labelbottom=panel is panels[-1])
         panels[-1].set_xlabel(POSITION)
         add_heading(figure, model, tables, " (share of the unit simplex)")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -132,7 +132,7 @@ def draw_frontier(locations: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0), poin
             style.line("other locations d", color=style.LINKS, linewidth=1.2),
         ]
         style.add_legend(axes, entries, above=True)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -165,7 +165,7 @@ def draw_empty_core(points: int = 61) -> Figure:
             style.line("type 2: ideal, indifference", color=TYPE_2, linewidth=1.6, marker="s"),
         ]
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -71,7 +71,7 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
         uses = style.line("uses", color=style.FLOWS, linewidth=1.2, linestyle=(0, (2, 1.5)))
         style.add_legend(upper, [*key_of_goods(makes), key_of_marketplaces(), uses])
         add_heading(figure, model, tables, "; area of a disc: population")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -60,7 +60,7 @@ def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
             axes.set_ylabel("density μ (mean 1)")
             mark_the_circle(axes)
             axes.set_title("Workers round the racetrack, at rest", fontsize=style.TITLE)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -108,7 +108,7 @@ def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
             axes.set_xlabel("x/R")
         panels[0].set_ylabel("y/R")
         figure.colorbar(image, ax=list(panels), label="density μ", shrink=0.8)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -122,7 +122,7 @@ def draw_map(model: GraphGame, tables: Tables) -> Figure:
         place.draw_links(axes)
         clock = float(tables["path"]["time"].iloc[-1])
         place.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -143,7 +143,7 @@ def draw_concentration(_: MeanFieldGame, tables: Tables) -> Figure:
         upper.set_ylabel("H = ∫ μ² dm")
         upper.set_title("Concentration and its forces", fontsize=style.TITLE)
         _draw_forces(lower, times, table)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -63,7 +63,7 @@ def draw_trade(model: SpatialTrade, tables: Tables) -> Figure:
                 axes.set_title(label, fontsize=style.SMALL, loc="left", color=colour)
             _mark_places(panels[-1], model, kind)
         figure.suptitle(_title(model))
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -147,7 +147,7 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
         lower.margins(x=0.0, y=0.15)
         figure.align_ylabels([upper, lower])
         figure.suptitle(f"Myopic migration: {model.dynamics} dynamics, {model.variant.title()} trade")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
