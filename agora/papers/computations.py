@@ -113,8 +113,8 @@ def goes_beyond(paper: str) -> Callable[[_Adding], _Adding]:
 
 def check(claim: Claim, known: Mapping[str, Computation]) -> Finding:
     """Run a claim's computation; whatever it raises is the caller's."""
-    found = known[claim.computation](**claim.arguments)
-    return found if isinstance(found, Finding) else Finding(found)
+    result = known[claim.computation](**claim.arguments)
+    return result if isinstance(result, Finding) else Finding(result)
 
 
 def judge(claim: Claim, finding: Finding) -> Verdict:

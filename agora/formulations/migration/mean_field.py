@@ -75,10 +75,10 @@ def _by_cell(ends: Indices, number: int) -> list[list[int]]:
     return arcs
 
 
-# --- what moving is worth ------------------------------------------------------------------------
+# --- the value of moving --------------------------------------------------------------------------
 
 Technology = Callable[[Any, Any, Any], tuple[Any, Any]]
-"""Gain p, noise, ease → (worth of moving φ, its rate φ'); of expressions or of arrays."""
+"""Gain p, noise, ease → (value of moving φ, its rate φ'); of expressions or of arrays."""
 
 
 def upwind(smoothing: float = 1e-6) -> Technology:
@@ -206,8 +206,8 @@ def _add_moving(block: pyo.Block, arcs: Arcs, technology: Technology, value: Cal
     for period in block.periods:
         for arc, (tail, head, noise, ease) in enumerate(ends):
             gain = value(block, period, head) - value(block, period, tail)
-            worth, rate = technology(gain, noise, ease)
-            block.moving_worth[period, arc] = worth
+            values, rate = technology(gain, noise, ease)
+            block.moving_worth[period, arc] = values
             block.moving_rate[period, arc] = rate
 
 
@@ -330,8 +330,8 @@ def add_moving_rates_at_rest(block: pyo.Block, arcs: Arcs, technology: Technolog
         arcs.ease.tolist(),
         strict=True,
     ):
-        worth, rate = technology(block.value[head] - block.value[tail], noise, ease)
-        block.moving_worth[arc] = worth
+        value, rate = technology(block.value[head] - block.value[tail], noise, ease)
+        block.moving_worth[arc] = value
         block.moving_rate[arc] = rate
 
 

@@ -37,7 +37,7 @@ def gradient_rate(density: Vector, real_wage: Vector, step: float, noise: float,
 
 
 def replicator_rate(density: Vector, real_wage: Vector, weights: Vector, speed: float) -> Vector:
-    r"""Return ∂_t μ where places grow by what they pay above the mean.
+    r"""Return ∂_t μ where locations grow by what they pay above the mean.
 
     .. math:: \partial_t \mu = \mathrm{speed} \cdot \mu \Bigl(V - \int V \mu\, dm\Bigr)
     """

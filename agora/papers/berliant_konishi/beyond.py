@@ -42,6 +42,6 @@ def thresholds_and_figures() -> Beyond:
 
 def _draw_structure(setup_cost: float, locations: tuple[float, ...]) -> Figure:
     """Draw the equilibrium of case 1 with given marketplaces."""
-    found = solution("case1", setup_cost, locations)
-    assert isinstance(found.model, Marketplaces)
-    return draw_marketplaces(found.model, found.tables)
+    result = solution("case1", setup_cost, locations)
+    assert isinstance(result.model, Marketplaces)
+    return draw_marketplaces(result.model, result.tables)

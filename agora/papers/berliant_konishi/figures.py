@@ -63,10 +63,12 @@ def draw_sweep() -> Figure:
 
 
 def _draw_locations(axes: Axes, case: str) -> None:
-    places = [(cost, place) for cost, at in zip(GRID, path(case), strict=True) for place in at.locations]
+    locations = [
+        (cost, location) for cost, at in zip(GRID, path(case), strict=True) for location in at.locations
+    ]
     for position in SITES.values():
         axes.axhline(position, color=style.GUIDES, linewidth=0.8, zorder=0)
-    axes.plot(*np.array(places).T, color=style.INK, marker="o", markersize=2.6, linestyle="")
+    axes.plot(*np.array(locations).T, color=style.INK, marker="o", markersize=2.6, linestyle="")
     axes.set_yticks(list(SITES.values()), list(SITES))
     axes.set_ylim(-0.07, 1.07)
 

@@ -72,8 +72,8 @@ def _draw_rest_points() -> Figure:
         axes = figure.subplots()
         for colour, at in zip(style.CATEGORIES, (0.15, 0.5, 0.85), strict=False):
             density = rest_with_fixed_cost(at) * 40
-            place = (np.arange(40) + 0.5) / 40
-            axes.plot(place, density, color=colour, linewidth=2.2, label=f"start at {at:g}")
+            location = (np.arange(40) + 0.5) / 40
+            axes.plot(location, density, color=colour, linewidth=2.2, label=f"start at {at:g}")
         axes.axhline(1.0, color=style.INK, linewidth=1.6, linestyle=(0, (4, 2)), label="φ = 0")
         axes.set(xlabel="sector x", ylabel="firms per variety at rest", ylim=(0, None))
         axes.legend(ncols=2)

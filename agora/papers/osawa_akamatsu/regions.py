@@ -1,4 +1,4 @@
-"""Who wins where: figures 7 to 9, A.3, E.6 and E.7, and the map of certified points for 24 cells."""
+"""Regions of equilibria: figures 7 to 9, A.3, E.6 and E.7, and the map of certified points for 24 cells."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def _winners(cells: int, decays: Vector) -> list[list[tuple[int, float]]]:
         game = check_enumerable(city)
         kernel = city.interaction.jacobian(np.zeros(cells))
         values = 0.5 * np.einsum("ki,ij,kj->k", corners, kernel, corners)
-        found = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
-        columns.append([(_centres(city.network, corners[p.candidate]), p.high) for p in found])
+        result = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
+        columns.append([(_centres(city.network, corners[p.candidate]), p.high) for p in result])
     return columns
 
 

@@ -33,13 +33,13 @@ def order_of_convergence(case: str, quantity: str) -> Finding:
     errors = []
     for steps in (250, 500, 1000, 2000):
         model = _smooth(case, steps)
-        found = mean_field(model)
+        result = mean_field(model)
         if quantity == "price":
             exact = continuous_price(model, model.times)
-            errors.append(float(np.abs(found.prices[0] - exact).max()))
+            errors.append(float(np.abs(result.prices[0] - exact).max()))
         else:
             exact = continuous_states(model)
-            errors.append(float(np.abs(found.states[:, 0] - exact).max()))
+            errors.append(float(np.abs(result.states[:, 0] - exact).max()))
     orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
     return Finding(
         float(orders[-1]),
@@ -155,13 +155,13 @@ def collapses(case: str) -> Finding:
 @computes("iteration-finds-equilibrium")
 def iteration_finds_equilibrium(case: str) -> Finding:
     """Test that agents who slide from rest to a path best near by are at global best replies."""
-    found = at_rest(case)
-    gains = found.gains
+    result = at_rest(case)
+    gains = result.gains
     exploited = np.flatnonzero(gains.largest > 1e-5)
     return Finding(
         not len(exploited),
         note=f"{len(exploited)} agents gain by another reply, at most {max(gains.largest.max(), 0):.5f}; "
-        f"mean of ω + c₀Q {level(found.model, found.prices):.4f}",
+        f"mean of ω + c₀Q {level(result.model, result.prices):.4f}",
         certificate=f"best replies by {gains.proof}",
     )
 

@@ -189,8 +189,8 @@ def sweep(  # noqa: PLR0913 (options that users type by name)
     outdated = outdated_rows(journals, planned.fingerprint, before)
     run = _Run(planned, journals, retry_failed, warm, progress)
     if run.missing:
-        for who, rows in outdated.items():
-            warnings.warn(sentence(rows, who, folder), Caution, stacklevel=2)
+        for maker, rows in outdated.items():
+            warnings.warn(sentence(rows, maker, folder), Caution, stacklevel=2)
     try:
         if run.missing:
             with engine(workers, scheduler) as works, Journal(folder / ROWS, planned.fingerprint) as journal:
@@ -343,11 +343,11 @@ class _Run:
     def _write(self, lines: bytes, journal: Journal) -> None:
         journal.append(lines)
         for text in lines.splitlines(keepends=True):
-            found = parse(text)
-            if found is not None:
-                self.missing.discard(found[0])
+            result = parse(text)
+            if result is not None:
+                self.missing.discard(result[0])
                 self.fresh += 1
-                self.failed += found[1] != b"S"
+                self.failed += result[1] != b"S"
 
     def _look_around(self) -> None:
         """Leave out what other runs on this folder have finished meanwhile."""

@@ -9,10 +9,10 @@ from agora.models.model import Model
 
 def units(models: Iterable[type[Model]]) -> dict[str, str]:
     """Return parameter or column of a table → unit; where models differ, each unit that it may have."""
-    found: dict[str, list[str]] = {}
+    results: dict[str, list[str]] = {}
     for model in models:
         for name, unit in model.known_units().items():
-            known = found.setdefault(name, [])
+            known = results.setdefault(name, [])
             if unit and unit not in known:
                 known.append(unit)
-    return {name: " or ".join(each) for name, each in found.items()}
+    return {name: " or ".join(each) for name, each in results.items()}

@@ -65,7 +65,7 @@ def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
 
 
 def round_the_circle(values: Vector) -> tuple[Vector, Vector]:
-    """Return places x/(πR) from −1 to 1 (N + 1,), and values (…, N) there: the first is also the last."""
+    """Return locations x/(πR) from −1 to 1 (N + 1,), and values (…, N) there: the first is also the last."""
     number = values.shape[-1]
     order = np.arange(number + 1) - number // 2
     return order * 2 / number, np.take(values, order, axis=-1, mode="wrap")
@@ -116,12 +116,12 @@ def draw_map(model: GraphGame, tables: Tables) -> Figure:
     """Draw the density on a map at the end of the path."""
     density = _table(model, tables["path"], "density")[-1]
     with style.settings():
-        place = style.Map(model.geography)
-        figure = style.figure(place.height(6.0) + 0.9)
+        chart = style.Map(model.geography)
+        figure = style.figure(chart.height(6.0) + 0.9)
         axes = figure.subplots()
-        place.draw_links(axes)
+        chart.draw_links(axes)
         clock = float(tables["path"]["time"].iloc[-1])
-        place.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
+        chart.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
         style.fix_layout(figure)
     return figure
 
