@@ -131,7 +131,7 @@ class Rival:
         return w * self.through(mu**c * w**-theta) ** (1 / theta)
 
     def generator(self, value: Any) -> tuple[Any, Any]:
-        """Return what moving is worth and the generator of the moves."""
+        """Return the value of moving and the generator of the moves."""
         import numpy as np
         from scipy.sparse import csc_array
 

@@ -15,7 +15,7 @@ def add_median_choice(block: pyo.Block, value: NDArray[np.float64], number: int)
     .. math:: \max \sum_{cj} \phi_{cj} x_{cj} \;\text{ s.t. }\; \sum_c x_{cj} = 1, \quad
               x_{cj} \le y_c, \quad \sum_c y_c \le k, \quad x, y \ge 0
 
-    `value` is φ (C, J). Multipliers: v_j of a site's row (``use_balance``), the least it must be worth to a
+    `value` is φ (C, J). Multipliers: v_j of a site's row (``use_balance``), the least it must offer a
     location to count for it; η ≥ 0 of ``number_limit``, the value of one more location. Their dual,
     Σ v_j + k max_c Σ_j (φ_cj − v_j)^+, is a bound for any v.
     """

@@ -137,7 +137,7 @@ class CobbDouglas:
     def utility_for_worth(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
-        """Return u = (Σ b_j r_j(1) / worth)^{α_L}."""
+        """Return u = (Σ b_j r_j(1) / value)^{α_L}."""
         return float(((plots * self.bid_rent(prices, wages, income, 1.0)).sum(axis=-1) / value) ** self.land)
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
@@ -268,7 +268,7 @@ class ConstantElasticity:
     def utility_for_worth(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
-        """Return the root of the falling Σ b_j r_j(u) − worth by Newton's method in logs."""
+        """Return the root of the falling Σ b_j r_j(u) − value by Newton's method in logs."""
 
         def excess(logs: Vector) -> tuple[Vector, Vector]:
             _, rents, share = self._bids(prices, wages, income, logs, plots)

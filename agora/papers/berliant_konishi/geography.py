@@ -62,7 +62,7 @@ def wages_differ(case: str) -> Finding:
         all(abs(ratio - 1) > _NOISE for ratio in ratios.values()),
         note="wages in c and d over those in a and b: "
         + ", ".join(f"{ratio:.4f} at q̄ = {cost:g}" for cost, ratio in ratios.items()),
-        certificate="multipliers of the commodity balances, two roads",
+        certificate="multipliers of the commodity balances, two methods",
     )
 
 

@@ -162,7 +162,7 @@ def printed_cell(case: str, setup_cost: float, site: str, column: str, printed: 
     sites = solved.tables["sites"]
     computed = float(sites[column].iloc[list(SITES).index(site)])
     if abs(computed - value(result, column, site)) > 1e-6:
-        raise ValueError(f"two roads differ: {computed} and {value(result, column, site)}")
+        raise ValueError(f"two methods differ: {computed} and {value(result, column, site)}")
     note = difference(printed, computed)
     if digits_off(printed, computed):
         note = f"{note}; {whose_row(case, setup_cost)}"

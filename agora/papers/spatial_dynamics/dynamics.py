@@ -148,7 +148,7 @@ def stationary_game() -> Finding:
         abs(ends[0] - ends[1]) < 1e-7 and left < 1e-6,
         note=f"K1 at rest: density {density.max():.8f} at the peak, H = {ends[0]:.8f}, and {ends[1]:.8f} by "
         f"Newton's method on the equation in φ = √μ, which the density satisfies to {left:.1g}",
-        certificate="the program's answer certified; the other road shares only the trade equilibrium",
+        certificate="the program's answer certified; the other method shares only the trade equilibrium",
     )
 
 

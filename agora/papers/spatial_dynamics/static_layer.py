@@ -65,7 +65,7 @@ def wage_equation(symmetric: bool) -> Finding:
 
 @computes("demand-and-utility")
 def demand_and_utility() -> Finding:
-    """Test that the printed demand spends the wage, satisfies the first-order condition, and is worth w/P."""
+    """Test that the printed demand spends the wage, satisfies its first-order condition and yields w/P."""
     random, worst = np.random.default_rng(1), 0.0
     for _ in range(20):
         prices, wage = random.uniform(0.5, 2.0, 30), random.uniform(0.5, 2.0)

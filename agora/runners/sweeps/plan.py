@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -227,3 +227,14 @@ def lines_of(faults: tuple[Fault, ...]) -> Iterator[dict[str, Any]]:
         yield {
             "row": fault.row, "column": fault.column, "value": repr(fault.value), "allowed": fault.allowed
         }  # fmt: skip
+
+
+def units(models: Iterable[type[Model]]) -> dict[str, str]:
+    """Return parameter or column of a table → unit; where models differ, each unit that it may have."""
+    results: dict[str, list[str]] = {}
+    for model in models:
+        for name, unit in model.known_units().items():
+            known = results.setdefault(name, [])
+            if unit and unit not in known:
+                known.append(unit)
+    return {name: " or ".join(each) for name, each in results.items()}

@@ -20,7 +20,7 @@ from agora.data.datasets import BadRows, Dataset, read_dataset
 from agora.runners.sweeps.engines import Engine, engine
 from agora.runners.sweeps.journal import FAILED, Journal, Journals, line, parse, write_whole
 from agora.runners.sweeps.outdated import manifest_before, outdated_rows, sentence
-from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan
+from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan, units
 from agora.runners.sweeps.tables import INVALID, SCENARIOS, write_tables
 from agora.runners.sweeps.work import Piece, solve_piece
 
@@ -384,7 +384,6 @@ def _check_folder(folder: Path) -> None:
 def _write_manifest(folder: Path, planned: Plan, rows: int, counts: Mapping[str, int]) -> None:
     """Write what the sweep is: dataset, units of the columns, versions, counts."""
     from agora.runners.records.run_folder import as_json
-    from agora.runners.sweeps.units import units
 
     content = {
         "kind": "sweep",
