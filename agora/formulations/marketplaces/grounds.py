@@ -5,10 +5,10 @@ array (…, k · width): positions on a line, pairs of coordinates in the plane,
 number a location, the edge's start on one long line of edges plus the way along the edge.
 
 On a line and along an edge a site's distance to its nearest marketplace is a minimum of affine functions,
-so that anything convex and falling in distance is convex in the places and largest at the corners of a box
+so that anything convex and falling in distance is convex in the locations and largest at the corners of a box
 of them (Hakimi's theorem, for given prices). In the plane distance is convex; there what is convex and
 falling in distance lies under its chord, and distance above its tangent: together an upper bound that is
-affine in the place and exact to second order, again largest at the corners.
+affine in the location and exact to second order, again largest at the corners.
 """
 
 from __future__ import annotations

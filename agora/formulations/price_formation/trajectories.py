@@ -162,7 +162,7 @@ def add_population_cost(
 
 
 def _held(block: pyo.Block, reply: int, cost: StateCost, places: Any, factor: float) -> Any:
-    """Return the expected cost of a reply's states at some places."""
+    """Return the expected cost of a reply's states at some ``places``."""
     if cost.absent:
         return 0.0
     assets = list(block.assets)

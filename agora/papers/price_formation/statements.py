@@ -96,7 +96,7 @@ def price_level_of_case_3(printed: float) -> Finding:
     low, clearing = published_case_3(printed)
     gains = clearing.gains
     exploited = gains.largest > 1e-6
-    who = clearing.model.starts[exploited, 0]
+    initial = clearing.model.starts[exploited, 0]
     spent = float(clearing.tables["totals"]["revenue"].iloc[0] - clearing.model.masses @ gains.values)
     best = -float(released.tables["totals"]["population_cost"].iloc[0])
     true = level(released.model, price(released.tables))
@@ -104,8 +104,8 @@ def price_level_of_case_3(printed: float) -> Finding:
         true,
         note=f"at P = {level(clearing.model, clearing.prices):.4f} the market clears with {low} of "
         f"{len(gains.gains)} agents in the lower well, but {int(exploited.sum())} agents, x0 from "
-        f"{who.min():.2f} to {who.max():.2f}, gain up to {gains.largest.max():.4f} by moving to the other, "
-        f"on average {float(clearing.model.masses @ gains.gains):.4f}; J exceeds its minimum by "
+        f"{initial.min():.2f} to {initial.max():.2f}, gain up to {gains.largest.max():.4f} by moving to the "
+        f"other, on average {float(clearing.model.masses @ gains.gains):.4f}; J exceeds its minimum by "
         f"{spent - best:.4f}. "
         f"Supply sampled at the grid of times: P = {level(grid.model, price(grid.tables)):.6f}",
         certificate=_proof("3", True),
