@@ -79,11 +79,11 @@ class Measurement:
 
     def row(self) -> dict[str, Any]:
         """Return a row of the CSV file."""
-        place = {"geography": self.kind, "cells": self.cells, "route": self.route}
+        case = {"geography": self.kind, "cells": self.cells, "route": self.route}
         if not self.done:
-            return {**place, "note": self.report["skipped"]}
+            return {**case, "note": self.report["skipped"]}
         return {
-            **place,
+            **case,
             "variables": self.report.get("variables"),
             **{f"{phase}_s": self.report.get(phase) for phase in PHASES},
             "total_s": self.total,
@@ -104,29 +104,29 @@ def memory_of_imports() -> float:
 
 def measured(route: str, kind: str, size: int, limit: float, imports: float) -> Measurement:
     report = in_child("benchmarks.commuting_routes", (route, kind, size), limit)
-    found = Measurement(route, kind, size, report, imports)
-    said = f"{found.total:.3g} s" if found.done else report["skipped"]
-    print(f"  {kind} of {found.cells} cells, {route}: {said}", flush=True)
-    return found
+    result = Measurement(route, kind, size, report, imports)
+    said = f"{result.total:.3g} s" if result.done else report["skipped"]
+    print(f"  {kind} of {result.cells} cells, {route}: {said}", flush=True)
+    return result
 
 
 def on_circles(cells: Iterable[int], limit: float, imports: float) -> list[Measurement]:
     """Measure all routes on all circles; a route that hit the limit is not tried on larger ones."""
-    found: list[Measurement] = []
+    results: list[Measurement] = []
     too_slow: dict[str, int] = {}
     for size in sorted(cells):
         for route in ON_THE_CIRCLE:
             if route in too_slow:
                 reason = {"skipped": f"stopped after {limit:g} s on {too_slow[route]} cells already"}
-                found.append(Measurement(route, "circle", size, reason, imports))
+                results.append(Measurement(route, "circle", size, reason, imports))
                 continue
-            found.append(measured(route, "circle", size, limit, imports))
-            if "stopped" in found[-1].report.get("skipped", ""):
+            results.append(measured(route, "circle", size, limit, imports))
+            if "stopped" in results[-1].report.get("skipped", ""):
                 too_slow[route] = size
-    return found
+    return results
 
 
-def largest_disagreement(found: Sequence[Measurement]) -> float:
+def largest_disagreement(results: Sequence[Measurement]) -> float:
     """Return the largest relative difference between optima of one geography.
 
     Raises
@@ -135,15 +135,15 @@ def largest_disagreement(found: Sequence[Measurement]) -> float:
         If it is above 1e-9, or an optimum is no number; names the routes.
     """
     worst = 0.0
-    for place in {(one.kind, one.size) for one in found}:
-        optima = {m.route: m.report["objective"] for m in found if (m.kind, m.size) == place and m.done}
+    for case in {(one.kind, one.size) for one in results}:
+        optima = {m.route: m.report["objective"] for m in results if (m.kind, m.size) == case and m.done}
         if not all(map(math.isfinite, optima.values())):
-            raise Disagreement(f"{place}: {optima}")
+            raise Disagreement(f"{case}: {optima}")
         low, high = min(optima, key=optima.__getitem__), max(optima, key=optima.__getitem__)
         gap = (optima[high] - optima[low]) / abs(optima[low])
         if not gap <= AGREEMENT:
             raise Disagreement(
-                f"{place}: {low} found {optima[low]!r}, {high} found {optima[high]!r} ({gap:.2g})"
+                f"{case}: {low} found {optima[low]!r}, {high} found {optima[high]!r} ({gap:.2g})"
             )
         worst = max(worst, gap)
     return worst
@@ -164,10 +164,10 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
-def table(found: Iterable[Measurement]) -> list[str]:
+def table(results: Iterable[Measurement]) -> list[str]:
     head = ("cells", "route", "variables", "build s", "solve s", "check s", "total s", "memory MB", "note")
     rows = []
-    for one in found:
+    for one in results:
         start = [number(one.cells), ROUTES[one.route]]
         if not one.done:
             rows.append([*start, *[""] * 6, one.report["skipped"]])
@@ -178,14 +178,14 @@ def table(found: Iterable[Measurement]) -> list[str]:
     return markdown(head, rows)
 
 
-def ratios(found: Sequence[Measurement]) -> list[str]:
+def ratios(results: Sequence[Measurement]) -> list[str]:
     """Return time and memory of the routes as multiples of the edge form's on the same circle."""
     asked = [("pairs", "total"), ("pairs", "megabytes"), ("emd", "total"), ("emd", "megabytes")]
     asked += [("dual", "total"), ("formula", "total")]
     words = {"total": "time", "megabytes": "memory"}
     rows = []
-    for size in sorted({one.size for one in found}):
-        by_route = {one.route: one for one in found if one.size == size and one.done}
+    for size in sorted({one.size for one in results}):
+        by_route = {one.route: one for one in results if one.size == size and one.done}
         rows.append([number(size), *(ratio(by_route, route, "edges", what) for route, what in asked)])
     return markdown(("cells", *(f"{route}, {words[what]}" for route, what in asked)), rows)
 
@@ -211,9 +211,9 @@ def city_table(cities: Iterable[Measurement]) -> list[str]:
     return markdown(head, rows)
 
 
-def why_no_pairs(found: Sequence[Measurement], cells: int) -> str:
+def why_no_pairs(results: Sequence[Measurement], cells: int) -> str:
     """Say what the pairs form would take on the grid, from the bytes a variable measured here."""
-    sizes = [one for one in found if one.route == "pairs" and one.done]
+    sizes = [one for one in results if one.route == "pairs" and one.done]
     if not sizes:
         return "The pairs form was not measured, so nothing is said about its memory."
     largest = max(sizes, key=lambda one: one.cells)
@@ -277,13 +277,13 @@ def report(
     ]
 
 
-def write(folder: Path, lines: Sequence[str], found: Sequence[Measurement]) -> None:
+def write(folder: Path, lines: Sequence[str], results: Sequence[Measurement]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "commuting.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with (folder / "commuting.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(one.row() for one in found)
+        writer.writerows(one.row() for one in results)
 
 
 # --- the command ---------------------------------------------------------------------------------

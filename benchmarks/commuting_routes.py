@@ -165,11 +165,11 @@ def formula(given: CommutingMarket) -> Callable[[], float]:
 
 def ot_circle(given: CommutingMarket) -> Callable[[], float]:
     number = given.network.number
-    places, homes = np.arange(number) / number, given.network.land - np.array(given.firms)
+    locations, homes = np.arange(number) / number, given.network.land - np.array(given.firms)
     jobs = LABOR_PER_FIRM * np.array(given.firms)
 
     def optimum() -> float:
-        mean = ot.wasserstein_circle(places, places, homes / homes.sum(), jobs / jobs.sum(), p=1)
+        mean = ot.wasserstein_circle(locations, locations, homes / homes.sum(), jobs / jobs.sum(), p=1)
         return float(COMMUTING_COST * homes.sum() * mean[0])
 
     return optimum

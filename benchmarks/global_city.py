@@ -53,9 +53,9 @@ def _search(city: Any, limit: float) -> dict[str, Any]:
 
     start = time.perf_counter()
     lattice = lattice_city(city)
-    found = ChainBounds(lattice).maximum(city.commuting_cost, seconds=limit)
-    value = lattice.potential(found.value)
-    bound = value if found.complete else lattice.potential(found.bound)
+    result = ChainBounds(lattice).maximum(city.commuting_cost, seconds=limit)
+    value = lattice.potential(result.value)
+    bound = value if result.complete else lattice.potential(result.bound)
     return {"seconds": time.perf_counter() - start, "value": value, "bound": bound}
 
 
@@ -115,16 +115,16 @@ def _scip(city: Any, limit: float) -> dict[str, Any]:
     }
 
 
-def row(route: str, cells: int, found: dict[str, Any]) -> str:
+def row(route: str, cells: int, result: dict[str, Any]) -> str:
     """Return a row of the table."""
-    if "skipped" in found:
-        return f"| {cells} | {route} | {found['skipped']} | | | |"
-    value, bound = found["value"], found["bound"]
+    if "skipped" in result:
+        return f"| {cells} | {route} | {result['skipped']} | | | |"
+    value, bound = result["value"], result["bound"]
     if value is None:
-        return f"| {cells} | {route} | {found['seconds']:.3f} | none found | | |"
+        return f"| {cells} | {route} | {result['seconds']:.3f} | none found | | |"
     gap = (bound - value) / abs(value)
     shown = "closed" if gap <= 1e-6 else f"{gap:.2g}"
-    return f"| {cells} | {route} | {found['seconds']:.3f} | {value:.12f} | {bound:.12f} | {shown} |"
+    return f"| {cells} | {route} | {result['seconds']:.3f} | {value:.12f} | {bound:.12f} | {shown} |"
 
 
 def main() -> None:
@@ -149,10 +149,13 @@ def main() -> None:
                 continue
             print(f"{route}, {cells}", file=sys.stderr)
             arguments = ["--one", route, cells, "--limit", given.limit]
-            found = in_child("benchmarks.global_city", arguments, given.limit + START)
-            lines.append(row(route, cells, found))
-            if found.get("value") is not None and found["bound"] - found["value"] <= 1e-6 * found["value"]:
-                values.append(found["value"])
+            result = in_child("benchmarks.global_city", arguments, given.limit + START)
+            lines.append(row(route, cells, result))
+            if (
+                result.get("value") is not None
+                and result["bound"] - result["value"] <= 1e-6 * result["value"]
+            ):
+                values.append(result["value"])
         if values and max(values) - min(values) > 1e-6 * max(values):
             raise RuntimeError(f"proved optima differ at {cells} cells: {values}")
     packages = ["highspy", "pyomo", "pyscipopt", "numpy"]

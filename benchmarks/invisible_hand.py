@@ -62,11 +62,11 @@ def main() -> None:
     heads = ("sectors", "100 programs (s)", "IPOPT iterations", "ODE, rtol 1e-3", "ODE, rtol 1e-9", "apart")
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for cells in chosen.cells:
-        found = measure(cells)
+        result = measure(cells)
         lines.append(
-            f"| {cells} | {found['program']:.2f} | {found['iterations']:.0f} "
-            f"| {found['loose'] / found['program']:.2f} × | {found['tight'] / found['program']:.2f} × "
-            f"| {found['apart']:.1e} |"
+            f"| {cells} | {result['program']:.2f} | {result['iterations']:.0f} "
+            f"| {result['loose'] / result['program']:.2f} × | {result['tight'] / result['program']:.2f} × "
+            f"| {result['apart']:.1e} |"
         )
     lines += [
         "",

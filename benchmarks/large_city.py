@@ -66,14 +66,14 @@ def measure(route: str, side: int) -> dict[str, Any]:
     }
 
 
-def row(side: int, route: str, found: dict[str, Any]) -> str:
+def row(side: int, route: str, result: dict[str, Any]) -> str:
     """Return a row of the table."""
-    if "skipped" in found:
-        return f"| {side**2} | {route} | {found['skipped']} | | | | | | |"
-    seconds = " | ".join(f"{s:.2f}" for s in found["seconds"])
+    if "skipped" in result:
+        return f"| {side**2} | {route} | {result['skipped']} | | | | | | |"
+    seconds = " | ".join(f"{s:.2f}" for s in result["seconds"])
     return (
-        f"| {side**2} | {route} | {seconds} | {found['programs']} | {found['megabytes']:.0f} | "
-        f"{found['potential']:.12f}, {found['kind']} |"
+        f"| {side**2} | {route} | {seconds} | {result['programs']} | {result['megabytes']:.0f} | "
+        f"{result['potential']:.12f}, {result['kind']} |"
     )
 
 
@@ -99,10 +99,10 @@ def main() -> None:
         potentials = []
         for route in ROUTES:
             print(f"{route}, {side} × {side}", file=sys.stderr)
-            found = in_child("benchmarks.large_city", ["--one", route, side], given.limit)
-            lines.append(row(side, route, found))
-            if "potential" in found:
-                potentials.append(found["potential"])
+            result = in_child("benchmarks.large_city", ["--one", route, side], given.limit)
+            lines.append(row(side, route, result))
+            if "potential" in result:
+                potentials.append(result["potential"])
         if potentials and max(potentials) - min(potentials) > 1e-9 * max(potentials):
             raise RuntimeError(f"the routes reach different states on {side} × {side} cells: {potentials}")
     text = (

@@ -73,7 +73,7 @@ def problem(case: str, agents: int, steps: int) -> dict[str, Any]:
 
 
 def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[str, Any]]:
-    """Return times and errors of Agora's roads: best of five, or of one where that takes over two seconds."""
+    """Return times and errors of Agora's methods: best of five, or one run if that takes over two seconds."""
     import numpy as np
 
     from agora.methods.price_formation.closed_forms import mean_field
@@ -95,7 +95,7 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
     routes = {"structure: price and all paths": structure, "certified: tables and proof": certified}
     if agents * steps <= 20_000:
         routes["trajectory program: Pyomo + IPOPT"] = program
-    found = []
+    results = []
     for name, route in routes.items():
         best, error, spent = np.inf, 0.0, 0.0
         while spent == 0.0 or (spent < 2.0 and best * 5 > spent):
@@ -104,8 +104,8 @@ def ours(case: str, agents: int, steps: int, exact: list[float]) -> list[dict[st
             took = time.perf_counter() - start
             best, spent = min(best, took), spent + took
             error = float(np.abs(price - np.array(exact)).max())
-        found.append({"route": name, "seconds": best, "error": error})
-    return found
+        results.append({"route": name, "seconds": best, "error": error})
+    return results
 
 
 def rows_of(case: str, agents: int, steps: int, torch_python: str, folder: Path) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def run_program(case: str, cells: int, kernel: str) -> dict[str, Any]:
 
 
 def run_newton(case: str, cells: int) -> dict[str, Any]:
-    """Solve with wages eliminated, by the road of searches."""
+    """Solve with wages eliminated, by Newton's method as searches do."""
     import numpy as np
 
     from agora.methods.migration.path_newton import Course, PathEquations, newton_path
@@ -75,15 +75,15 @@ def run_newton(case: str, cells: int) -> dict[str, Any]:
     model = model_of(case, cells)
     steps = model.period_lengths()
     left = np.append(steps[::-1].cumsum()[::-1], 0.0)
-    worth = float(model.initial_real_wage.mean()) / model.discount * -np.expm1(-model.discount * left)
+    values = float(model.initial_real_wage.mean()) / model.discount * -np.expm1(-model.discount * left)
     density = np.tile(model.initial_density, (cells + 1, 1))
-    value = np.tile(worth[:, None], (1, cells))
-    found, rounds = newton_path(model, Course(density, value, density), tolerance=ACCURACY)
+    value = np.tile(values[:, None], (1, cells))
+    result, rounds = newton_path(model, Course(density, value, density), tolerance=ACCURACY)
     seconds = time.process_time() - start
-    gap = PathEquations(model).residual(np.stack([found.value[:-1], found.density[1:]]))
+    gap = PathEquations(model).residual(np.stack([result.value[:-1], result.density[1:]]))
     return {
         "seconds": seconds, "rounds": rounds, "residual": float(np.abs(gap).max()),
-        "hhi": float(np.square(found.density[-1]).mean()),
+        "hhi": float(np.square(result.density[-1]).mean()),
     }  # fmt: skip
 
 
@@ -131,16 +131,16 @@ class Rival:
         return w * self.through(mu**c * w**-theta) ** (1 / theta)
 
     def generator(self, value: Any) -> tuple[Any, Any]:
-        """Return what moving is worth and the generator of the moves."""
+        """Return the value of moving and the generator of the moves."""
         import numpy as np
         from scipy.sparse import csc_array
 
         tails, heads = self.arcs.tails, self.arcs.heads
-        worth, rate = self.technology(value[heads] - value[tails], self.arcs.noise, self.arcs.ease)
+        values, rate = self.technology(value[heads] - value[tails], self.arcs.noise, self.arcs.ease)
         count = self.arcs.number
         rows, columns = np.concatenate([tails, tails]), np.concatenate([heads, tails])
         matrix = csc_array((np.concatenate([rate, -rate]), (rows, columns)), shape=(count, count))
-        return np.bincount(tails, worth, count), matrix
+        return np.bincount(tails, values, count), matrix
 
     def __call__(self, mu: Any) -> Any:
         """Return the densities of the best replies to a path of densities."""
@@ -155,8 +155,8 @@ class Rival:
             rate = 1 / self.steps[n] + rho
             right = value / self.steps[n] + real[n + 1]
             for _ in range(50):
-                worth, matrix = self.generator(value)
-                change = splu((rate * eye - matrix).tocsc()).solve(rate * value - worth - right)
+                values, matrix = self.generator(value)
+                change = splu((rate * eye - matrix).tocsc()).solve(rate * value - values - right)
                 value = value - change
                 if np.abs(change).max() < 1e-12 * max(1.0, float(np.abs(value).max())):
                     break
@@ -269,15 +269,15 @@ def quickest(rows: list[dict[str, Any]], case: str, cells: int) -> str:
 
 
 def _ratios(rows: list[dict[str, Any]], case: str, cells: list[int], ours: str) -> list[str]:
-    """Return how many times longer the quickest fixed point takes than a road of ours, by size."""
-    found = []
+    """Return how many times longer the quickest fixed point takes than a method of ours, by size."""
+    results = []
     for n in cells:
         here = {row["route"]: row["seconds"] for row in rows
                 if (row["case"], row["cells"]) == (case, n) and "seconds" in row}  # fmt: skip
         rivals = [seconds for route, seconds in here.items() if route.startswith(("fixed-point", "anderson"))]
         known = rivals and ours in here
-        found.append(f"{min(rivals) / here[ours]:.2f}" if known else "not measured, or none arrived")
-    return found
+        results.append(f"{min(rivals) / here[ours]:.2f}" if known else "not measured, or none arrived")
+    return results
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Rows a second of a sweep: programs shared and warm, every row from nothing, a plain Pyomo loop.
 
-``python -m benchmarks.sweeps [--rows N] [--out FOLDER]``. Each road solves the same neighbouring
+``python -m benchmarks.sweeps [--rows N] [--out FOLDER]``. Each method solves the same neighbouring
 scenarios in one process on one thread; what is reported is the processor's time, so that other work on
 the machine disturbs little. The plain loop is what a user would write: a Pyomo program a row (a step, of a
 path), handed to ``SolverFactory`` or, where IPOPT is needed, to ``solve_program``; it makes no tables and no
@@ -13,7 +13,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +90,11 @@ CASES: dict[str, dict[str, str]] = {
         "grid": "moving_cost = {{ from = 0.8, to = 1.5, number = {rows} }}",
     },
 }
-ROADS = ("shared", "anew", "plain")
+METHODS = ("shared", "anew", "plain")
 
 
-def measure(case: str, road: str, rows: int) -> float:
-    """Return the processor's seconds a row of one road through the scenarios of a case."""
+def measure(case: str, method: str, rows: int) -> float:
+    """Return the processor's seconds a row of one method for the scenarios of a case."""
     import tempfile
 
     from agora.data.datasets import read_dataset
@@ -106,13 +107,13 @@ def measure(case: str, road: str, rows: int) -> float:
         file.write_text(STARTS.format(**given), encoding="utf-8")
         planned = plan(read_dataset(file))
     block = [(ready.key, ready.row.content) for part in planned.blocks() for ready in part.rows]
-    if road == "plain":
+    if method == "plain":
         run = plain_loop(block)
         run(block[:2])
         start = time.process_time()
         run(block)
     else:
-        warm = road == "shared"
+        warm = method == "shared"
         solve_piece(Piece("first", block[0], tuple(block[:2]), ".", (), warm))  # imports are not counted
         start = time.process_time()
         lines, _ = solve_piece(Piece("case", block[0], tuple(block), ".", (), warm))
@@ -123,79 +124,112 @@ def measure(case: str, road: str, rows: int) -> float:
 
 def plain_loop(block: list[Any]) -> Any:
     """Return the loop that a user would write for the model of these rows."""
+    from agora.runners.sweeps.rows import Rows
+
+    rows = Rows()
+
+    def models(part: list[Any]) -> Iterator[tuple[Any, Any]]:
+        return (rows.model(content, key, Path()) for key, content in part)
+
+    _, first = next(models(block))
+    solve = PLAIN_LOOPS.get(type(first).__name__, solve_plainly)
+
+    def run(part: list[Any]) -> None:
+        for scenario, model in models(part):
+            solve(scenario, model)
+
+    return run
+
+
+@cache
+def highs() -> Any:
+    """Return Pyomo's interface to HiGHS, made once as a user would."""
+    import pyomo.environ as pyo
+
+    return pyo.SolverFactory("appsi_highs")
+
+
+def solve_city(scenario: Any, city: Any) -> None:
+    """Repeat best responses from one start or many, every program built anew."""
     import numpy as np
     import pyomo.environ as pyo
 
     from agora.methods.city.starts import starting_points
-    from agora.runners.sweeps.rows import Rows
+
+    starts = 1 if scenario.solve.get("method") == "global" else 20
+    for start in starting_points(city, starts, np.random.default_rng(1)):
+        firms = start
+        for _ in range(100):
+            program = city.best_response_program(city.interaction.level(firms))
+            highs().solve(program)
+            better = np.array([pyo.value(m) for m in program.firms.values()])
+            if np.abs(better - firms).max() < 1e-9:
+                break
+            firms = better
+
+
+def solve_commuting(scenario: Any, market: Any) -> None:
+    """Solve a commuting market once, with multipliers."""
+    import pyomo.environ as pyo
+
+    program = market.program()
+    program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
+    highs().solve(program)
+
+
+def solve_marketplaces(scenario: Any, economy: Any) -> None:
+    """Solve an economy with its marketplaces where they are, or with one in the middle."""
     from agora.solvers import solve_program
 
-    rows = Rows()
-    highs = pyo.SolverFactory("appsi_highs")
+    locations = economy.marketplaces if isinstance(economy.marketplaces, tuple) else (0.5,)
+    solve_program(economy.fixed_program(locations))
 
-    def models(part: list[Any]) -> list[Any]:
-        return [rows.model(content, key, Path()) for key, content in part]
 
-    def cities(part: list[Any]) -> None:
-        for scenario, city in models(part):
-            starts = 1 if scenario.solve.get("method") == "global" else 20
-            for start in starting_points(city, starts, np.random.default_rng(1)):
-                firms = start
-                for _ in range(100):
-                    program = city.best_response_program(city.interaction.level(firms))
-                    highs.solve(program)
-                    better = np.array([pyo.value(m) for m in program.firms.values()])
-                    if np.abs(better - firms).max() < 1e-9:
-                        break
-                    firms = better
+def solve_invisible_hand(scenario: Any, hand: Any) -> None:
+    """Solve the program of every step, one after the other."""
+    import numpy as np
+    import pyomo.environ as pyo
 
-    def commuting(part: list[Any]) -> None:
-        for _, market in models(part):
-            program = market.program()
-            program.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
-            highs.solve(program)
+    from agora.solvers import solve_program
 
-    def marketplaces(part: list[Any]) -> None:
-        for _, economy in models(part):
-            places = economy.marketplaces if isinstance(economy.marketplaces, tuple) else (0.5,)
-            solve_program(economy.fixed_program(places))
+    firms = hand.start
+    for _ in range(round(hand.horizon / hand.step)):
+        program = hand.step_program(firms, hand.step)
+        solve_program(program, {"tol": 1e-12})
+        firms = np.array([pyo.value(mass) for mass in program.firms.values()])
 
-    def programs(part: list[Any]) -> None:
-        for _, model in models(part):
-            solve_program(model.program())
 
-    def paths(part: list[Any]) -> None:
-        for _, hand in models(part):
-            firms = hand.start
-            for _ in range(round(hand.horizon / hand.step)):
-                program = hand.step_program(firms, hand.step)
-                solve_program(program, {"tol": 1e-12})
-                firms = np.array([pyo.value(mass) for mass in program.firms.values()])
+def solve_plainly(scenario: Any, model: Any) -> None:
+    """Solve the model's program once."""
+    from agora.solvers import solve_program
 
-    return {
-        "FujitaOgawa": cities,
-        "CommutingMarket": commuting,
-        "Marketplaces": marketplaces,
-        "InvisibleHand": paths,
-    }.get(type(models(block[:1])[0][1]).__name__, programs)
+    solve_program(model.program())
+
+
+PLAIN_LOOPS = {
+    "FujitaOgawa": solve_city,
+    "CommutingMarket": solve_commuting,
+    "Marketplaces": solve_marketplaces,
+    "InvisibleHand": solve_invisible_hand,
+}
 
 
 def write(seconds: Mapping[tuple[str, str], float], rows: int, folder: Path) -> None:
-    """Write the table: seconds a row of each case and road as rates, and their ratios."""
+    """Write the table: seconds a row of each case and method as rates, and their ratios."""
     lines = [
         "# Sweeps", "", f"`python -m benchmarks.sweeps --rows {rows}`", "",
         *machine(["pyomo", "highspy", "casadi"]), "",
         f"{rows} neighbouring rows a case; rows a second of the processor's time, imports not counted, nor, "
         "for shared programs, what is built once a process; mean load of the machine meanwhile "
-        f"{os.getloadavg()[1]:.1f}. The roads of Agora end with tables, prices and a certificate, the plain "
+        f"{os.getloadavg()[1]:.1f}. Agora's two methods end with tables, prices and a certificate, the plain "
         "loop with a solved program, which it builds anew in every row. Where the answer is global the plain "
         "loop does less still: it climbs "
-        "from one start without a proof, and of free marketplaces it solves one place.", "",
+        "from one start without a proof, and of free marketplaces it solves one location.", "",
         "| case | programs shared | every row anew | plain Pyomo loop | shared / anew | shared / plain |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for case in CASES:
-        shared, anew, plain = (1 / seconds.get((case, road), float("nan")) for road in ROADS)
+        shared, anew, plain = (1 / seconds.get((case, method), float("nan")) for method in METHODS)
         lines.append(
             f"| {case} | {shared:.3g} | {anew:.3g} | {plain:.3g} "
             f"| {shared / anew:.2f} | {shared / plain:.2f} |"
@@ -205,16 +239,20 @@ def write(seconds: Mapping[tuple[str, str], float], rows: int, folder: Path) -> 
 
 
 def main() -> None:
-    """Measure every case on every road, one after the other in this process, and write the table."""
+    """Measure every case by every method, one after the other in this process, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=40)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     chosen = parser.parse_args()
     seconds = {}
     for case in CASES:
-        for road in ROADS:
-            seconds[case, road] = measure(case, road, chosen.rows)
-            print(f"{case}, {road}: {1 / seconds[case, road]:.3g} rows a second", file=sys.stderr, flush=True)
+        for method in METHODS:
+            seconds[case, method] = measure(case, method, chosen.rows)
+            print(
+                f"{case}, {method}: {1 / seconds[case, method]:.3g} rows a second",
+                file=sys.stderr,
+                flush=True,
+            )
     write(seconds, chosen.rows, chosen.out)
 
 

@@ -1,4 +1,4 @@
-"""The static layer of spatial dynamics: sparse against dense kernels, and Newton's method up to 1 000 places.
+"""The static layer of spatial dynamics: sparse against dense kernels, and Newton's method on many locations.
 
     python -m benchmarks.trade            # about five minutes
     python -m benchmarks.trade --cells 32 64 --places 100 --out somewhere
@@ -28,7 +28,7 @@ def best_of(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(route: str, number: int) -> dict[str, Any]:
-    """Solve one economy by one route; return seconds, non-zeros and the wage of the first place."""
+    """Solve one economy by one route; return seconds, non-zeros and the wage of the first location."""
     import numpy as np
     import pyomo.environ as pyo
     from pyomo.repn import generate_standard_repn
@@ -114,15 +114,15 @@ def main() -> None:
         if not number:
             continue
         print(f"{route}, {number}", file=sys.stderr)
-        found = in_child("benchmarks.trade", ["--one", route, number], given.limit)
+        result = in_child("benchmarks.trade", ["--one", route, number], given.limit)
         economy, name = route.split()
-        if "skipped" in found:
-            lines.append(f"| {economy} | {number} | {name} | {found['skipped']} | | | | | |")
+        if "skipped" in result:
+            lines.append(f"| {economy} | {number} | {name} | {result['skipped']} | | | | | |")
             continue
         lines.append(
-            f"| {economy} | {number} | {name} | {found.get('nonzeros', '')} | {found['build']:.3f} "
-            f"| {found['solve']:.3f} | {found.get('iterations', '')} | {found['truncation']:.1g} "
-            f"| {found['wage']:.10f} |"
+            f"| {economy} | {number} | {name} | {result.get('nonzeros', '')} | {result['build']:.3f} "
+            f"| {result['solve']:.3f} | {result.get('iterations', '')} | {result['truncation']:.1g} "
+            f"| {result['wage']:.10f} |"
         )
     given.out.mkdir(parents=True, exist_ok=True)
     text = (

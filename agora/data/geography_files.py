@@ -26,7 +26,7 @@ _TIME = {"freeflowtime", "fftt", "fft"}
 _STANDARD_HEADER = "init_node term_node capacity length free_flow_time b power speed toll link_type"
 
 
-def read_edge_table(
+def read_edge_table(  # noqa: PLR0913 (options that users type by name)
     path: str | Path,
     *,
     origin: str = "origin",
@@ -128,7 +128,7 @@ def read_graphml(
     )
 
 
-def read_tntp(
+def read_tntp(  # noqa: PLR0913 (options that users type by name)
     net: str | Path,
     nodes: str | Path | None = None,
     *,
@@ -241,7 +241,7 @@ def _naming(names: Iterable[str]) -> Callable[[str], Hashable]:
     return int if all(re.fullmatch(r"0|-?[1-9][0-9]*", name) for name in names) else str
 
 
-def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None:
+def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None:  # noqa: C901 (to be grouped)
     """Give the cells of the node table their land and coordinates."""
     known = set(names)
     missing = [cell for cell in graph if cell not in known]

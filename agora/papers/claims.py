@@ -257,12 +257,12 @@ def read_paper(paper: str) -> Paper:
     InputError
         If no claims of such a paper are listed.
     """
-    found = _claim_files()
-    if paper not in found:
-        raise InputError("paper", paper, nearest(paper, sorted(found)))
-    content = tomllib.loads(found[paper].read_text(encoding="utf-8"))
+    files = _claim_files()
+    if paper not in files:
+        raise InputError("paper", paper, nearest(paper, sorted(files)))
+    content = tomllib.loads(files[paper].read_text(encoding="utf-8"))
     tables = [PrintedTable.model_validate(table) for table in content.pop("table", [])]
-    cells = [claim for table in tables for claim in table.claims(found[paper].parent)]
+    cells = [claim for table in tables for claim in table.claims(files[paper].parent)]
     named = [Claim.model_validate(claim) for claim in content.pop("claim", [])]
     return Paper.model_validate({"name": paper, **content, "claim": cells + named})
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from agora.papers.claims import Claim
 
@@ -51,22 +51,27 @@ class Finding:
 
 
 Computation = Callable[..., Finding | Value]
-_Bound = TypeVar("_Bound", bound=Computation)
+_Bound = TypeVar("_Bound", bound=Callable[..., Any])
 
 COMPUTATIONS: dict[str, Computation] = {}
 """Every computation imported so far, by name."""
 
 
-def computes(name: str) -> Callable[[_Bound], _Bound]:
-    """Bind a computation to the name that claims use for it."""
+def _binding(known: dict[str, Any], name: str, twice: str) -> Callable[[_Bound], _Bound]:
+    """Return the decorator that enters a function once; `twice` is the error of a second one."""
 
-    def bind(computation: _Bound) -> _Bound:
-        if name in COMPUTATIONS:
-            raise ValueError(f"two computations are named {name!r}")
-        COMPUTATIONS[name] = computation
-        return computation
+    def bind(function: _Bound) -> _Bound:
+        if name in known:
+            raise ValueError(twice)
+        known[name] = function
+        return function
 
     return bind
+
+
+def computes(name: str) -> Callable[[_Bound], _Bound]:
+    """Bind a computation to the name that claims use for it."""
+    return _binding(COMPUTATIONS, name, f"two computations are named {name!r}")
 
 
 def computations(paper: str) -> Mapping[str, Computation]:
@@ -96,25 +101,17 @@ class Beyond:
 
 ADDITIONS: dict[str, Callable[[], Beyond]] = {}
 """What goes beyond the printed claims of the papers imported so far, by paper."""
-_Adding = TypeVar("_Adding", bound=Callable[[], Beyond])
 
 
-def goes_beyond(paper: str) -> Callable[[_Adding], _Adding]:
+def goes_beyond(paper: str) -> Callable[[_Bound], _Bound]:
     """Bind a function to the paper to whose verdicts it adds tables and figures."""
-
-    def bind(addition: _Adding) -> _Adding:
-        if paper in ADDITIONS:
-            raise ValueError(f"two additions to {paper!r}")
-        ADDITIONS[paper] = addition
-        return addition
-
-    return bind
+    return _binding(ADDITIONS, paper, f"two additions to {paper!r}")
 
 
 def check(claim: Claim, known: Mapping[str, Computation]) -> Finding:
     """Run a claim's computation; whatever it raises is the caller's."""
-    found = known[claim.computation](**claim.arguments)
-    return found if isinstance(found, Finding) else Finding(found)
+    result = known[claim.computation](**claim.arguments)
+    return result if isinstance(result, Finding) else Finding(result)
 
 
 def judge(claim: Claim, finding: Finding) -> Verdict:

@@ -74,7 +74,7 @@ def reproduce(
     asked = [read_paper(name) for name in (known if paper == "all" else [paper])]
     _all_known(claims, asked)
     chosen = [_only(each, claims) for each in asked]
-    found = [
+    result = [
         Reproduction(
             each,
             _verdicts(each, quick, progress),
@@ -84,15 +84,15 @@ def reproduce(
         if each.claim or not claims
     ]
     table = pd.DataFrame(
-        [verdict.row() for each in found for verdict in each.verdicts], columns=list(COLUMNS), dtype=object
+        [verdict.row() for each in result for verdict in each.verdicts], columns=list(COLUMNS), dtype=object
     )
     manifest = {
-        "reproduced": [each.paper.name for each in found],
+        "reproduced": [each.paper.name for each in result],
         "quick": quick,
         "verdicts": count_verdicts(table),
         "seconds": time.perf_counter() - start,
         "seconds_by_claim": {
-            each.paper.name: {v.claim.id: v.seconds for v in each.verdicts} for each in found
+            each.paper.name: {v.claim.id: v.seconds for v in each.verdicts} for each in result
         },
         "versions": {
             "agora": __version__,
@@ -108,7 +108,7 @@ def reproduce(
             as_json(table.to_dict(orient="records")) + "\n", encoding="utf-8"
         )
         table.to_csv(draft / "verdicts.csv", index=False)
-        write_pages(draft, found, manifest, paper)
+        write_pages(draft, result, manifest, paper)
     return table
 
 
@@ -149,14 +149,14 @@ def count_verdicts(table: pd.DataFrame) -> dict[str, int]:
 
 def _verdicts(paper: Paper, quick: bool, progress: Progress) -> tuple[Verdict, ...]:
     known = computations(paper.name)
-    found = []
+    results = []
     for number, claim in enumerate(paper.claim, start=1):
         progress(f"{paper.name}, {number} of {len(paper.claim)}: {claim.item}")
         if quick and claim.slow:
-            found.append(Verdict(paper.name, claim, None, "not run"))
+            results.append(Verdict(paper.name, claim, None, "not run"))
         else:
-            found.append(_verdict(paper.name, claim, known))
-    return tuple(found)
+            results.append(_verdict(paper.name, claim, known))
+    return tuple(results)
 
 
 def _verdict(paper: str, claim: Claim, known: Any) -> Verdict:

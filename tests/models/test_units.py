@@ -11,7 +11,7 @@ from agora.models.model import unit_in
 from agora.models.registry import model_named, model_names
 from agora.models.table_spec import DIMENSIONLESS, Column
 from agora.runners.solving import solve_scenario
-from agora.runners.sweeps.units import units
+from agora.runners.sweeps.plan import units
 
 SOLVED = (
     "two-cell-low",

@@ -1,4 +1,4 @@
-r"""Land and labour: who may stand where, and how many workers firms need.
+r"""Land and labour: how much land a cell has, and how many workers firms need.
 
 Source: Osawa & Akamatsu (2019), section 3, equations (3.6)–(3.9), (3.12), (3.13). Quantities are
 masses of firms and households; one firm uses one unit of land and φ units of labour, one household
@@ -43,7 +43,7 @@ def add_firms(block: pyo.Block, network: CellNetwork, firm_mass: float) -> None:
 
 
 def add_given_firms(block: pyo.Block, firms: Mapping[Any, float]) -> None:
-    """Firms stand where they are told: m_i are numbers (mass per cell)."""
+    """Fix the masses of firms: m_i are numbers (mass per cell)."""
     block.firms = pyo.Param(
         block.cells, initialize=dict(firms), within=pyo.NonNegativeReals, doc="m_i, firms in cell i"
     )

@@ -1,6 +1,6 @@
 r"""Products with the exponential kernel on large networks, A = D m with d_ij = e^{−τ ℓ_ij}, without D.
 
-ℓ_ij is the length of a shortest path. Four roads, by the shape of an undirected network:
+ℓ_ij is the length of a shortest path. Four methods, by the shape of an undirected network:
 
 * a tree: D is the covariance of a Markov field, so that with W_pc = e^{−τℓ} from parent p to child c
 
@@ -47,7 +47,7 @@ class KernelProduct:
     Attributes
     ----------
     road : str
-        ``tree``, ``product``, ``truncated`` or ``rows``.
+        How products are computed: ``tree``, ``product``, ``truncated`` or ``rows``.
     apply : callable
         m (I,) → D m (I,).
     error : float
@@ -68,7 +68,7 @@ class KernelProduct:
 
 
 def kernel_product(network: CellNetwork, decay: float) -> KernelProduct:
-    """Return the product with D by the quickest road there is.
+    """Return the product with D by the quickest method there is.
 
     Parameters
     ----------
@@ -100,13 +100,13 @@ def tree_product(network: CellNetwork, decay: float) -> KernelProduct:
     """Return the product on a tree."""
     number = network.number
     order, parents = breadth_first_order(network.matrix(), 0, directed=False)
-    place = np.empty(number, dtype=int)
-    place[order] = np.arange(number)
+    position = np.empty(number, dtype=int)
+    position[order] = np.arange(number)
     children = order[1:]
-    up = place[parents[children]]
+    up = position[parents[children]]
     lengths = np.asarray(network.matrix()[parents[children], children]).ravel()
     delta = np.exp(-decay * lengths)
-    below = csc_array((delta, (up, place[children])), shape=(number, number))
+    below = csc_array((delta, (up, position[children])), shape=(number, number))
     factor = splu(
         csc_array(eye_array(number) - below), permc_spec="NATURAL", diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
@@ -115,13 +115,13 @@ def tree_product(network: CellNetwork, decay: float) -> KernelProduct:
 
     def apply(firms: Vector) -> Vector:
         fields = factor.solve(own * factor.solve(firms[order]), trans="T")
-        result: Vector = fields[place]
+        result: Vector = fields[position]
         return result
 
     def least() -> tuple[float | None, str]:
         # Gershgorin's circles of D⁻¹, whose entries off the diagonal are −δ/(1 − δ²)
         pull = delta / -np.expm1(-decay * lengths)
-        circles = 1 + np.bincount(up, pull, number) + np.bincount(place[children], pull, number)
+        circles = 1 + np.bincount(up, pull, number) + np.bincount(position[children], pull, number)
         return 1 / float(circles.max()), "lower bound: the kernel of a tree is positive definite"
 
     return KernelProduct("tree", apply, 0.0, least)
@@ -204,7 +204,7 @@ def _by_rows(lengths: csr_array, decay: float, cutoff: float) -> KernelProduct:
 
 
 def _lanczos(kernel: csr_array) -> tuple[float | None, str]:
-    """Return the least eigenvalue on {ε : Σ ε = 0}, by Lanczos's method, if it settles."""
+    """Return the least eigenvalue on {ε : Σ ε = 0}, by Lanczos's method, if it converges."""
     number, top = kernel.shape[0], float(kernel.sum(axis=1).max())
 
     def turned(vector: Vector) -> Vector:
@@ -217,8 +217,8 @@ def _lanczos(kernel: csr_array) -> tuple[float | None, str]:
     operator = LinearOperator((number, number), matvec=turned, dtype=float)
     start = np.random.default_rng(0).standard_normal(number)
     try:
-        found = eigsh(operator, k=1, which="SA", v0=start, maxiter=LANCZOS_STEPS, tol=1e-4,
+        outcome = eigsh(operator, k=1, which="SA", v0=start, maxiter=LANCZOS_STEPS, tol=1e-4,
                       return_eigenvectors=False)  # fmt: skip
     except ArpackError:
-        return None, "not checked: Lanczos's method did not settle"
-    return float(found[0]), "least eigenvalue on the tangent space, estimated by Lanczos's method"
+        return None, "not checked: Lanczos's method did not converge"
+    return float(outcome[0]), "least eigenvalue on the tangent space, estimated by Lanczos's method"

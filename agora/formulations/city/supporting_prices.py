@@ -21,14 +21,14 @@ from agora.typing import Vector
 
 
 class Commuting(Protocol):
-    """Who travels along which edge."""
+    """Commuters by edge."""
 
     @property
     def flow(self) -> Vector: ...  # noqa: D102
 
 
 class Allocation(Protocol):
-    """Who stands where: masses by cell (I,), and who commutes."""
+    """Masses of firms and households by cell (I,), and the commuters."""
 
     @property
     def firms(self) -> Vector: ...  # noqa: D102

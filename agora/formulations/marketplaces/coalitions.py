@@ -233,7 +233,7 @@ def add_free_marketplaces(
               \quad \text{for all } j, k
 
     Adds ``location`` d′_k (units of the line) and ``travel`` δ_j (hours). Nonconvex together with the
-    time limit. Multipliers: what a shorter way is worth to the members at j.
+    time limit. Multipliers: the value of a shorter way to the members at j.
 
     Parameters
     ----------
@@ -246,15 +246,16 @@ def add_free_marketplaces(
     """
     block.location = pyo.Var(block.places, bounds=region, initialize=dict(enumerate(start, 1)), doc="d′_k")
     near = {
-        site: min(abs(x - place) for place in start) for site, x in zip(block.sites, positions, strict=True)
+        site: min(abs(x - location) for location in start)
+        for site, x in zip(block.sites, positions, strict=True)
     }
     block.travel = pyo.Var(block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, hours")
     block.travel_right = pyo.Constraint(block.sites)
     block.travel_left = pyo.Constraint(block.sites)
     for site, x in zip(block.sites, positions, strict=True):
-        place = block.location[1 + min(range(len(start)), key=[abs(x - d) for d in start].__getitem__)]
-        block.travel_right[site] = (float(x), block.travel[site] + place, None)
-        block.travel_left[site] = (float(-x), block.travel[site] - place, None)
+        location = block.location[1 + min(range(len(start)), key=[abs(x - d) for d in start].__getitem__)]
+        block.travel_right[site] = (float(x), block.travel[site] + location, None)
+        block.travel_left[site] = (float(-x), block.travel[site] - location, None)
 
 
 # --- prices ----------------------------------------------------------------------------------------
@@ -338,7 +339,7 @@ def _geometric(prices: Sequence[pyo.Var], shares: Sequence[float]) -> Any:
     return pyo.prod((price / share) ** share for price, share in used)
 
 
-def add_price_test(
+def add_price_test(  # noqa: PLR0913 (one argument a datum of the paper's test)
     block: pyo.Block,
     makes: Sequence[int],
     endowment: float,

@@ -223,7 +223,7 @@ def add_travel_in_plane(
     .. math:: \delta_j^2 \ge \tau^2 \bigl((x_j - d^x_{g(j)})^2 + (y_j - d^y_{g(j)})^2\bigr) \quad
               \text{for all } j
 
-    A cone, so that for given u and populations the places are a convex matter. `groups` and `pace` as on a
+    A cone, so that for given u and populations the locations are a convex matter. `groups` and `pace` as on a
     line. Adds ``location`` (marketplace, axis) and ``travel``.
     """
     number = max(groups) + 1
@@ -252,7 +252,7 @@ def add_railway_length(block: pyo.Block, stretches: Sequence[tuple[float, float,
     .. math:: \sum_i c_i (s_{ik} - s_{i1}), \qquad d = a + \sum_i s_i, \quad 0 \le s_i \le b_i - a_i, \quad
               (b_i - a_i - s_i)\, s_{i+1} \le \varepsilon
 
-    for stretches (a_i, b_i) of land where a unit of length costs c_i; s_i is how far a place is into
+    for stretches (a_i, b_i) of land where a unit of length costs c_i; s_i is how far a location is into
     stretch i, and the last row fills the stretches in their order, up to ε = 10⁻⁹. With one stretch the cost
     is proportional to length and nothing is added. In units of q̄.
     """
@@ -266,9 +266,9 @@ def add_railway_length(block: pyo.Block, stretches: Sequence[tuple[float, float,
     block.depth_balance = pyo.Constraint(block.ends)
     block.depth_limit = pyo.Constraint(block.stretches, block.ends)
     block.depth_order = pyo.Constraint(pyo.RangeSet(1, len(stretches) - 1), block.ends)
-    for name, place in zip(block.ends, ends, strict=True):
+    for name, location in zip(block.ends, ends, strict=True):
         for i, (low, high, _) in enumerate(stretches):
-            into = min(max(pyo.value(place) - low, 0.0), high - low)
+            into = min(max(pyo.value(location) - low, 0.0), high - low)
             block.depth[i, name].set_value(into)
             block.depth_limit[i, name] = (None, block.depth[i, name], high - low)
             if i:
@@ -276,7 +276,7 @@ def add_railway_length(block: pyo.Block, stretches: Sequence[tuple[float, float,
                 idle = before[1] - before[0] - block.depth[i - 1, name]
                 block.depth_order[i, name] = (None, idle * block.depth[i, name], 1e-9)
         way = pyo.quicksum(block.depth[i, name] for i in block.stretches)
-        block.depth_balance[name] = place - way == stretches[0][0]
+        block.depth_balance[name] = location - way == stretches[0][0]
     block.railway_cost = pyo.Expression(
         expr=pyo.quicksum(
             cost * (block.depth[i, "last"] - block.depth[i, "first"])

@@ -1,14 +1,14 @@
 r"""Where sites are, where marketplaces may be, and how far it is between them.
 
-Three grounds: a `Line`, a `Plane`, and the edges of a `Network`. The places of k marketplaces are a flat
+Three grounds: a `Line`, a `Plane`, and the edges of a `Network`. The locations of k marketplaces are a flat
 array (…, k · width): positions on a line, pairs of coordinates in the plane, and on a network a single
-number a place, the edge's start on one long line of edges plus the way along the edge.
+number a location, the edge's start on one long line of edges plus the way along the edge.
 
 On a line and along an edge a site's distance to its nearest marketplace is a minimum of affine functions,
-so that anything convex and falling in distance is convex in the places and largest at the corners of a box
+so that anything convex and falling in distance is convex in the locations and largest at the corners of a box
 of them (Hakimi's theorem, for given prices). In the plane distance is convex; there what is convex and
 falling in distance lies under its chord, and distance above its tangent: together an upper bound that is
-affine in the place and exact to second order, again largest at the corners.
+affine in the location and exact to second order, again largest at the corners.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from agora.data.geographies import CellNetwork
 from agora.typing import Vector
 
 Worth = Callable[[Vector], Vector]
-"""Travel times (…, J) → what sites are worth (…, J), each convex and falling in its own travel time."""
+"""Travel times (…, J) → values of sites (…, J), each convex and falling in its own travel time."""
 
 SAME = 1e-7
 """Marketplaces closer than this are one."""
 
 
 class Ground(Protocol):
-    """What programs, searches and tables ask about places."""
+    """What programs, searches and tables ask about locations."""
 
     @property
     def width(self) -> int:
@@ -43,39 +43,39 @@ class Ground(Protocol):
 
     @property
     def candidates(self) -> Vector:
-        """Places (C, width) among which, or near which, the best marketplaces lie at given prices."""
+        """Locations (C, width) among which, or near which, the best marketplaces lie at given prices."""
         ...
 
     @property
     def settled(self) -> bool:
-        """Whether at given prices no place is better than the best candidates."""
+        """Whether at given prices no location is better than the best candidates."""
         ...
 
     @property
     def pieces(self) -> list[Vector]:
-        """Boxes (width, 2) that cover all places."""
+        """Boxes (width, 2) that cover all locations."""
         ...
 
     def place(self, given: Any) -> Vector:
-        """Return a user's place as numbers (width,), or raise `InputError`."""
+        """Return a user's location as numbers (width,), or raise `InputError`."""
         ...
 
-    def travel(self, places: Vector) -> Vector:
+    def travel(self, locations: Vector) -> Vector:
         """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
         ...
 
-    def corner_worth(self, box: Vector, worth: Worth) -> Vector:
-        """Return an upper bound of the sites' worth, (corners, J): its sum is largest at a corner.
+    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+        """Return an upper bound of the sites' values, (corners, J): its sum is largest at a corner.
 
         `box` is (…, k · width, 2); the corners of several boxes come as (…, corners, J).
         """
         ...
 
-    def names(self, places: Vector) -> list[Any]:
+    def names(self, locations: Vector) -> list[Any]:
         """Return what to call each marketplace: its position on a line, else a text."""
         ...
 
-    def columns(self, places: Vector) -> dict[str, list[Any]]:
+    def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return the columns of the table of marketplaces that say where they are."""
         ...
 
@@ -138,27 +138,27 @@ class Line:
         """Return a position within the region."""
         low, high = self.region
         allowed = f"within the region D = [{low:g}, {high:g}]"
-        place = finite("marketplaces", given, allowed)
-        if not low <= place <= high:
+        location = finite("marketplaces", given, allowed)
+        if not low <= location <= high:
             raise InputError("marketplaces", given, allowed)
-        return np.array([place])
+        return np.array([location])
 
-    def travel(self, places: Vector) -> Vector:
+    def travel(self, locations: Vector) -> Vector:
         """Return the time to the nearest marketplace, (…, k) → (…, J)."""
-        time: Vector = self.pace * np.abs(self.positions[:, None] - places[..., None, :]).min(axis=-1)
+        time: Vector = self.pace * np.abs(self.positions[:, None] - locations[..., None, :]).min(axis=-1)
         return time
 
-    def corner_worth(self, box: Vector, worth: Worth) -> Vector:
-        """Return the worth at the corners: between marks it is convex."""
-        return worth(self.travel(corners(box)))
+    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+        """Return the values at the corners: between marks it is convex."""
+        return site_values(self.travel(corners(box)))
 
-    def names(self, places: Vector) -> list[Any]:
+    def names(self, locations: Vector) -> list[Any]:
         """Return the positions."""
-        return [float(place) for place in places]
+        return [float(location) for location in locations]
 
-    def columns(self, places: Vector) -> dict[str, list[Any]]:
+    def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return ``location``, the positions."""
-        return {"location": self.names(places)}
+        return {"location": self.names(locations)}
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position``."""
@@ -207,15 +207,15 @@ class Plane:
             raise InputError("marketplaces", given, allowed)
         return np.array([x, y])
 
-    def travel(self, places: Vector) -> Vector:
+    def travel(self, locations: Vector) -> Vector:
         """Return the time to the nearest marketplace, (…, 2k) → (…, J)."""
-        points = places.reshape(*places.shape[:-1], -1, 2)
+        points = locations.reshape(*locations.shape[:-1], -1, 2)
         ways = self.positions[:, None, :] - points[..., None, :, :]
         time: Vector = self.pace * np.hypot(ways[..., 0], ways[..., 1]).min(axis=-1)
         return time
 
-    def corner_worth(self, box: Vector, worth: Worth) -> Vector:
-        r"""Return a bound of the worth at the corners, affine in each marketplace's place.
+    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+        r"""Return a bound of the values at the corners, affine in each marketplace's location.
 
         .. math:: \phi_j(|x_j - d|) \le \phi_j(a) - s \, (|x_j - c| + n \cdot (d - c) - a)
 
@@ -230,7 +230,7 @@ class Plane:
         ahead = middle - self.positions
         length = np.hypot(ahead[..., 0], ahead[..., 1])
         direction = ahead / np.maximum(length, 1e-300)[..., None]
-        top, bottom = worth(self.pace * near), worth(self.pace * far)
+        top, bottom = site_values(self.pace * near), site_values(self.pace * far)
         slope = (top - bottom) / np.maximum(far - near, 1e-300)
         points = corners(box)
         moved = points.reshape(*points.shape[:-1], -1, 1, 2) - middle[..., None, :, :, :]
@@ -239,14 +239,14 @@ class Plane:
         best: Vector = value.max(axis=-2)
         return best
 
-    def names(self, places: Vector) -> list[Any]:
+    def names(self, locations: Vector) -> list[Any]:
         """Return the coordinates as text."""
-        return [f"({x:.6g}, {y:.6g})" for x, y in places.reshape(-1, 2)]
+        return [f"({x:.6g}, {y:.6g})" for x, y in locations.reshape(-1, 2)]
 
-    def columns(self, places: Vector) -> dict[str, list[Any]]:
+    def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return ``location`` and the coordinates ``x``, ``y``."""
-        points = places.reshape(-1, 2)
-        return {"location": self.names(places), "x": points[:, 0].tolist(), "y": points[:, 1].tolist()}
+        points = locations.reshape(-1, 2)
+        return {"location": self.names(locations), "x": points[:, 0].tolist(), "y": points[:, 1].tolist()}
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position`` and the coordinates ``x``, ``y``."""
@@ -287,7 +287,7 @@ class Network:
 
     @cached_property
     def of_cell(self) -> Vector:
-        """A place for each cell: the end of an edge."""
+        """A location for each cell: the end of an edge."""
         ends = np.full(self.cells.number, np.nan)
         for start, edge in zip(self.starts, self.edges, strict=True):
             ends[self.cells.heads[edge]] = start + self.cells.lengths[edge]
@@ -305,11 +305,11 @@ class Network:
         lengths = self.cells.lengths[self.edges]
         return [np.array([[a, a + b]]) for a, b in zip(self.starts, lengths, strict=True)]
 
-    def _along(self, places: Vector) -> tuple[NDArray[np.int64], Vector, Vector]:
-        """Return the edge of each place, and the ways to its tail and its head."""
-        number = np.searchsorted(self.starts, places, side="right") - 1
+    def _along(self, locations: Vector) -> tuple[NDArray[np.int64], Vector, Vector]:
+        """Return the edge of each location, and the ways to its tail and its head."""
+        number = np.searchsorted(self.starts, locations, side="right") - 1
         edge = self.edges[number]
-        after = np.clip(places - self.starts[number], 0.0, self.cells.lengths[edge])
+        after = np.clip(locations - self.starts[number], 0.0, self.cells.lengths[edge])
         return edge, after, self.cells.lengths[edge] - after
 
     def place(self, given: Any) -> Vector:
@@ -329,35 +329,35 @@ class Network:
                 return np.array([start + (way if first == ends[0] else length - way)])
         raise InputError("marketplaces", given, allowed)
 
-    def travel(self, places: Vector) -> Vector:
+    def travel(self, locations: Vector) -> Vector:
         """Return the time to the nearest marketplace along the edges, (…, k) → (…, J)."""
-        edge, before, after = self._along(places)
+        edge, before, after = self._along(locations)
         ways = self.cells.distances
         to_tail = ways[self.cells.tails[edge]] + before[..., None]
         to_head = ways[self.cells.heads[edge]] + after[..., None]
         time: Vector = self.pace * np.minimum(to_tail, to_head).min(axis=-2)
         return time
 
-    def corner_worth(self, box: Vector, worth: Worth) -> Vector:
-        """Return the worth at the corners: along edges it is convex."""
-        return worth(self.travel(corners(box)))
+    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+        """Return the values at the corners: along edges it is convex."""
+        return site_values(self.travel(corners(box)))
 
-    def names(self, places: Vector) -> list[Any]:
+    def names(self, locations: Vector) -> list[Any]:
         """Return the name of a cell, or of an edge and the way along it."""
         return [
             str(tail) if way == 0 else f"{tail} – {head} at {way:.6g}"
-            for tail, head, way in zip(*self._named(places), strict=True)
+            for tail, head, way in zip(*self._named(locations), strict=True)
         ]
 
-    def _named(self, places: Vector) -> tuple[list[Any], list[Any], list[float]]:
+    def _named(self, locations: Vector) -> tuple[list[Any], list[Any], list[float]]:
         """Return the edge's cells and the way from the first, which is 0 in a cell."""
         cells = self.cells.cells
-        found: tuple[list[Any], list[Any], list[float]] = ([], [], [])
-        for edge, before, after in zip(*self._along(places), strict=True):
+        result: tuple[list[Any], list[Any], list[float]] = ([], [], [])
+        for edge, before, after in zip(*self._along(locations), strict=True):
             tail, head = cells[self.cells.tails[edge]], cells[self.cells.heads[edge]]
             turned = after <= SAME
             for column, value in zip(
-                found,
+                result,
                 (
                     head if turned else tail,
                     tail if turned else head,
@@ -366,21 +366,21 @@ class Network:
                 strict=True,
             ):
                 column.append(value)
-        return found
+        return result
 
-    def columns(self, places: Vector) -> dict[str, list[Any]]:
+    def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return ``location``; ``cell``, ``towards``, ``distance``: how far from a cell to a neighbour."""
-        tails, heads, ways = self._named(places)
-        return {"location": self.names(places), "cell": tails, "towards": heads, "distance": ways}
+        tails, heads, ways = self._named(locations)
+        return {"location": self.names(locations), "cell": tails, "towards": heads, "distance": ways}
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position``, the names of the cells."""
         return {"position": [str(cell) for cell in self.cells.cells]}
 
 
-def distinct(ground: Ground, places: Vector) -> Vector:
-    """Return marketplaces that somebody uses, each place once, in ascending order of their numbers."""
-    points = places.reshape(-1, ground.width)
+def distinct(ground: Ground, locations: Vector) -> Vector:
+    """Return marketplaces that somebody uses, each location once, in ascending order of their numbers."""
+    points = locations.reshape(-1, ground.width)
     points = points[np.lexsort(points.T[::-1])]
     ways = ground.travel(points)
     kept: list[int] = []
@@ -392,9 +392,9 @@ def distinct(ground: Ground, places: Vector) -> Vector:
     return flat
 
 
-def nearest(ground: Ground, places: Vector) -> NDArray[np.int_]:
+def nearest(ground: Ground, locations: Vector) -> NDArray[np.int_]:
     """Return the number of each site's marketplace (J,)."""
-    points = places.reshape(-1, ground.width)
+    points = locations.reshape(-1, ground.width)
     number: NDArray[np.int_] = ground.travel(points).argmin(axis=0)
     return number
 

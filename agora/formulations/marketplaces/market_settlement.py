@@ -1,9 +1,9 @@
-r"""A marketplace economy settled for given travel times, by its equilibrium conditions alone.
+r"""A marketplace economy solved for given travel times, by its equilibrium conditions alone.
 
 The envy-free Pareto optimum for fixed marketplaces is the competitive equilibrium with a fee (Berliant &
 Konishi 2000, Theorem 3.1 and Corollary 3), and with bid rents in closed form
 (`agora.formulations.marketplaces.preferences`) its conditions reduce to one equation a commodity and one for
-the rent income. This is the fast road for searching over many structures; the declarative program of
+the rent income. This is the fast method for searching over many structures; the declarative program of
 `agora.formulations.marketplaces.envy_free` is its oracle.
 
 Notation: site j makes commodity i(j); wage w_j = p_{i(j)}; full income Y_j = w_j (T − δ_j) + R − F with
@@ -251,13 +251,13 @@ def _by_descent(economy: Economy, travel: Vector, need: float) -> Settlement:
             )
         )
 
-    found = minimize(
+    result = minimize(
         allowed,
         np.zeros(len(economy.shares) - 1),
         method="Nelder-Mead",
         options={"xatol": 1e-12, "fatol": 1e-15, "maxiter": 20000},
     )
-    return _state(economy, travel, need, np.append(found.x, _rent_income(economy, travel, need, found.x)))
+    return _state(economy, travel, need, np.append(result.x, _rent_income(economy, travel, need, result.x)))
 
 
 # --- bounds ---------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def head_price(economy: Economy, at: Settlement, utility: float) -> float:
     r"""Return the μ at which, at the prices of `at`, exactly one head wants to live at `utility`.
 
     The Lagrangian bound holds for any μ; this one makes it least at the travel times of `at`, as the
-    worth of all sites and μ is convex in μ.
+    value of all sites and μ is convex in μ.
     """
     wages = at.prices[economy.makes]
     own = at.income + at.fee - at.rent_income
@@ -275,7 +275,7 @@ def head_price(economy: Economy, at: Settlement, utility: float) -> float:
 
 
 def site_worth(economy: Economy, prices: Vector, utility: float, travel: Vector, head: float) -> Vector:
-    r"""Return what each site is worth at given prices when everybody must reach `utility`, (…, J).
+    r"""Return the value of each site at given prices when everybody must reach `utility`, (…, J).
 
     .. math:: \phi_j(\delta) = \max_{m \ge 0} \; (w_j (T - \delta) - \mu) m - B_j(u m) = b_j r_j
 
@@ -285,8 +285,8 @@ def site_worth(economy: Economy, prices: Vector, utility: float, travel: Vector,
     """
     wages = prices[economy.makes]
     margin = wages * (economy.time - travel) - head
-    worth: Vector = economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
-    return worth
+    value: Vector = economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
+    return value
 
 
 def slack(
@@ -305,6 +305,6 @@ def slack(
     """
     if head is None:
         head = at.fee - at.rent_income
-    worth = site_worth(economy, at.prices, utility, travel, head)
-    result: Vector = worth.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
+    value = site_worth(economy, at.prices, utility, travel, head)
+    result: Vector = value.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
     return result

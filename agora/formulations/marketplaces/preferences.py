@@ -2,7 +2,7 @@ r"""Utilities that are homogeneous of degree one, seen through bid rents.
 
 At prices p and a wage w_j a unit of utility costs e_j(r) where rent is r. Somebody with income Y_j who
 reaches u can bid the rent r_j that solves u e_j(r_j) = Y_j, and land clears if b_j units of it, at this
-rent, are what m_j people spend their share for land on. So population, budgets and the worth of a site
+rent, are what m_j people spend their share for land on. So population, budgets and the value of a site
 follow from the bid rent, in closed form for Cobb–Douglas and for CES.
 
 Arrays end in sites (…, J); `prices` in commodities (…, I); `income` is per head, in the numéraire.
@@ -25,7 +25,7 @@ class Preferences(Protocol):
 
     @property
     def elasticity(self) -> float:
-        """Most by which log u must rise for the worth of every site to fall by one in logs."""
+        """Most by which log u must rise for the value of every site to fall by one in logs."""
         ...
 
     def bid_rent(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
@@ -47,9 +47,9 @@ class Preferences(Protocol):
         ...
 
     def utility_for_worth(
-        self, prices: Vector, wages: Vector, income: Vector, plots: Vector, worth: float
+        self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
-        """Return the u at which all land bids Σ b_j r_j = `worth` > 0 together."""
+        """Return the u at which all land bids Σ b_j r_j = `value` > 0 together."""
         ...
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
@@ -135,10 +135,10 @@ class CobbDouglas:
         return utility, weight / some[..., None]
 
     def utility_for_worth(
-        self, prices: Vector, wages: Vector, income: Vector, plots: Vector, worth: float
+        self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
-        """Return u = (Σ b_j r_j(1) / worth)^{α_L}."""
-        return float(((plots * self.bid_rent(prices, wages, income, 1.0)).sum(axis=-1) / worth) ** self.land)
+        """Return u = (Σ b_j r_j(1) / value)^{α_L}."""
+        return float(((plots * self.bid_rent(prices, wages, income, 1.0)).sum(axis=-1) / value) ** self.land)
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
         """Return μ by Newton's method from the left on the falling convex Σ m_j(μ) − 1."""
@@ -203,8 +203,8 @@ class ConstantElasticity:
         power = 1 / (1 - self.substitution)
         logs = power * (np.log(np.maximum(left, 1e-300)) - self.substitution * np.log(self.land))
         none = 0.0 if self.substitution < 1 else np.inf
-        found = np.where(left > 0, np.exp(np.clip(logs, -700.0, 700.0)), none)
-        rent: Vector = np.where(income > 0, found, 0.0)
+        result = np.where(left > 0, np.exp(np.clip(logs, -700.0, 700.0)), none)
+        rent: Vector = np.where(income > 0, result, 0.0)
         return rent
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
@@ -231,13 +231,13 @@ class ConstantElasticity:
                   \frac{\partial \log m_j}{\partial \log Y_j} = \sigma \Bigl(\frac{1}{s_{Lj}} - 1\Bigr)
         """
         whole, left = self._costs(prices, wages, income, np.exp(logs))
-        worth = plots * self._rent(left, income)
+        value = plots * self._rent(left, income)
         share = np.clip(left / whole, 1e-300, 1.0)
-        living = (income > 0) & (worth > 0)
+        living = (income > 0) & (value > 0)
         spent = np.where(living, share * np.maximum(income, 1e-300), 1.0)
         with np.errstate(over="ignore"):
-            people: Vector = np.where(living, worth / spent, 0.0)
-        return people, worth, share
+            people: Vector = np.where(living, value / spent, 0.0)
+        return people, value, share
 
     def one_head(self, prices: Vector, wages: Vector, income: Vector, plots: Vector) -> tuple[Vector, Vector]:
         """Return the root of the falling Σ m_j(u) − 1 by Newton's method in logs, and m_j."""
@@ -266,14 +266,14 @@ class ConstantElasticity:
         return utility, np.where(some[..., None], people, 0.0)
 
     def utility_for_worth(
-        self, prices: Vector, wages: Vector, income: Vector, plots: Vector, worth: float
+        self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
-        """Return the root of the falling Σ b_j r_j(u) − worth by Newton's method in logs."""
+        """Return the root of the falling Σ b_j r_j(u) − value by Newton's method in logs."""
 
         def excess(logs: Vector) -> tuple[Vector, Vector]:
             _, rents, share = self._bids(prices, wages, income, logs, plots)
             slope = -(rents / np.where(rents > 0, share, 1.0)).sum(axis=-1)
-            return _in_logs(rents.sum(axis=-1) / worth, slope / worth)
+            return _in_logs(rents.sum(axis=-1) / value, slope / value)
 
         low, high = np.array(-60.0), np.array(60.0)
         return float(np.exp(_falling_root(excess, low, high, np.zeros(()))))

@@ -26,7 +26,7 @@ SMALLEST_STEP = 1e-3
 
 
 class Kernel(ABC):
-    """K(x, y) on N places with the weights m of the base measure."""
+    """K(x, y) on N locations with the weights m of the base measure."""
 
     weights: Vector
     truncation_error: float = 0.0
@@ -34,7 +34,7 @@ class Kernel(ABC):
 
     @property
     def number(self) -> int:
-        """N, number of places."""
+        """N, number of locations."""
         return len(self.weights)
 
     @abstractmethod
@@ -122,8 +122,8 @@ class RingKernel(Kernel):
 
     def dense(self) -> Vector:
         """Return K(x, y), (N, N)."""
-        places = np.arange(self.cells)
-        dense: Vector = self.profile[(places[:, None] - places) % self.cells]
+        indices = np.arange(self.cells)
+        dense: Vector = self.profile[(indices[:, None] - indices) % self.cells]
         return dense
 
     @property
@@ -144,7 +144,7 @@ class TorusKernel(Kernel):
 
     .. math:: K((x_1, x_2), (y_1, y_2)) = e^{-s (d(x_1, y_1) + d(x_2, y_2))}
 
-    Places are numbered row by row.
+    Locations are numbered row by row.
 
     Attributes
     ----------
@@ -290,7 +290,7 @@ def add_kernel_product(
     Parameters
     ----------
     kernel : Kernel
-        K with its weights, N places.
+        K with its weights, N locations.
     block : Block
         Where the rows go: one call a name.
     sources : sequence of N variables
@@ -321,8 +321,8 @@ def add_kernel_product_dense(
     rows = (-kernel.matrix()).tolist()
     block.add_component(name, pyo.Constraint(range(kernel.number), doc="X = K Y"))
     constraint = getattr(block, name)
-    for place, target in enumerate(targets):
-        _set_row(constraint, place, [1.0, *rows[place]], [target, *sources], slack)
+    for index, target in enumerate(targets):
+        _set_row(constraint, index, [1.0, *rows[index]], [target, *sources], slack)
 
 
 @add_kernel_product.register
@@ -356,7 +356,7 @@ def add_kernel_product_torus(
     name: str,
     slack: Any = None,
 ) -> None:
-    r"""Write a Kronecker product as two sweeps of recurrences, exactly: ten non-zeros a place.
+    r"""Write a Kronecker product as two sweeps of recurrences, exactly: ten non-zeros a location.
 
     .. math:: Z = (I \otimes K_2)\, Y, \qquad X = (K_1 \otimes I)\, Z
 
@@ -403,8 +403,8 @@ def add_kernel_product_low_rank(
     constraint = getattr(block, name)
     for index, coefficients in enumerate((-inner.T).tolist()):
         _set_row(constraint, index, [1.0, *coefficients], [factors[index], *sources])
-    for place, coefficients in enumerate((-kernel.left).tolist()):
-        _set_row(constraint, kernel.rank + place, [1.0, *coefficients], [targets[place], *factors], slack)
+    for row, coefficients in enumerate((-kernel.left).tolist()):
+        _set_row(constraint, kernel.rank + row, [1.0, *coefficients], [targets[row], *factors], slack)
 
 
 def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any], name: str) -> None:

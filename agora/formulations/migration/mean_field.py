@@ -1,7 +1,7 @@
 r"""A mean-field game of moving workers: value backward, density forward, along the arcs of a space.
 
 A space is cells i with base weights m_i (Σ m = 1) and directed arcs e = (i → j). A worker at i who would gain
-p = u_j − u_i by moving along e does so at a rate chosen at a cost; the best choice is worth φ_e(p) and the
+p = u_j − u_i by moving along e does so at a rate chosen at a cost; the best choice yields φ_e(p) and the
 rate is its derivative φ_e'(p). With
 
 .. math:: F_i(u) = \sum_{e = (i \to j)} \varphi_e(u_j - u_i), \qquad A(u) = F'(u),
@@ -75,10 +75,10 @@ def _by_cell(ends: Indices, number: int) -> list[list[int]]:
     return arcs
 
 
-# --- what moving is worth ------------------------------------------------------------------------
+# --- the value of moving --------------------------------------------------------------------------
 
 Technology = Callable[[Any, Any, Any], tuple[Any, Any]]
-"""Gain p, noise, ease → (worth of moving φ, its rate φ'); of expressions or of arrays."""
+"""Gain p, noise, ease → (value of moving φ, its rate φ'); of expressions or of arrays."""
 
 
 def upwind(smoothing: float = 1e-6) -> Technology:
@@ -89,12 +89,12 @@ def upwind(smoothing: float = 1e-6) -> Technology:
     First order in h; rates are ≥ ν/h² whatever the values. `smoothing` is ε, in units of value.
     """
 
-    def worth(p: Any, noise: Any, ease: Any) -> tuple[Any, Any]:
+    def value_and_rate(p: Any, noise: Any, ease: Any) -> tuple[Any, Any]:
         root = _root(p**2 + smoothing**2)
         up = 0.5 * (p + root)
         return noise * p + (0.5 * ease) * up**2, noise + ease * up**2 / root
 
-    return worth
+    return value_and_rate
 
 
 def central() -> Technology:
@@ -105,10 +105,10 @@ def central() -> Technology:
     Second order in h; rates are ≥ 0 only where |p| ≤ 2νc_0: the grid must be fine enough.
     """
 
-    def worth(p: Any, noise: Any, ease: Any) -> tuple[Any, Any]:
+    def value_and_rate(p: Any, noise: Any, ease: Any) -> tuple[Any, Any]:
         return noise * p + (0.25 * ease) * p**2, noise + (0.5 * ease) * p
 
-    return worth
+    return value_and_rate
 
 
 def exponential() -> Technology:
@@ -119,12 +119,12 @@ def exponential() -> Technology:
     Second order in h, monotone, and its stationary density is exactly e^{u/(νc_0)}/Z. Needs ν > 0.
     """
 
-    def worth(p: Any, noise: Any, ease: Any) -> tuple[Any, Any]:
+    def value_and_rate(p: Any, noise: Any, ease: Any) -> tuple[Any, Any]:
         scale = 2.0 * noise / ease
         rate = noise * _exponential(p / scale)
         return scale * (rate - noise), rate
 
-    return worth
+    return value_and_rate
 
 
 def _root(x: Any) -> Any:
@@ -153,7 +153,7 @@ def add_values_and_densities(block: pyo.Block, initial_density: Vector, terminal
 
     Densities start at the initial one and values at the terminal one; a model sets a better start.
     """
-    block.value = pyo.Var(block.times, block.cells, doc="u, worth of being there (real wage × time)")
+    block.value = pyo.Var(block.times, block.cells, doc="u, value of being there (real wage × time)")
     block.density = pyo.Var(block.times, block.cells, bounds=(0.0, None), doc="μ, workers per base weight")
     initial, terminal = initial_density.tolist(), terminal_value.tolist()
     last = block.times.last()
@@ -206,8 +206,8 @@ def _add_moving(block: pyo.Block, arcs: Arcs, technology: Technology, value: Cal
     for period in block.periods:
         for arc, (tail, head, noise, ease) in enumerate(ends):
             gain = value(block, period, head) - value(block, period, tail)
-            worth, rate = technology(gain, noise, ease)
-            block.moving_worth[period, arc] = worth
+            values, rate = technology(gain, noise, ease)
+            block.moving_worth[period, arc] = values
             block.moving_rate[period, arc] = rate
 
 
@@ -308,7 +308,7 @@ def _add_density_balance(
 def add_rest(block: pyo.Block, cells: int) -> None:
     """Add ``value`` u and ``density`` μ of a stationary equilibrium, indexed by ``cells``."""
     block.cells = pyo.RangeSet(0, cells - 1, doc="locations")
-    block.value = pyo.Var(block.cells, initialize=0.0, doc="u, worth of being there (real wage × time)")
+    block.value = pyo.Var(block.cells, initialize=0.0, doc="u, value of being there (real wage × time)")
     block.density = pyo.Var(block.cells, initialize=1.0, bounds=(0.0, None), doc="μ, workers per base weight")
 
 
@@ -330,8 +330,8 @@ def add_moving_rates_at_rest(block: pyo.Block, arcs: Arcs, technology: Technolog
         arcs.ease.tolist(),
         strict=True,
     ):
-        worth, rate = technology(block.value[head] - block.value[tail], noise, ease)
-        block.moving_worth[arc] = worth
+        value, rate = technology(block.value[head] - block.value[tail], noise, ease)
+        block.moving_worth[arc] = value
         block.moving_rate[arc] = rate
 
 

@@ -1,6 +1,6 @@
 """Values and densities of a mean-field game in numbers: one backward or one forward sweep in time.
 
-The road of starts and of fixed-point iterations; the program is the oracle. Newton's method on the backward
+For starts and fixed-point iterations; the program is the oracle. Newton's method on the backward
 equation is policy iteration, for its derivative is the generator of the moves.
 """
 
@@ -13,17 +13,17 @@ from agora.typing import Vector
 
 
 def moves(arcs: Arcs, technology: Technology, value: Vector) -> tuple[Vector, Vector]:
-    """Return what moving is worth F(u), (N,), and the generator of the moves A(u), (N, N), rows to zero."""
-    worth, rate = technology(value[arcs.heads] - value[arcs.tails], arcs.noise, arcs.ease)
+    """Return the value of moving F(u), (N,), and the generator of the moves A(u), (N, N), rows to zero."""
+    values, rate = technology(value[arcs.heads] - value[arcs.tails], arcs.noise, arcs.ease)
     won = np.zeros(arcs.number)
-    np.add.at(won, arcs.tails, worth)
+    np.add.at(won, arcs.tails, values)
     generator = np.zeros((arcs.number, arcs.number))
     np.add.at(generator, (arcs.tails, arcs.heads), rate)
     np.add.at(generator, (arcs.tails, arcs.tails), -rate)
     return won, generator
 
 
-def backward_values(
+def backward_values(  # noqa: PLR0913 (the game's data and two options)
     arcs: Arcs,
     technology: Technology,
     steps: Vector,
@@ -74,7 +74,7 @@ def backward_values(
             if np.abs(change).max() <= tolerance * max(1.0, float(np.abs(trial).max())):
                 break
         else:
-            raise ArithmeticError(f"values not found in period {n + 1}")
+            raise ArithmeticError(f"no values in period {n + 1}")
         value[n] = 2 * trial - value[n + 1] if trapezoid else trial
     return value
 

@@ -37,7 +37,7 @@ def gradient_rate(density: Vector, real_wage: Vector, step: float, noise: float,
 
 
 def replicator_rate(density: Vector, real_wage: Vector, weights: Vector, speed: float) -> Vector:
-    r"""Return ∂_t μ where places grow by what they pay above the mean.
+    r"""Return ∂_t μ where locations grow by what they pay above the mean.
 
     .. math:: \partial_t \mu = \mathrm{speed} \cdot \mu \Bigl(V - \int V \mu\, dm\Bigr)
     """
@@ -45,7 +45,7 @@ def replicator_rate(density: Vector, real_wage: Vector, weights: Vector, speed: 
     return rate
 
 
-def add_gradient_migration(
+def add_gradient_migration(  # noqa: PLR0913 (the rule's data, all by name)
     block: pyo.Block,
     before: Sequence[Any],
     after: Sequence[Any],

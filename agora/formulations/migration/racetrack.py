@@ -64,7 +64,7 @@ def freeness_share(decay: float, radius: float, mode: int, cells: int | None = N
 
 
 def uniform_real_wage(economy: TradeEconomy, decay: float, radius: float, cells: int | None = None) -> float:
-    """Return V̄ = B̄ (a K0)^{1/(σ−1)} of the uniform state; technology and amenity are those of place 0."""
+    """Return V̄ = B̄ (a K0)^{1/(σ−1)} of the uniform state; technology and amenity are those of location 0."""
     level = float(economy.technology[0]) * mean_freeness(decay, radius, cells)
     return float(economy.amenity[0] * level ** (1 / economy.trade_elasticity))
 
@@ -200,8 +200,8 @@ class LinearGame:
         left = np.exp(-2 * omega * (end - t))
         whole = (omega + q) + (omega - q) * cmath.exp(-2 * omega * end)
         scale = delta * np.exp((rho / 2 - omega) * t) / whole
-        wave, worth = scale * ((omega + q) + (omega - q) * left), scale * self.eigenvalue * (1 - left)
-        return np.asarray(wave.real), np.asarray(worth.real)
+        wave, value = scale * ((omega + q) + (omega - q) * left), scale * self.eigenvalue * (1 - left)
+        return np.asarray(wave.real), np.asarray(value.real)
 
     def concentration(self, time: ArrayLike) -> Vector:
         """Return H(t) = ∫ μ² dm = 1 + a²/2."""
@@ -258,7 +258,7 @@ class LinearGame:
 # --- the exact decomposition -------------------------------------------------------------------
 
 
-def concentration_forces(
+def concentration_forces(  # noqa: PLR0913 (the path and the game's numbers, by name)
     times: Vector,
     density: Vector,
     value: Vector,

@@ -1,6 +1,6 @@
 r"""Trade equilibrium for a given distribution of people: Krugman, Armington and Eaton–Kortum as arguments.
 
-Places x carry the base measure m (Σ m = 1), people the density μ with respect to it (∫ μ dm = 1). Iceberg
+Locations x carry the base measure m (Σ m = 1), people the density μ with respect to it (∫ μ dm = 1). Iceberg
 costs τ(o, d) ≥ 1 from origin to destination enter as K(o, d) = τ(o, d)^{1−σ}; the trade elasticity is σ − 1
 (θ for Eaton–Kortum). With technology a = Ā^{σ−1} (T for Eaton–Kortum) and c = χ + α(σ−1), where χ = 1 for
 Krugman's free entry and 0 for Armington and Eaton–Kortum:
@@ -12,9 +12,9 @@ Krugman's free entry and 0 for Armington and Eaton–Kortum:
 
 Source: Bahlali, Boucekkine & Petit (2026), slides, (1)–(2), with τ in the order of their price index (their
 (1) has it transposed); Redding & Venables (2004) for the names of the four aggregates. The numéraire is
-world income. One of the wage equations is redundant (Walras' law): a slack z added to every place's market
+world income. One of the wage equations is redundant (Walras' law): a slack z added to every location's market
 access makes the program square, and is zero at an equilibrium. It stands in linear rows, as world income does
-(over ``income``, y = w μ), so that every nonlinear row knows its own place only.
+(over ``income``, y = w μ), so that every nonlinear row knows its own location only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from agora.formulations.migration.kernels import Kernel, add_kernel_product, sta
 from agora.typing import Vector
 
 VARIETIES = {"krugman": 1.0, "armington": 0.0, "eaton-kortum": 0.0}
-"""χ, the elasticity of a place's varieties to its people, by variant."""
+"""χ, the elasticity of a location's varieties to its people, by variant."""
 
 SMALLEST = 1e-12
 """Lower bound of what must be positive."""
@@ -40,12 +40,12 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class TradeEconomy:
-    """The numbers of a trade model on N places; all dimensionless.
+    """The numbers of a trade model on N locations; all dimensionless.
 
     Attributes
     ----------
     varieties : float
-        χ: 1 where firms enter in proportion to people (Krugman), 0 where each place makes its own good.
+        χ: 1 where firms enter in proportion to people (Krugman), 0 where each location makes its own good.
     trade_elasticity : float
         σ − 1 > 0, or θ.
     technology : (N,) array
@@ -65,7 +65,7 @@ class TradeEconomy:
 
     @property
     def density_exponent(self) -> float:
-        """The elasticity c = χ + α(σ−1) of a place's supply to its people."""
+        """The elasticity c = χ + α(σ−1) of a location's supply to its people."""
         return self.varieties + self.spillover * self.trade_elasticity
 
 
@@ -88,7 +88,7 @@ def trade_economy(
     elasticity : float
         σ > 1, or θ > 0 for ``eaton-kortum``.
     number : int
-        N, number of places.
+        N, number of locations.
     productivity, amenity : float or (N,) array
         Ā (T for ``eaton-kortum``) and B̄, > 0.
     spillover, congestion : float
@@ -128,7 +128,7 @@ def add_trade_equilibrium(
     block : Block
         An empty block, for instance one of each time step.
     economy : TradeEconomy
-        N places.
+        N locations.
     kernel : Kernel
         K(o, d) = τ(o, d)^{1−σ}: rows origins, columns destinations.
     density : sequence of N variables or numbers
@@ -150,7 +150,7 @@ def add_trade_equilibrium(
 
 
 def add_trade_variables(block: pyo.Block, number: int) -> None:
-    """Add the variables of a trade equilibrium on `number` places, all positive."""
+    """Add the variables of a trade equilibrium on `number` locations, all positive."""
     block.locations = pyo.RangeSet(0, number - 1, doc="places, in the order of the kernel")
     for name, doc in (
         ("wage", "w, in units of world income"),
@@ -175,7 +175,7 @@ def start_trade(
 
     Also those that the products with the kernel have of their own, where they stand already.
     """
-    mu = np.array([float(pyo.value(place)) for place in density])
+    mu = np.array([float(pyo.value(people)) for people in density])
     w = first_wages(economy, kernel, mu) if wages is None else np.asarray(wages, dtype=float)
     w = w / float((kernel.weights * mu) @ w)
     supply = economy.technology * mu**economy.density_exponent * w**-economy.trade_elasticity
@@ -189,8 +189,8 @@ def start_trade(
         (block.market_capacity, market),
         (block.market_access, kernel.apply(market)),
     ):
-        for place, number in zip(variable.values(), start.tolist(), strict=True):
-            place.set_value(number, skip_validation=True)
+        for entry, number in zip(variable.values(), start.tolist(), strict=True):
+            entry.set_value(number, skip_validation=True)
     block.walras_slack.set_value(0.0)
     if block.component("market_access_balance") is not None:
         start_kernel_product(
@@ -206,7 +206,7 @@ def first_wages(economy: TradeEconomy, kernel: Kernel, density: Vector, steps: i
               I[w] = \bigl(a \mu^{c-1} D[w]\bigr)^{1/\sigma}
 
     Bahlali, Boucekkine & Petit (2026), the map of the existence proof. From wages of one IPOPT loses its
-    way where the trade elasticity is high and places differ much.
+    way where the trade elasticity is high and locations differ much.
     """
     c, theta, backward = economy.density_exponent, economy.trade_elasticity, kernel.transposed
     w = np.ones(kernel.number)
@@ -219,7 +219,7 @@ def first_wages(economy: TradeEconomy, kernel: Kernel, density: Vector, steps: i
 
 
 def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:
-    r"""Make a place offer more the more people it has and the less they cost.
+    r"""Make a location offer more the more people it has and the less they cost.
 
     .. math:: e(x)\, w(x)^{\sigma-1} = a(x)\, \mu(x)^{c} \quad \text{for all } x
     """
@@ -233,7 +233,7 @@ def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Sequen
 
 
 def add_income(block: pyo.Block, density: Sequence[Any]) -> None:
-    r"""Add what a place earns.
+    r"""Add what a location earns.
 
     .. math:: y(x) = w(x)\, \mu(x) \quad \text{for all } x
     """
@@ -245,7 +245,7 @@ def add_income(block: pyo.Block, density: Sequence[Any]) -> None:
 
 
 def add_market_capacity(block: pyo.Block) -> None:
-    r"""Let a place spend its income where competition is weak.
+    r"""Let a location spend its income where competition is weak.
 
     .. math:: f(x)\, G(x) = y(x) \quad \text{for all } x
     """
@@ -257,7 +257,7 @@ def add_market_capacity(block: pyo.Block) -> None:
 
 
 def add_wage_balance(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:
-    r"""Equate what a place earns with what it sells: the wage equation, divided by μ^c.
+    r"""Equate what a location earns with what it sells: the wage equation, divided by μ^c.
 
     .. math:: w(x)^{\sigma} \mu(x)^{1-c} = a(x)\, D(x), \qquad D = K f + z \quad \text{for all } x
 
@@ -340,7 +340,7 @@ def solve_wages(
 ) -> TradeState:
     """Return the trade equilibrium of a density by Newton's method in log wages, with dense matrices.
 
-    The fast road for time integration, and an oracle for the program; steps are halved until the largest
+    The fast method for time integration, and an oracle for the program; steps are halved until the largest
     violation falls.
 
     Parameters
@@ -367,8 +367,8 @@ def solve_wages(
         worst = float(np.abs(gap).max())
         if worst <= tolerance:
             wage = np.exp(log_wage)
-            worth = wage * parts.access ** (1.0 / economy.trade_elasticity)
-            real = economy.amenity * density**-economy.congestion * worth
+            value = wage * parts.access ** (1.0 / economy.trade_elasticity)
+            real = economy.amenity * density**-economy.congestion * value
             return TradeState(wage, parts.access, real, worst, step)
         change = _bordered_solve(parts.by_wage(economy), weights * density * np.exp(log_wage), -gap)
         length = 1.0

@@ -1,6 +1,6 @@
 r"""Trajectories of agents who trade an asset, and the clearing of its market, piece by piece.
 
-Direct transcription with left Euler steps of length h. Places of a trajectory are the nodes of the
+Direct transcription with left Euler steps of length h. The ``places`` of a trajectory are the nodes of the
 supply's tree, where agents choose a velocity, and the ends, one after each last node; supply that is
 known is a tree without branches, whose nodes are the times 0 … N − 1 and whose end is N. A *reply* is
 one trajectory of one agent; it has a mass. Source: arXiv 2506.04169, section 4, (28)–(30). Costs are in
@@ -30,7 +30,7 @@ def add_replies(
     `starts` gives the initial states (replies, assets). `parents` and `probabilities` describe the
     nodes 0 … V − 1 in the order of time; ends are numbered V, V + 1, … after the last nodes. Bounds
     hold for every state but the first and for every control: the state and control constraints that
-    the paper leaves for later. Start: nobody moves, but for who starts out of bounds.
+    the paper leaves for later. Start: nobody moves, but for agents who start out of bounds.
     """
     childless = sorted(set(range(len(parents))) - set(parents))
     block.replies = pyo.RangeSet(0, len(starts) - 1, doc="trajectories")
@@ -72,7 +72,7 @@ def add_state_dynamics(block: pyo.Block, step: float) -> None:
     .. math:: x_{c} = x_{v} + h\, a_{v} \quad \text{for all replies, assets, nodes } v
               \text{ and places } c \text{ right after } v
 
-    arXiv 2506.04169, (29). Multiplier: the costate, what one more unit held at c is worth.
+    arXiv 2506.04169, (29). Multiplier: the costate, the value of one more unit held at c.
     """
 
     def rule(b: pyo.Block, reply: int, asset: int, place: int) -> Any:
@@ -162,7 +162,7 @@ def add_population_cost(
 
 
 def _held(block: pyo.Block, reply: int, cost: StateCost, places: Any, factor: float) -> Any:
-    """Return the expected cost of a reply's states at some places."""
+    """Return the expected cost of a reply's states at some ``places``."""
     if cost.absent:
         return 0.0
     assets = list(block.assets)

@@ -76,8 +76,8 @@ class Reallocation:
         rates = self.economy.profit_rates(firms) * np.expand_dims(self.unit(firms), -1)
         if self.noise == 0:
             return rates
-        worth: Vector = rates - self.moving_cost * self.noise * (np.log(firms / self.economy.varieties) + 1)
-        return worth
+        value: Vector = rates - self.moving_cost * self.noise * (np.log(firms / self.economy.varieties) + 1)
+        return value
 
     def on_links(self, firms: Vector) -> Vector:
         """Return M, the mean mass at both ends of each link, (…, I) → (…, E)."""
@@ -86,8 +86,8 @@ class Reallocation:
 
     def speeds(self, firms: Vector) -> Vector:
         """Return v, the speed that each firm on a link likes best, from tail to head; (…, E)."""
-        worth = self.worth(firms)
-        slope = (worth[..., self.links.heads] - worth[..., self.links.tails]) / self.links.lengths
+        value = self.worth(firms)
+        slope = (value[..., self.links.heads] - value[..., self.links.tails]) / self.links.lengths
         if self.fixed_cost > 0:
             slope = np.where(slope**2 > 2 * self.moving_cost * self.fixed_cost, slope, 0.0)
         speeds: Vector = slope / self.moving_cost

@@ -27,7 +27,7 @@ def add_given_firms(block: pyo.Block, firms: Numbers) -> None:
 
     .. math:: n_i = \bar n_i \quad \text{for all } i
 
-    Multiplier: what one more firm is worth there, the profit rate π_i (units of C per firm).
+    Multiplier: the value of one more firm there, the profit rate π_i (units of C per firm).
     """
 
     def rule(b: pyo.Block, *sector: Any) -> Any:

@@ -85,7 +85,7 @@ def add_reallocation_flows(block: pyo.Block, links: Links, slabs: int = 1) -> No
 
     .. math:: M^s_e = \tfrac14 \bigl(n^{s-1}_i + n^{s-1}_j + n^s_i + n^s_j\bigr), \qquad e = (i, j)
 
-    Multiplier of the balance: what a firm is worth in i after the slab, V_i (numéraire).
+    Multiplier of the balance: the value of a firm in i after the slab, V_i (numéraire).
     """
     sectors = list(block.sectors)
     start = {sector: float(block.firms[sector].value) for sector in sectors}
@@ -111,11 +111,11 @@ def add_reallocation_flows(block: pyo.Block, links: Links, slabs: int = 1) -> No
     block.firm_flow_balance = pyo.Constraint(block.slabs, range(len(sectors)), doc="multiplier: V_i")
     block.mobility = pyo.Expression(block.slabs, block.links)
     for slab in block.slabs:
-        for place, sector in enumerate(sectors):
-            coefficients = [1.0, -1.0, *(sign for sign, _ in touching[place])]
+        for index, sector in enumerate(sectors):
+            coefficients = [1.0, -1.0, *(sign for sign, _ in touching[index])]
             variables = [mass(slab, sector), mass(slab - 1, sector)]
-            variables += [block.flow[slab, link] for _, link in touching[place]]
-            block.firm_flow_balance[slab, place] = (
+            variables += [block.flow[slab, link] for _, link in touching[index]]
+            block.firm_flow_balance[slab, index] = (
                 LinearExpression(constant=0.0, linear_coefs=coefficients, linear_vars=variables) == 0.0
             )
         for link, (tail, head) in enumerate(zip(links.tails.tolist(), links.heads.tolist(), strict=True)):
@@ -196,7 +196,7 @@ def add_transport_plan(
 
     d the shortest-path lengths (I, I); pairs further apart than `reach` are left out. Adds ``pairs``,
     ``plan`` γ, ``departure_balance`` (multiplier: what a firm that started in i gains), ``arrival_balance``
-    (multiplier: what a firm is worth in j, V_j) and ``reallocation_cost``. A firm that started in i goes
+    (multiplier: the value of a firm in j, V_j) and ``reallocation_cost``. A firm that started in i goes
     where V_j − c d_ij²/2τ is largest: the plan is everybody's best reply.
     """
     sectors = list(block.sectors)

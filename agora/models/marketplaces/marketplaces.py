@@ -191,7 +191,7 @@ class Marketplaces(Model):
         return graph
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> Self:  # noqa: C901 (to be grouped)
         if self.geography is not None and self.sites:
             raise InputError("sites", list(self.sites), "left out: the sites are the cells of the geography")
         number, goods = self.number, len(self.commodity_shares)

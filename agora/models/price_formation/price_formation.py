@@ -200,7 +200,7 @@ class PriceFormation(Model):
 
     @property
     def step(self) -> float:
-        """H = T/N."""
+        """h = T/N, the length of a step."""
         return self.horizon / self.steps
 
     @property

@@ -71,7 +71,7 @@ class Outcome:
     @property
     def name(self) -> str:
         """The structure in the notation of the tables."""
-        return " ".join(named(place) for place in self.locations)
+        return " ".join(named(location) for location in self.locations)
 
 
 def economy(case: str, setup_cost: float, **changes: Any) -> Marketplaces:
@@ -107,24 +107,24 @@ def outcome(on: StructureProblem, locations: tuple[float, ...]) -> Outcome:
 def search(case: str, setup_cost: float, number: int) -> StructureResult:
     """Return the best structure with `number` marketplaces, proved."""
     with np.errstate(all="ignore"):
-        found = best_structure(problem(case, setup_cost), number, gap=GAP)
-    if found.bound > found.utility * (1 + 2 * GAP) and found.utility > 0:
+        result = best_structure(problem(case, setup_cost), number, gap=GAP)
+    if result.bound > result.utility * (1 + 2 * GAP) and result.utility > 0:
         raise RuntimeError(f"no proof for {number} marketplaces in {case} with q̄ = {setup_cost}")
-    return found
+    return result
 
 
 @cache
 def best_with(case: str, setup_cost: float, number: int) -> tuple[Outcome, ...]:
     """Return the best structure with `number` marketplaces, after those at sites that tie with it.
 
-    Marketplaces at one place are one; structures of fewer places are left out, and so is everything
+    Marketplaces at one location are one; structures of fewer locations are left out, and so is everything
     that cannot be paid for.
     """
-    found, on = search(case, setup_cost, number), problem(case, setup_cost)
-    best = outcome(on, tuple(found.locations.tolist()))
+    result, on = search(case, setup_cost, number), problem(case, setup_cost)
+    best = outcome(on, tuple(result.locations.tolist()))
     if best.utility <= 0:
         return ()
-    at_sites = [outcome(on, places) for places in combinations(SITES.values(), number)]
+    at_sites = [outcome(on, locations) for locations in combinations(SITES.values(), number)]
     tied = [each for each in at_sites if each.utility >= best.utility * (1 - TIE)]
     if tied:  # all are at the optimum, and exactly at sites
         return tuple(tied)
@@ -135,25 +135,25 @@ def best_with(case: str, setup_cost: float, number: int) -> tuple[Outcome, ...]:
     return (best,) if min(np.diff(best.locations), default=1.0) > 1e-6 else ()
 
 
-def pull(on: StructureProblem, place: float) -> float:
-    """Return how much a single marketplace at `place` is pulled to the right, by what a step is worth.
+def pull(on: StructureProblem, location: float) -> float:
+    """Return how much a single marketplace at `location` is pulled to the right, by the value of a step.
 
-    By the envelope theorem ∂u/∂δ_j is −w_j m_j up to a common factor. A site at `place` pulls to the left.
+    By the envelope theorem ∂u/∂δ_j is −w_j m_j up to a common factor. A site at `location` pulls to the left.
     """
-    at = outcome(on, (place,))
-    worth = at.wages * at.population
-    right = np.array(list(SITES.values())) > place
-    return float(worth[right].sum() - worth[~right].sum())
+    at = outcome(on, (location,))
+    value = at.wages * at.population
+    right = np.array(list(SITES.values())) > location
+    return float(value[right].sum() - value[~right].sum())
 
 
 def balanced(on: StructureProblem) -> list[Outcome]:
-    """Return every place between two sites at which the pulls on a single marketplace balance."""
-    found = []
+    """Return every location between two sites at which the pulls on a single marketplace balance."""
+    results = []
     for left, right in pairwise(SITES.values()):
         ends = left + 1e-12, right - 1e-12
         if pull(on, ends[0]) > 0 > pull(on, ends[1]):
-            found.append(outcome(on, (float(brentq(lambda d: pull(on, d), *ends, xtol=1e-14)),)))
-    return found
+            results.append(outcome(on, (float(brentq(lambda d: pull(on, d), *ends, xtol=1e-14)),)))
+    return results
 
 
 @cache
@@ -188,9 +188,9 @@ def solution(case: str, setup_cost: float, locations: tuple[float, ...]) -> Solu
     return solve(economy(case, setup_cost, marketplaces=locations))
 
 
-def named(place: float, digits: int = 6) -> str:
-    """Return the name of the site at a place, or the place itself."""
+def named(location: float, digits: int = 6) -> str:
+    """Return the name of the site at a location, or the location itself."""
     for name, position in SITES.items():
-        if abs(place - position) < 1e-6:
+        if abs(location - position) < 1e-6:
             return name
-    return f"{place:.{digits}f}".rstrip("0")
+    return f"{location:.{digits}f}".rstrip("0")

@@ -81,21 +81,21 @@ def frontier_deviation(location: float, output: float, points: int = 21) -> Find
 @computes("ideal-location")
 def ideal_location(utility: str, compared: float) -> Finding:
     """Return the ideal location for a utility; compare utility there and at a printed location."""
-    answer, place = alone(utility), ideal_place(utility)
+    answer, location = alone(utility), ideal_place(utility)
     own, there = 1 + answer.objective, _most(UTILITIES[utility], compared)
-    note = f"{utility} reaches {own:.6f} at d = {place:.5f}{_form(place)}"
-    if abs(place - compared) > 5 * _NOISE:
+    note = f"{utility} reaches {own:.6f} at d = {location:.5f}{_form(location)}"
+    if abs(location - compared) > 5 * _NOISE:
         owners = [name for name in UTILITIES if abs(ideal_place(name) - compared) <= 5 * _NOISE]
         note += f" and {there:.6f} at d = {compared:.5f}, which is ideal for {' and '.join(owners) or 'none'}"
     return Finding(
-        place,
+        location,
         note=note,
         certificate=f"no location gives more than {1 + answer.facts['bound']:.9f}: branch and bound, proved",
     )
 
 
-def _form(place: float) -> str:
-    return "".join(f" = {name}" for name, value in _FORMS.items() if abs(place - value) <= _NOISE)
+def _form(location: float) -> str:
+    return "".join(f" = {name}" for name, value in _FORMS.items() if abs(location - value) <= _NOISE)
 
 
 @computes("chord-beyond-frontier")
@@ -121,17 +121,17 @@ def chord_beyond_frontier(seconds: list[str]) -> Finding:
 @computes("core-is-empty")
 def core_is_empty(second: str) -> Finding:
     """Test that the core is proved to be empty."""
-    found = core(second)
-    bound = float(found.best.facts["bound"])
-    reached = " and ".join(f"{utility:.6f}" for utility in found.utility.values())
+    result = core(second)
+    bound = float(result.best.facts["bound"])
+    reached = " and ".join(f"{utility:.6f}" for utility in result.utility.values())
     note = f"alone the types reach {reached}; no allocation gives both more than (1 + λ) times that, "
     note += f"λ = {bound:.8f}"
-    if found.empty:
+    if result.empty:
         note += (
-            f"; so in every allocation some members of a type gain ε = {100 * found.at_least:.6f} % "
+            f"; so in every allocation some members of a type gain ε = {100 * result.at_least:.6f} % "
             "or more by leaving with their own marketplace"
         )
-    return Finding(found.empty, note=note, certificate=str(found.best.facts["proof"]))
+    return Finding(result.empty, note=note, certificate=str(result.best.facts["proof"]))
 
 
 @computes("utility-with-marketplaces")
@@ -156,14 +156,14 @@ def utility_with_marketplaces(locations: list[float]) -> Finding:
 @computes("who-prefers-the-other")
 def who_prefers_the_other(first: str, second: str) -> Finding:
     """Return who is nearer to the marketplace of the other type when each type has its own."""
-    places = {"type 1": ideal_place(first), "type 2": ideal_place(second)}
+    locations = {"type 1": ideal_place(first), "type 2": ideal_place(second)}
     envious = []
     for name, other in (("type 1", "type 2"), ("type 2", "type 1")):
         for location, position in ((1, 0.0), (2, 1.0)):
-            saved = abs(position - places[name]) - abs(position - places[other])
+            saved = abs(position - locations[name]) - abs(position - locations[other])
             if saved > _NOISE:
                 envious.append((name, location, saved))
-    note = f"marketplaces of types 1 and 2 at {places['type 1']:.5f} and {places['type 2']:.5f}"
+    note = f"marketplaces of types 1 and 2 at {locations['type 1']:.5f} and {locations['type 2']:.5f}"
     if envious:
         note += f"; the way to the other is shorter by {envious[0][2]:.5f}"
     return Finding(

@@ -13,17 +13,17 @@ from agora.papers.berliant_konishi.printed_cells import printed_rows, row
 from agora.papers.computations import Finding, computes
 
 _NOISE = 1e-6
-"""Differences of places, rents and wages that are none."""
+"""Largest difference of locations, rents and wages that counts as none."""
 
 
 @computes("who-goes-where")
 def who_goes_where(case: str, setup_cost: float, locations: list[float]) -> Finding:
     """Return which site uses which marketplace in the equilibrium with given marketplaces."""
-    found = solution(case, setup_cost, tuple(locations))
-    sites, users = found.tables["sites"], found.tables["marketplaces"]["users"]
+    result = solution(case, setup_cost, tuple(locations))
+    sites, users = result.tables["sites"], result.tables["marketplaces"]["users"]
     pairs = zip(sites["position"], sites["marketplace"], strict=True)
     return Finding(
-        ", ".join(f"{position:g} → {place:g}" for position, place in pairs),
+        ", ".join(f"{position:g} → {location:g}" for position, location in pairs),
         note=f"{' and '.join(f'{100 * share:.1f} %' for share in users)} of the people; people at each site "
         f"{', '.join(f'{share:.3f}' for share in sites['population'])}; {case}, q̄ = {setup_cost:g}",
         certificate="an equilibrium with given marketplaces by Definition 2.13",
@@ -62,20 +62,20 @@ def wages_differ(case: str) -> Finding:
         all(abs(ratio - 1) > _NOISE for ratio in ratios.values()),
         note="wages in c and d over those in a and b: "
         + ", ".join(f"{ratio:.4f} at q̄ = {cost:g}" for cost, ratio in ratios.items()),
-        certificate="multipliers of the commodity balances, two roads",
+        certificate="multipliers of the commodity balances, two methods",
     )
 
 
 @computes("marketplaces-at-sites")
 def marketplaces_at_sites(rows: list[tuple[str, float]], at_sites: bool) -> Finding:
     """Test whether all marketplaces are where consumers are, or none of them is, in some economies."""
-    told, holds = [], True
+    reported, holds = [], True
     for case, cost in rows:
-        names = [named(place) for place in best(case, cost)[0].locations]
+        names = [named(location) for location in best(case, cost)[0].locations]
         inside = [name in SITES for name in names]
         holds = holds and (all(inside) if at_sites else not any(inside))
-        told.append(f"{case}, q̄ = {cost:g}: {' '.join(names)}")
-    return Finding(holds, note="; ".join(told), certificate="structures proved best by branch and bound")
+        reported.append(f"{case}, q̄ = {cost:g}: {' '.join(names)}")
+    return Finding(holds, note="; ".join(reported), certificate="structures proved best by branch and bound")
 
 
 @computes("lives-in-majority")
@@ -94,7 +94,7 @@ def lives_in_majority(case: str, sites: str) -> Finding:
 
 @computes("structures-differ")
 def structures_differ(case: str, other_case: str, setup_cost: float) -> Finding:
-    """Test that number and places of marketplaces, population and rents of two cases differ."""
+    """Test that number and locations of marketplaces, population and rents of two cases differ."""
     first, second = best(case, setup_cost)[0], best(other_case, setup_cost)[0]
     moved = [
         float(np.abs(getattr(first, name) - getattr(second, name)).max()) for name in ("population", "rent")
@@ -113,23 +113,23 @@ def more_sites_more_symmetry(setup_cost: float, numbers: list[int]) -> Finding:
 
     Sites are evenly spaced on [0, .33] and [.67, 1], with the same land in all; case 1.
     """
-    away, halves, told = [], [], []
+    away, halves, reported = [], [], []
     for number in numbers:
         first = np.linspace(0.0, SITES["b"], number)
         sites = np.concatenate([first, 1 - first[::-1]])
         makes, land = [1] * number + [2] * number, 2 / number
         given = economy("case1", setup_cost, sites=sites.tolist(), makes=makes, land=land)
         with np.errstate(all="ignore"):
-            found = best_structure(structure_problem(given), 2, gap=GAP)
-        places = np.sort(found.locations)
-        away.append(float(np.abs(places - [SITES["b"] / 2, 1 - SITES["b"] / 2]).max()))
+            result = best_structure(structure_problem(given), 2, gap=GAP)
+        locations = np.sort(result.locations)
+        away.append(float(np.abs(locations - [SITES["b"] / 2, 1 - SITES["b"] / 2]).max()))
         halves.append(float(first[1]) / 2)
-        told.append(f"{number}: {places[0]:.4f} and {places[1]:.4f}")
+        reported.append(f"{number}: {locations[0]:.4f} and {locations[1]:.4f}")
     within = all(gap <= half + _NOISE for gap, half in zip(away, halves, strict=True))
     finer = all(later < before for before, later in pairwise(halves))
     return Finding(
         within and finer,
-        note=f"marketplaces by the number of sites in each area: {'; '.join(told)}; the middles are "
+        note=f"marketplaces by the number of sites in each area: {'; '.join(reported)}; the middles are "
         f"{SITES['b'] / 2:g} and {1 - SITES['b'] / 2:g}, and none is further from its middle than half the "
         "distance of neighbouring sites",
         certificate=f"all places searched by branch and bound, relative gap {GAP:.0e}",

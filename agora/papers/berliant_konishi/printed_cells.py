@@ -157,12 +157,12 @@ def whose_row(case: str, setup_cost: float) -> str:
 @computes("printed-cell")
 def printed_cell(case: str, setup_cost: float, site: str, column: str, printed: str) -> Finding:
     """Return population, production or rent of a site in the best structure, from the solved program."""
-    found = row(case, setup_cost)
-    solved = solution(case, setup_cost, found.locations)
+    result = row(case, setup_cost)
+    solved = solution(case, setup_cost, result.locations)
     sites = solved.tables["sites"]
     computed = float(sites[column].iloc[list(SITES).index(site)])
-    if abs(computed - value(found, column, site)) > 1e-6:
-        raise ValueError(f"two roads differ: {computed} and {value(found, column, site)}")
+    if abs(computed - value(result, column, site)) > 1e-6:
+        raise ValueError(f"two methods differ: {computed} and {value(result, column, site)}")
     note = difference(printed, computed)
     if digits_off(printed, computed):
         note = f"{note}; {whose_row(case, setup_cost)}"
@@ -172,28 +172,30 @@ def printed_cell(case: str, setup_cost: float, site: str, column: str, printed: 
 @computes("printed-marketplaces")
 def printed_marketplaces(case: str, setup_cost: float, column: str, printed: str) -> Finding:
     """Return number or locations of the marketplaces of the best structure; locations in printed digits."""
-    found, other = row(case, setup_cost), runner_up(case, setup_cost)
-    note = f"utility {found.utility:.6f}"
+    result, other = row(case, setup_cost), runner_up(case, setup_cost)
+    note = f"utility {result.utility:.6f}"
     if other is not None:
         note += f"; next best: {len(other.locations)} at {other.name}, utility {other.utility:.6f}"
     else:
         note += "; no other number of marketplaces can be paid for"
     proof = f"all structures searched by branch and bound, relative gap {GAP:.0e}"
     if column == "n_markets":
-        return Finding(float(len(found.locations)), note=note, certificate=proof)
+        return Finding(float(len(result.locations)), note=note, certificate=proof)
     tokens = printed.split()
-    if len(tokens) != len(found.locations):
-        return Finding(found.name, note=note, certificate=proof)
+    if len(tokens) != len(result.locations):
+        return Finding(result.name, note=note, certificate=proof)
     written = [
-        named(place) if token in SITES else f"{place:.{len(token.partition('.')[2])}f}"
-        for token, place in zip(tokens, found.locations, strict=True)
+        named(location) if token in SITES else f"{location:.{len(token.partition('.')[2])}f}"
+        for token, location in zip(tokens, result.locations, strict=True)
     ]
     exact = [
-        f"{place:.6f}" for token, place in zip(tokens, found.locations, strict=True) if token not in SITES
+        f"{location:.6f}"
+        for token, location in zip(tokens, result.locations, strict=True)
+        if token not in SITES
     ]
     if exact:
         note = f"at {', '.join(exact)} to six digits; {note}"
-    tied = [each.name for each in best(case, setup_cost) if each.name != found.name]
+    tied = [each.name for each in best(case, setup_cost) if each.name != result.name]
     if tied:
         note += f"; as good: {', '.join(tied)}"
     boxes = sum(search(case, setup_cost, number).boxes for number in range(1, len(SITES) + 1))

@@ -36,8 +36,8 @@ def optima_are_equilibria() -> Finding:
     """Return the largest violation of Definition 2.13 at the optima of all printed rows."""
     worst = 0.0
     for case, setup_cost in printed_rows():
-        found = row(case, setup_cost)
-        certificate = solution(case, setup_cost, found.locations).certificate
+        result = row(case, setup_cost)
+        certificate = solution(case, setup_cost, result.locations).certificate
         worst = max(worst, *(condition.worst for condition in certificate.conditions))
     return Finding(
         worst,
@@ -106,14 +106,14 @@ def _told(steps: list[tuple[float, float]]) -> str:
 @computes("agglomerates")
 def agglomerates(case: str, setup_cost: float) -> Finding:
     """Test that more people live in b than in a, and in c than in d, with two marketplaces."""
-    found = row(case, setup_cost)
-    inner, outer = found.population[1:3], found.population[[0, 3]]
+    result = row(case, setup_cost)
+    inner, outer = result.population[1:3], result.population[[0, 3]]
     others = [
         f"{each.name}: " + " ".join(f"{mass:.4f}" for mass in each.population)
         for each in best(case, setup_cost)
     ]
     return Finding(
-        len(found.locations) == 2 and bool((inner > outer + _NOISE).all()),
+        len(result.locations) == 2 and bool((inner > outer + _NOISE).all()),
         note="population of a to d by structure, of equal utility: " + "; ".join(others),
     )
 
@@ -133,10 +133,10 @@ def best_structures(case: str, setup_cost: float) -> Finding:
 @computes("biased-to-the-right")
 def biased_to_the_right(case: str, setup_costs: list[float]) -> Finding:
     """Test that the only marketplace is right of the middle."""
-    places = [best(case, cost)[0].locations for cost in setup_costs]
+    locations = [best(case, cost)[0].locations for cost in setup_costs]
     return Finding(
-        all(len(each) == 1 and each[0] > 0.5 + _NOISE for each in places),
-        note="at " + ", ".join(f"{each[0]:.6f}" for each in places),
+        all(len(each) == 1 and each[0] > 0.5 + _NOISE for each in locations),
+        note="at " + ", ".join(f"{each[0]:.6f}" for each in locations),
     )
 
 

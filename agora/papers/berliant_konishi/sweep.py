@@ -35,7 +35,7 @@ def structures(case: str, setup_cost: float, number: int) -> tuple[Outcome, ...]
     Only these are ever optimal at the q̄ of the tables, where all are searched with proof.
     """
     on = problem(case, setup_cost)
-    every = [outcome(on, places) for places in combinations(SITES.values(), number)]
+    every = [outcome(on, locations) for locations in combinations(SITES.values(), number)]
     if number == 1:
         every += balanced(on)
     top = max(each.utility for each in every)
@@ -44,8 +44,8 @@ def structures(case: str, setup_cost: float, number: int) -> tuple[Outcome, ...]
 
 def utility(case: str, setup_cost: float, number: int) -> float:
     """Return the utility with the best `number` marketplaces."""
-    found = structures(case, setup_cost, number)
-    return found[0].utility if found else 0.0
+    result = structures(case, setup_cost, number)
+    return result[0].utility if result else 0.0
 
 
 def best_number(case: str, setup_cost: float) -> int:
@@ -102,13 +102,13 @@ def _departures(case: str) -> list[dict[str, Any]]:
     """Return where the only marketplace leaves a site: where the pulls to both sides balance."""
     rows = []
     for low, high in pairwise(GRID):
-        places = [structures(case, q, 1)[0].name for q in (low, high)]
-        if places[0] == places[1] or not set(places) & set(SITES):
+        locations = [structures(case, q, 1)[0].name for q in (low, high)]
+        if locations[0] == locations[1] or not set(locations) & set(SITES):
             continue
-        site = SITES[places[0] if places[0] in SITES else places[1]]
+        site = SITES[locations[0] if locations[0] in SITES else locations[1]]
         leaves_left = structures(case, high, 1)[0].locations[0] < site
         at = _departure(case, site - 1e-12 if leaves_left else site + 1e-12, low, high)
-        names = [f"at {name}" if name in SITES else "between sites" for name in places]
+        names = [f"at {name}" if name in SITES else "between sites" for name in locations]
         rows.append(
             _change(
                 case, "location of the only marketplace", (names[0], names[1]), at, utility(case, at, 1), 0.0

@@ -44,14 +44,14 @@ def _envy(tables: Tables, case: str) -> float:
 
 @computes("equilibria-at-random-places")
 def equilibria_exist(cases: list[str], number: int) -> Finding:
-    """Test that equilibria are found and certified for marketplaces at random places."""
+    """Test that equilibria are found and certified for marketplaces at random locations."""
     random, worst, solved = np.random.default_rng(1), 0.0, 0
     for case in cases:
         for k in range(number):
-            places = np.sort(random.uniform(0, 1, size=1 + k % 3))
-            found = solution(case, 0.05, tuple(places.round(6).tolist()))
-            worst = max(worst, *(condition.worst for condition in found.certificate.conditions))
-            solved += found.certificate.passed
+            locations = np.sort(random.uniform(0, 1, size=1 + k % 3))
+            result = solution(case, 0.05, tuple(locations.round(6).tolist()))
+            worst = max(worst, *(condition.worst for condition in result.certificate.conditions))
+            solved += result.certificate.passed
     return Finding(
         solved == number * len(cases),
         note=f"{solved} economies with one to three marketplaces at random places, q̄ = 0.05; the largest "
@@ -85,17 +85,19 @@ def core_is_empty_with_land(cases: list[str], setup_cost: float) -> Finding:
 
     `setup_cost` must be so high that two marketplaces cannot be paid for.
     """
-    found = core_test(coalition_test([(case, 1.0) for case in cases], setup_cost), tolerance=2e-4)
-    bound = float(found.best.facts["bound"])
-    alone = " and ".join(f"{utility:.6f}" for utility in found.utility.values())
-    places = " and ".join(
-        f"{float(each.tables['marketplaces']['location'].iloc[0]):.4f}" for each in found.alone.values()
+    result = core_test(coalition_test([(case, 1.0) for case in cases], setup_cost), tolerance=2e-4)
+    bound = float(result.best.facts["bound"])
+    alone = " and ".join(f"{utility:.6f}" for utility in result.utility.values())
+    locations = " and ".join(
+        f"{float(each.tables['marketplaces']['location'].iloc[0]):.4f}" for each in result.alone.values()
     )
     note = f"preferences of {' and '.join(cases)}, q̄ = {setup_cost:g}: alone the types reach {alone} with a "
-    note += f"marketplace at {places}; no allocation gives both more than (1 + λ) times that, λ = {bound:.6f}"
-    if found.empty:
-        note += f", so in every allocation a type gains {100 * found.at_least:.3f} % or more by leaving"
-    return Finding(found.empty, note=note, certificate=str(found.best.facts["proof"]))
+    note += (
+        f"marketplace at {locations}; no allocation gives both more than (1 + λ) times that, λ = {bound:.6f}"
+    )
+    if result.empty:
+        note += f", so in every allocation a type gains {100 * result.at_least:.3f} % or more by leaving"
+    return Finding(result.empty, note=note, certificate=str(result.best.facts["proof"]))
 
 
 def coalition_test(types: Sequence[tuple[str, float]], setup_cost: float) -> CoalitionTest:
@@ -130,8 +132,8 @@ def no_more_than_sites(cases: list[str]) -> Finding:
     With a marketplace at every site nobody travels; one more costs its set-up and saves nothing.
     """
     rows = [(case, cost) for case, cost in printed_rows() if case in cases]
-    places = (*SITES.values(), 0.5)
-    gaps = [outcome(problem(*each), places).utility - best(*each)[0].utility for each in rows]
+    locations = (*SITES.values(), 0.5)
+    gaps = [outcome(problem(*each), locations).utility - best(*each)[0].utility for each in rows]
     return Finding(
         max(gaps) < -_NOISE,
         note=f"five marketplaces, of which nobody needs the fifth, lower utility by {-max(gaps):.4f} or more "
@@ -142,19 +144,19 @@ def no_more_than_sites(cases: list[str]) -> Finding:
 
 @computes("locally-unique")
 def locally_unique(steps: list[float]) -> Finding:
-    """Test that moving marketplaces from the best places, by little, always lowers utility.
+    """Test that moving marketplaces from the best locations, by little, always lowers utility.
 
-    For given places the program is strictly concave in what people consume, hence its optimum unique.
+    For given locations the program is strictly concave in what people consume, hence its optimum unique.
     """
     random, least, tried = np.random.default_rng(2), np.inf, 0
     for case, cost in printed_rows():
         for top in best(case, cost):
             for step in steps:
                 for move in _moves(len(top.locations), random):
-                    places = np.clip(np.array(top.locations) + step * move, 0, 1)
-                    if np.abs(places - top.locations).max() < step / 2:
+                    locations = np.clip(np.array(top.locations) + step * move, 0, 1)
+                    if np.abs(locations - top.locations).max() < step / 2:
                         continue  # pushed against the end of the region
-                    lower = 1 - outcome(problem(case, cost), tuple(places.tolist())).utility / top.utility
+                    lower = 1 - outcome(problem(case, cost), tuple(locations.tolist())).utility / top.utility
                     least, tried = min(least, lower / step**2), tried + 1
     return Finding(
         bool(least > 0),

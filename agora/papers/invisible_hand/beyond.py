@@ -61,7 +61,7 @@ def _draw_rates(decay: pd.DataFrame, growth: pd.DataFrame) -> Figure:
         lower.plot(growth["externality"], growth["computed"], "o", color=style.FIRMS)
         lower.set(xlabel="externality η (σ = 2)", ylabel="growth rate")
         upper.legend()
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -72,11 +72,11 @@ def _draw_rest_points() -> Figure:
         axes = figure.subplots()
         for colour, at in zip(style.CATEGORIES, (0.15, 0.5, 0.85), strict=False):
             density = rest_with_fixed_cost(at) * 40
-            place = (np.arange(40) + 0.5) / 40
-            axes.plot(place, density, color=colour, linewidth=2.2, label=f"start at {at:g}")
+            location = (np.arange(40) + 0.5) / 40
+            axes.plot(location, density, color=colour, linewidth=2.2, label=f"start at {at:g}")
         axes.axhline(1.0, color=style.INK, linewidth=1.6, linestyle=(0, (4, 2)), label="φ = 0")
         axes.set(xlabel="sector x", ylabel="firms per variety at rest", ylim=(0, None))
         axes.legend(ncols=2)
         figure.suptitle("Where firms rest with a fixed cost φ = .05")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

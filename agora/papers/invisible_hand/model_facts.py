@@ -21,15 +21,15 @@ IMMOBILE: dict[str, Any] = {"kind": "sine", "amplitude": 0.6, "mode": 2}
 
 
 @cache
-def settled(kind: str) -> Solution:
+def resting_state(kind: str) -> Solution:
     """Return the long run of the base economy, with other preferences, or with immobile labour."""
     changes: dict[str, dict[str, Any]] = {
         "base": {},
         "asymmetric preferences": {"preferences": ASYMMETRIC},
         "immobile labour": {"immobile_labor": IMMOBILE},
     }
-    found: Solution = solve(economy(60, horizon="long-run", **changes[kind]))
-    return found
+    result: Solution = solve(economy(60, horizon="long-run", **changes[kind]))
+    return result
 
 
 @computes("profits-differ-at-first")
@@ -92,13 +92,13 @@ def rest_in_closed_form(kind: str) -> Finding:
 
     n* ∝ b A^{σ−1} where labour moves; n* ∝ [b^{1−ρ} (A L^{1−α})^ρ]^{1/(1−αρ)}, ρ = (σ − 1)/σ, where not.
     """
-    solution = settled(kind)
+    solution = resting_state(kind)
     model = solution.model
-    found = masses(solution)[-1]
-    place = (np.arange(len(found)) + 0.5) / len(found)
-    made = 1 + 0.5 * np.sin(2 * np.pi * place)
-    waves: Vector = np.sin(4 * np.pi * place)
-    liked = 1 + 0.4 * waves if kind == "asymmetric preferences" else np.ones(len(found))
+    result = masses(solution)[-1]
+    location = (np.arange(len(result)) + 0.5) / len(result)
+    made = 1 + 0.5 * np.sin(2 * np.pi * location)
+    waves: Vector = np.sin(4 * np.pi * location)
+    liked = 1 + 0.4 * waves if kind == "asymmetric preferences" else np.ones(len(result))
     sigma, alpha = 2.0, 0.35
     if kind == "immobile labour":
         rho = (sigma - 1) / sigma
@@ -108,8 +108,8 @@ def rest_in_closed_form(kind: str) -> Finding:
         shape = liked * made ** (sigma - 1)
     closed = shape / shape.sum()
     return Finding(
-        float(np.abs(found / closed - 1).max()),
-        note=f"{len(found)} sectors, {solution.certificate.facts['steps']} steps under step control",
+        float(np.abs(result / closed - 1).max()),
+        note=f"{len(result)} sectors, {solution.certificate.facts['steps']} steps under step control",
         certificate=f"the path of {type(model).__name__} against a formula that shares nothing with it",
     )
 
@@ -117,7 +117,7 @@ def rest_in_closed_form(kind: str) -> Finding:
 @computes("long-run-profit-rate")
 def long_run_profit_rate(kind: str) -> Finding:
     """Return the largest relative difference of profit rates in the long run from α C*/N."""
-    solution = settled(kind)
+    solution = resting_state(kind)
     table = solution.tables["path"].tail(60)
     level = 0.35 * float(solution.tables["aggregate"]["consumption"].iloc[-1])
     rates = table["profit_rate"].to_numpy(dtype=float)

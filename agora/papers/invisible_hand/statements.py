@@ -55,10 +55,10 @@ def steps_are_global_optima() -> Finding:
 @computes("order-of-the-steps")
 def order_of_the_steps() -> Finding:
     """Return the mean order at which the distance to the equation of motion falls with the step."""
-    found = distances_by_step()
-    orders = [np.log2(far / near) for far, near in pairwise(found)]
-    told = ", ".join(f"{value:.3g} at τ = {step:g}" for step, value in zip(STEPS, found, strict=True))
-    return Finding(float(np.mean(orders)), note=f"Wasserstein distances {told}")
+    result = distances_by_step()
+    orders = [np.log2(far / near) for far, near in pairwise(result)]
+    reported = ", ".join(f"{value:.3g} at τ = {step:g}" for step, value in zip(STEPS, result, strict=True))
+    return Finding(float(np.mean(orders)), note=f"Wasserstein distances {reported}")
 
 
 @cache
@@ -108,7 +108,7 @@ def cost_over_gain() -> Finding:
 
 @computes("long-run-gap")
 def long_run_gap(externality: float = 0.0, substitution: float = 2.0) -> Finding:
-    """Return C* less consumption when firms have settled."""
+    """Return C* less consumption when firms have come to rest."""
     solution = path(horizon="long-run", externality=externality, substitution=substitution)
     highest = solution.certificate.facts["long_run_consumption"]
     steps = solution.certificate.facts["steps"]
@@ -120,7 +120,7 @@ def long_run_gap(externality: float = 0.0, substitution: float = 2.0) -> Finding
 
 @computes("long-run-spread")
 def long_run_spread() -> Finding:
-    """Return the spread of profit rates when firms have settled, relative to their mean."""
+    """Return the spread of profit rates when firms have come to rest, relative to their mean."""
     tables = path(horizon="long-run").tables
     last = tables["path"]["profit_rate"].to_numpy(dtype=float)[-100:]
     return Finding(float(np.ptp(last) / last.mean()), note=f"profit rate {last.mean():.9f} = α C*/N")
@@ -166,7 +166,7 @@ def productivity_stays_apart() -> Finding:
 
 @computes("rest-depends-on-history")
 def rest_depends_on_history() -> Finding:
-    """Test that firms rest at different places, all with differences of profit rates below √(2cφ)."""
+    """Test that firms rest at different locations, all with differences of profit rates below √(2cφ)."""
     ends = [rest_with_fixed_cost(at) for at in (0.15, 0.85)]
     apart = 0.5 * float(np.abs(ends[0] - ends[1]).sum())
     return Finding(
@@ -177,7 +177,7 @@ def rest_depends_on_history() -> Finding:
 
 
 def rest_with_fixed_cost(at: float) -> Any:
-    """Return masses of firms where they rest, started at a place, φ = .05."""
+    """Return masses of firms where they rest, started at a location, φ = .05."""
     changes = {"horizon": "long-run", "fixed_cost": 0.05, "productivity": 1.0}
     start = {**BASE["initial"], "at": at}
     return masses(solve(economy(40, initial=start, **changes)))[-1]

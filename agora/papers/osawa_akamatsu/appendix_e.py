@@ -22,8 +22,8 @@ def _productions(cells: int, decay: float, centres: Sequence[int]) -> list[float
 
 
 def _relative(cells: int, decay: float, centres: int) -> float:
-    uniform, found = _productions(cells, decay, (0, centres))
-    return found / uniform - 1
+    uniform, result = _productions(cells, decay, (0, centres))
+    return result / uniform - 1
 
 
 def _relative_limit(cells: int, decay: float, centres: int) -> float:

@@ -121,9 +121,9 @@ def global_maximisers_named(cells: int, decays: Sequence[float], centres: Sequen
     proof = ""
     for decay in decays:
         city = circle_cells(cells, decay)
-        found = global_maximisers(city)
-        proof = found.proof
-        for firms in found.firms:
+        result = global_maximisers(city)
+        proof = result.proof
+        for firms in result.firms:
             names = [
                 number
                 for number, pattern in zip(centres, allowed, strict=True)

@@ -188,8 +188,8 @@ def switch(city: CityAt, below: Vector, above: Vector) -> tuple[float, str]:
     ValueError
         If it never changes from `below` to `above`.
     """
-    network, found = city(ANY_COST).network, global_maximisers(city)
-    for k in range(len(found.pieces) - 1):
-        if equivalent(network, found.firms[k], below) and equivalent(network, found.firms[k + 1], above):
-            return found.pieces[k].high, found.proof
+    network, result = city(ANY_COST).network, global_maximisers(city)
+    for k in range(len(result.pieces) - 1):
+        if equivalent(network, result.firms[k], below) and equivalent(network, result.firms[k + 1], above):
+            return result.pieces[k].high, result.proof
     raise ValueError("the global maximiser never changes from the one pattern to the other")

@@ -31,7 +31,7 @@ def all_equilibria(game: FirmsGame) -> list[State]:
     zero = np.zeros_like(land)
     below = (zero, zero, balanced, balanced, land)
     above = (zero, balanced, balanced, land, land)
-    found = []
+    results = []
     for faces in product(range(5), repeat=len(land)):
         low = np.array([below[face][cell] for cell, face in enumerate(faces)])
         high = np.array([above[face][cell] for cell, face in enumerate(faces)])
@@ -39,8 +39,8 @@ def all_equilibria(game: FirmsGame) -> list[State]:
         if firms is not None:
             state = game.settle(firms)
             if game.gap(state) <= 1e-10:
-                found.append(state)
-    return found
+                results.append(state)
+    return results
 
 
 def _stationary(game: FirmsGame, low: Vector, high: Vector) -> Vector | None:

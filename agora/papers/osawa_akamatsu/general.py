@@ -73,18 +73,18 @@ def tangent_eigenvalue_bipartite(left: int, right: int, decay: float) -> Finding
 @computes("tangent-eigenvalue-circles")
 def tangent_eigenvalue_circles(cells: Sequence[int], decays: Sequence[float]) -> Finding:
     """Return the least eigenvalue of D on the tangent space over circles and decays."""
-    found = {
+    result = {
         (number, decay): smallest_tangent_eigenvalue(
             circle_cells(number, decay)(ANY_COST).interaction.jacobian(centric(number, 0))
         )
         for number in cells
         for decay in decays
     }
-    at = min(found, key=lambda key: found[key])
+    at = min(result, key=lambda key: result[key])
     return Finding(
-        found[at],
-        verdict="reproduced" if found[at] > 0 else "refuted",
-        note=f"least over {len(found)} circles, at I = {at[0]}, τ = {at[1]:g}",
+        result[at],
+        verdict="reproduced" if result[at] > 0 else "refuted",
+        note=f"least over {len(result)} circles, at I = {at[0]}, τ = {at[1]:g}",
     )
 
 
@@ -126,7 +126,7 @@ def uniform_is_local_maximiser(
         for decay in decays
         for cost in costs
     }
-    failures = [place for place, kind in kinds.items() if kind != "local maximiser"]
+    failures = [location for location, kind in kinds.items() if kind != "local maximiser"]
     return Finding(not failures, note=f"{len(kinds)} cities (I, τ, t); failures: {failures[:3] or 'none'}")
 
 
@@ -136,10 +136,10 @@ def uniform_wins_above(cells: Sequence[int], decays: Sequence[float]) -> Finding
     last = {}
     for number in cells:
         for decay in decays:
-            found = global_maximisers(circle_cells(number, decay))
-            if not np.allclose(found.firms[-1], centric(number, 0)):
+            result = global_maximisers(circle_cells(number, decay))
+            if not np.allclose(result.firms[-1], centric(number, 0)):
                 return Finding(False, note=f"another pattern wins for large t at I = {number}, τ = {decay:g}")
-            last[number, decay] = found.pieces[-1].low
+            last[number, decay] = result.pieces[-1].low
     highest = max(last, key=lambda key: last[key])
     return Finding(
         True,

@@ -69,10 +69,10 @@ def _over_cost(axes: Axes, land: float, mass: float) -> None:
     potential = (potential - potential.min(axis=0)) / np.ptp(potential, axis=0)
     axes.contourf(costs, masses, potential, levels=12, cmap=style.light_to_dark(), alpha=0.75, zorder=0)
     for cost in costs:
-        for found in every_equilibrium(FirmsGame(city(float(cost)))):
-            best = found.kind == "local maximiser"
+        for result in every_equilibrium(FirmsGame(city(float(cost)))):
+            best = result.kind == "local maximiser"
             axes.plot(
-                cost, found.state.firms[0], marker="o", markersize=3.4 if best else 2.6,
+                cost, result.state.firms[0], marker="o", markersize=3.4 if best else 2.6,
                 markeredgewidth=0.5, color=style.INK if best else "white", markeredgecolor=style.INK,
                 clip_on=False, zorder=3,
             )  # fmt: skip
@@ -97,7 +97,7 @@ def _draw_over_cost(cases: list[tuple[float, float]], height: float) -> Figure:
             ),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -141,10 +141,10 @@ def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, flo
             axes.plot(masses, production - middle, **style.RENT_LINE)
             axes.plot(masses, -cost * commuting, **style.WAGE_LINE)
             axes.plot(masses, production - middle - cost * commuting, color=style.INK, linewidth=2)
-            for found in every_equilibrium(FirmsGame(city(cost))):
+            for result in every_equilibrium(FirmsGame(city(cost))):
                 axes.plot(
-                    found.state.firms[0], found.potential - middle, markersize=7, clip_on=False, zorder=4,
-                    **_look(found.kind),
+                    result.state.firms[0], result.potential - middle, markersize=7, clip_on=False, zorder=4,
+                    **_look(result.kind),
                 )  # fmt: skip
             axes.set_title(f"{name} commuting cost, t = {cost:g}", fontsize=style.TEXT)
             axes.set_ylabel("numéraire", fontsize=style.SMALL)
@@ -154,7 +154,7 @@ def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, flo
             style.line("−ȟ", **style.WAGE_LINE), *_marks_legend(),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -181,7 +181,7 @@ def draw_anarchy(points: pd.DataFrame) -> Figure:
         bar = figure.colorbar(drawn, ax=every, location="bottom", shrink=0.6, aspect=40)
         bar.set_label("welfare of the optimum over that of the equilibrium", fontsize=style.SMALL)
         bar.ax.tick_params(labelsize=style.SMALL)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -210,8 +210,8 @@ def _lattice(parts: int) -> tuple[Vector, Triangulation]:
             if all(corner in number for corner in shape):
                 triangles.append((number[i, j, k], number[shape[0]], number[shape[1]]))
     firms = 0.5 * np.array(counts) / parts
-    places = 2 * firms @ CORNERS
-    return firms, Triangulation(places[:, 0], places[:, 1], triangles)
+    locations = 2 * firms @ CORNERS
+    return firms, Triangulation(locations[:, 0], locations[:, 1], triangles)
 
 
 def _frame(axes: Axes, title: str) -> None:
@@ -221,9 +221,9 @@ def _frame(axes: Axes, title: str) -> None:
 
 
 def _mark(axes: Axes, equilibria: list[Equilibrium], size: float = 6.0) -> None:
-    for found in equilibria:
-        x, y = 2 * found.state.firms @ CORNERS
-        axes.plot(x, y, markersize=size, markeredgewidth=0.8, zorder=4, clip_on=False, **_look(found.kind))
+    for result in equilibria:
+        x, y = 2 * result.state.firms @ CORNERS
+        axes.plot(x, y, markersize=size, markeredgewidth=0.8, zorder=4, clip_on=False, **_look(result.kind))
 
 
 def draw_parts() -> Figure:
@@ -241,7 +241,7 @@ def draw_parts() -> Figure:
             axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
             axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.5)
             _frame(axes, title)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -262,7 +262,7 @@ def draw_equilibria() -> Figure:
             plural = "equilibrium" if len(equilibria) == 1 else "equilibria"
             _frame(axes, f"t = {cost:g}: {len(equilibria)} {plural}")
         figure.legend(handles=_marks_legend(), loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -271,7 +271,7 @@ def draw_basins() -> Figure:
     firms, triangles = _lattice(30)
     game = _three(COSTS[0])
     equilibria = every_equilibrium(game)
-    states = np.array([found.state.firms for found in equilibria])
+    states = np.array([result.state.firms for result in equilibria])
     reached = np.array([int(np.abs(states - game.climb(row).firms).max(axis=1).argmin()) for row in firms])
     ends = sorted(set(reached.tolist()))
     with style.settings():
@@ -284,15 +284,15 @@ def draw_basins() -> Figure:
         _frame(left, f"basins of the {len(ends)} maximisers, t = {COSTS[0]:g}")
         orbits = [next(e for e in equilibria if e.orbit == k) for k in sorted({e.orbit for e in equilibria})]
         mean = game.city.firm_mass / 3
-        for line, found in enumerate(orbits):
-            size = sum(e.orbit == found.orbit for e in equilibria)
-            masses = np.sort(found.state.firms)[::-1] / mean
+        for line, result in enumerate(orbits):
+            size = sum(e.orbit == result.orbit for e in equilibria)
+            masses = np.sort(result.state.firms)[::-1] / mean
             right.bar(np.arange(3), 0.38 * masses, bottom=-line, width=0.8, color=style.FIRMS)
             right.bar(
                 np.arange(3), 0.38 * (2 - masses), bottom=-line + 0.38 * masses, width=0.8,
                 color=style.HOUSEHOLDS, hatch=style.HATCH, edgecolor="white", linewidth=0,
             )  # fmt: skip
-            right.plot(-1.1, -line + 0.38, markersize=6, clip_on=False, **_look(found.kind))
+            right.plot(-1.1, -line + 0.38, markersize=6, clip_on=False, **_look(result.kind))
             right.text(2.7, -line + 0.38, f"× {size}", va="center", fontsize=style.SMALL)
         right.set(xlim=(-1.5, 3.6), ylim=(-len(orbits) + 0.8, 0.9))
         right.set_title("one of each orbit", fontsize=style.SMALL)
@@ -300,5 +300,5 @@ def draw_basins() -> Figure:
         entries = [*_marks_legend(), style.patch(style.FIRMS, "firms")]
         entries.append(style.patch(style.HOUSEHOLDS, "households", hatch=style.HATCH))
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

@@ -105,10 +105,10 @@ def least_common_multiple(centres: int) -> Finding:
 @computes("sequence-in-cost")
 def sequence_in_cost(decay: float, most: int) -> Finding:
     """Return the maximisers in ℳ* as t falls, for infinitely many cells."""
-    found = continuous_sequence(decay, most)[::-1]
-    ends = ", ".join(f"{high:.10g}" for _, high in found[1:])
+    result = continuous_sequence(decay, most)[::-1]
+    ends = ", ".join(f"{high:.10g}" for _, high in result[1:])
     return Finding(
-        _arrows([number for number, _ in found]),
+        _arrows([number for number, _ in result]),
         note=f"switches at t = {ends}",
         certificate=f"exact upper envelope of the uniform and {most} centric patterns",
     )
@@ -120,9 +120,11 @@ def sequence_in_cost_discrete(cells: int, decay: float, most: int) -> Finding:
     city = circle_cells(cells, decay)(ANY_COST)
     patterns = np.array([centric(cells, centres) for centres in range(most + 1)])
     values = np.array([production(city, firms) for firms in patterns])
-    found = upper_envelope(values, FirmsGame(city).commuting_costs(patterns) / ANY_COST)[::-1]
-    ends = ", ".join(f"{piece.high:.10g}" for piece in found[1:])
-    return Finding(_arrows([piece.candidate for piece in found]), note=f"I = {cells}: switches at t = {ends}")
+    result = upper_envelope(values, FirmsGame(city).commuting_costs(patterns) / ANY_COST)[::-1]
+    ends = ", ".join(f"{piece.high:.10g}" for piece in result[1:])
+    return Finding(
+        _arrows([piece.candidate for piece in result]), note=f"I = {cells}: switches at t = {ends}"
+    )
 
 
 @computes("sequence-in-cost-monotone")
@@ -195,19 +197,19 @@ def conjecture_counterexample(cells: int, most: int, other: int, decay: float, c
 def conjecture_certified(cells: int, most: int, decay: float, cost: float) -> Finding:
     """Return the global maximum of g, proved by bounds and a search, less the highest g in ℳ*."""
     city = circle_cells(cells, decay)(cost)
-    found = certified_maximiser(city)
-    if not found.is_global:
+    result = certified_maximiser(city)
+    if not result.is_global:
         return Finding(math.nan, verdict="not computable", note="the search was cut short")
     game = FirmsGame(city)
     patterns = {j: centric(cells, j) for j in range(cells // 4 + 1) if j == 0 or cells % (4 * j) == 0}
     values = {j: game.potential(game.settle(firms)) for j, firms in patterns.items()}
-    gain = found.objective - max(value for j, value in values.items() if j <= most)
-    winner = [j for j, value in values.items() if abs(value - found.objective) <= 1e-12]
+    gain = result.objective - max(value for j, value in values.items() if j <= most)
+    winner = [j for j, value in values.items() if abs(value - result.objective) <= 1e-12]
     return Finding(
         gain,
         verdict="refuted" if gain > 1e-9 else "reproduced",
-        note=f"the global maximum {found.objective:.12f} has {', '.join(map(_words, winner))}",
-        certificate=str(found.facts["proof"]),
+        note=f"the global maximum {result.objective:.12f} has {', '.join(map(_words, winner))}",
+        certificate=str(result.facts["proof"]),
     )
 
 

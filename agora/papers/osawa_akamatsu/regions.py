@@ -1,4 +1,4 @@
-"""Who wins where: figures 7 to 9, A.3, E.6 and E.7, and the map of certified points for 24 cells."""
+"""Regions of equilibria: figures 7 to 9, A.3, E.6 and E.7, and the map of certified points for 24 cells."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def draw_patterns() -> Figure:
             words = f"{cells} cells\n{_name(number)}"
             axes.text(0.0, 0.0, words, ha="center", va="center", fontsize=style.SMALL)
         figure.legend(handles=_uses_legend(), loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -129,8 +129,8 @@ def _winners(cells: int, decays: Vector) -> list[list[tuple[int, float]]]:
         game = check_enumerable(city)
         kernel = city.interaction.jacobian(np.zeros(cells))
         values = 0.5 * np.einsum("ki,ij,kj->k", corners, kernel, corners)
-        found = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
-        columns.append([(_centres(city.network, corners[p.candidate]), p.high) for p in found])
+        result = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
+        columns.append([(_centres(city.network, corners[p.candidate]), p.high) for p in result])
     return columns
 
 
@@ -156,7 +156,7 @@ def draw_eight_cells() -> Figure:
         axes.text(2.0, 0.27, "uniform", fontsize=style.TEXT)
         axes.set_xlabel("spillovers' decay τ")
         axes.set_ylabel("commuting cost t")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -176,7 +176,7 @@ def draw_many_cells() -> Figure:
         axes.text(1.0, 0.143, "uniform", fontsize=style.TEXT)
         axes.set_xlabel("spillovers' decay τ")
         axes.set_ylabel("commuting cost t")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -212,7 +212,7 @@ def draw_relative_production() -> Figure:
             "spillovers' decay τ", "f (numéraire)",
         )  # fmt: skip
         figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -236,7 +236,7 @@ def draw_relative_potential() -> Figure:
         for axes, low in ((upper, -0.006), (lower, -0.006)):
             axes.set_ylim(bottom=low)
         figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -270,5 +270,5 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
             style.patch(colour, _name(k), edge=style.INK) for colour, k in zip(colours, kinds, strict=True)
         ]
         figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 4))
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

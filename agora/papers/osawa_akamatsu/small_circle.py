@@ -33,11 +33,11 @@ def _game(delta: float, cost: float) -> FirmsGame:
 
 def maximisers_named(delta: float, cost: float) -> tuple[str, ...]:
     """Return which of the five patterns are strict local maximisers."""
-    found = local_maximisers(_game(delta, cost), np.array(list(PATTERNS.values())))
+    result = local_maximisers(_game(delta, cost), np.array(list(PATTERNS.values())))
     return tuple(
         name
         for name, firms in PATTERNS.items()
-        if any(np.abs(state.firms - firms).max() < 1e-9 for state in found)
+        if any(np.abs(state.firms - firms).max() < 1e-9 for state in result)
     )
 
 
@@ -61,7 +61,7 @@ def draw_circle() -> Figure:
                   fontsize=style.SMALL)  # fmt: skip
         axes.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
         axes.set_axis_off()
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -137,10 +137,10 @@ def draw_triangle() -> Figure:
 
     delta, parts = 0.1, 48
     corners = np.array([PATTERNS[name] for name in ("2020", "2200", "1111")])
-    places = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 0.87)])
+    locations = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 0.87)])
     counts = np.array([(i, j, parts - i - j) for i in range(parts + 1) for j in range(parts + 1 - i)])
     shares = counts / parts
-    firms, points = shares @ corners, shares @ places
+    firms, points = shares @ corners, shares @ locations
     unit = _game(delta, ANY_COST)
     made = np.array([unit.city.interaction.potential(row) for row in firms])
     commuting = unit.commuting_costs(firms) / ANY_COST
@@ -152,7 +152,7 @@ def draw_triangle() -> Figure:
             axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
             axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.4)
             best = maximisers_named(delta, cost)
-            for (x, y), name in zip(places, ("2020", "2200", "1111"), strict=True):
+            for (x, y), name in zip(locations, ("2020", "2200", "1111"), strict=True):
                 if name in best:
                     axes.plot(x, y, markersize=8, clip_on=False, zorder=4, **MAXIMISER)
                 side = -0.1 if y == 0 else 0.07
@@ -160,16 +160,16 @@ def draw_triangle() -> Figure:
             axes.set_title(f"t = {cost:g}", fontsize=style.TEXT, y=1.04)
             axes.set(xlim=(-0.1, 1.1), ylim=(-0.15, 0.95), aspect="equal")
             axes.set_axis_off()
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
 def draw_partition() -> Figure:
     """Draw figure A.3: which patterns are local maximisers over the (δ, t) plane, and the global switch."""
     deltas, costs = np.linspace(0.01, 0.99, 34), np.linspace(0.008, 0.608, 41)
-    found = [[maximisers_named(delta, cost)[1:] for delta in deltas] for cost in costs]
-    kinds = sorted({names for row in found for names in row}, key=lambda names: (len(names), names))
-    index = np.array([[kinds.index(names) for names in row] for row in found])
+    result = [[maximisers_named(delta, cost)[1:] for delta in deltas] for cost in costs]
+    kinds = sorted({names for row in result for names in row}, key=lambda names: (len(names), names))
+    index = np.array([[kinds.index(names) for names in row] for row in result])
     with style.settings():
         from matplotlib.colors import ListedColormap
 
@@ -196,5 +196,5 @@ def draw_partition() -> Figure:
         ]
         entries.append(style.line("t*: above, 1111 is global", color=style.INK, linewidth=2))  # type: ignore[arg-type]
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

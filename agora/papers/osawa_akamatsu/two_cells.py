@@ -92,13 +92,13 @@ def two_cell_global_threshold(land: float, firm_mass: float, delta: float) -> Fi
     Printed: t* = ½(t̂ + t̃), where the appendix derives t̃ = 2M(1−δ)(m̃ − m̄).
     """
     marks = _marks(land, firm_mass)
-    found = global_maximisers(two_cell_city(land, -math.log(delta), firm_mass))
-    masses = [float(firms[0]) for firms in found.firms]
+    result = global_maximisers(two_cell_city(land, -math.log(delta), firm_mass))
+    masses = [float(firms[0]) for firms in result.firms]
     if not np.allclose(masses, [marks.highest, marks.integrated]):
         raise ValueError(f"the maximisers are {masses} for rising t")
     upper = 2 * firm_mass * (1 - delta) * (marks.highest - marks.even)
     lower = 2 * firm_mass * (1 - delta) * (marks.integrated - marks.even)
-    return Finding(found.pieces[0].high, printed=(upper + lower) / 2, certificate=found.proof)
+    return Finding(result.pieces[0].high, printed=(upper + lower) / 2, certificate=result.proof)
 
 
 @computes("two-cell-maximisers-named")

@@ -1,4 +1,4 @@
-"""Beyond the claims: figures 1 to 5 at true equilibria, and what the published levels are worth."""
+"""Beyond the claims: figures 1 to 5 at true equilibria, and the quality of the published levels."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def clearing_levels(released: bool = True) -> dict[int, float]:
     supplied = model.step * float(model.supply.values.sum())
     starts, cost = model.starts[:, 0], model.terminal
     slack = model.control_cost / model.horizon
-    found = {}
+    results = {}
     for k in range(len(starts) + 1):
         ends = np.where(np.arange(len(starts)) < k, 0.25, 0.75)
         guess = 0.0
@@ -138,8 +138,8 @@ def clearing_levels(released: bool = True) -> dict[int, float]:
                 break
         lower = ends < 0.5
         if np.abs(step).max() < 1e-10 and (slack + cost.curvature(ends) > 0).all() and int(lower.sum()) == k:
-            found[k] = guess
-    return found
+            results[k] = guess
+    return results
 
 
 @cache
@@ -153,10 +153,10 @@ def published_case_3(printed: float, released: bool = True) -> tuple[int, Cleari
     along = np.arange(model.steps + 1) / model.steps
     states = starts[:, None] + (ends - starts)[:, None] * along
     prices = levels[k] - model.control_cost * model.supply.values[:, 0]
-    found = staying(model, states, prices)
-    if found is None:
+    result = staying(model, states, prices)
+    if result is None:
         raise RuntimeError("the wells of the printed level vanish")
-    return k, found
+    return k, result
 
 
 @cache
@@ -186,7 +186,7 @@ def at_rest(case: str, released: bool = True) -> Clearing:
     states = model.starts + np.concatenate(
         [np.zeros((len(controls), 1)), model.step * np.cumsum(controls, axis=1)], axis=1
     )
-    found = staying(model, states, prices)
-    if found is None:
+    result = staying(model, states, prices)
+    if result is None:
         raise RuntimeError(f"case {case}: the wells reached from rest vanish")
-    return found
+    return result

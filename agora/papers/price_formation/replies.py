@@ -63,11 +63,11 @@ def replies_are_stable(case: str) -> Finding:
         apart.append(float(np.abs(moved - aimed)[same].max()))
         behind.append(float((agent.cost(moved) - agent.cost(aimed)).max()))
     holds = apart[2] < 0.2 * apart[1] < 0.04 * apart[0] and behind[2] < 0.2 * behind[1] < 0.04 * behind[0]
-    told = ", ".join(f"{gap:.1e} and {cost:.1e}" for gap, cost in zip(apart, behind, strict=True))
+    reported = ", ".join(f"{gap:.1e} and {cost:.1e}" for gap, cost in zip(apart, behind, strict=True))
     return Finding(
         bool(holds),
         note=f"with disturbances of {', '.join(f'{size:g}' for size in sizes)} of the price the replies of "
-        f"those who stay in their well differ by, and all replies cost more than the best by: {told}",
+        f"those who stay in their well differ by, and all replies cost more than the best by: {reported}",
         certificate=f"all agents of a market of {AGENTS} agents and {STEPS} steps",
     )
 

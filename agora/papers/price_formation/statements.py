@@ -33,13 +33,13 @@ def order_of_convergence(case: str, quantity: str) -> Finding:
     errors = []
     for steps in (250, 500, 1000, 2000):
         model = _smooth(case, steps)
-        found = mean_field(model)
+        result = mean_field(model)
         if quantity == "price":
             exact = continuous_price(model, model.times)
-            errors.append(float(np.abs(found.prices[0] - exact).max()))
+            errors.append(float(np.abs(result.prices[0] - exact).max()))
         else:
             exact = continuous_states(model)
-            errors.append(float(np.abs(found.states[:, 0] - exact).max()))
+            errors.append(float(np.abs(result.states[:, 0] - exact).max()))
     orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
     return Finding(
         float(orders[-1]),
@@ -96,7 +96,7 @@ def price_level_of_case_3(printed: float) -> Finding:
     low, clearing = published_case_3(printed)
     gains = clearing.gains
     exploited = gains.largest > 1e-6
-    who = clearing.model.starts[exploited, 0]
+    initial = clearing.model.starts[exploited, 0]
     spent = float(clearing.tables["totals"]["revenue"].iloc[0] - clearing.model.masses @ gains.values)
     best = -float(released.tables["totals"]["population_cost"].iloc[0])
     true = level(released.model, price(released.tables))
@@ -104,8 +104,8 @@ def price_level_of_case_3(printed: float) -> Finding:
         true,
         note=f"at P = {level(clearing.model, clearing.prices):.4f} the market clears with {low} of "
         f"{len(gains.gains)} agents in the lower well, but {int(exploited.sum())} agents, x0 from "
-        f"{who.min():.2f} to {who.max():.2f}, gain up to {gains.largest.max():.4f} by moving to the other, "
-        f"on average {float(clearing.model.masses @ gains.gains):.4f}; J exceeds its minimum by "
+        f"{initial.min():.2f} to {initial.max():.2f}, gain up to {gains.largest.max():.4f} by moving to the "
+        f"other, on average {float(clearing.model.masses @ gains.gains):.4f}; J exceeds its minimum by "
         f"{spent - best:.4f}. "
         f"Supply sampled at the grid of times: P = {level(grid.model, price(grid.tables)):.6f}",
         certificate=_proof("3", True),
@@ -155,13 +155,13 @@ def collapses(case: str) -> Finding:
 @computes("iteration-finds-equilibrium")
 def iteration_finds_equilibrium(case: str) -> Finding:
     """Test that agents who slide from rest to a path best near by are at global best replies."""
-    found = at_rest(case)
-    gains = found.gains
+    result = at_rest(case)
+    gains = result.gains
     exploited = np.flatnonzero(gains.largest > 1e-5)
     return Finding(
         not len(exploited),
         note=f"{len(exploited)} agents gain by another reply, at most {max(gains.largest.max(), 0):.5f}; "
-        f"mean of ω + c₀Q {level(found.model, found.prices):.4f}",
+        f"mean of ω + c₀Q {level(result.model, result.prices):.4f}",
         certificate=f"best replies by {gains.proof}",
     )
 

@@ -29,7 +29,7 @@ MOST_ROWS = 30
 
 
 def write_pages(
-    folder: Path, found: Sequence[Reproduction], manifest: Mapping[str, Any], command: str
+    folder: Path, result: Sequence[Reproduction], manifest: Mapping[str, Any], command: str
 ) -> None:
     """Write ``index.html`` and a page a paper, with their figures and tables, into a folder.
 
@@ -37,7 +37,7 @@ def write_pages(
     ----------
     folder : Path
         Holds already ``verdicts.csv``, ``verdicts.json`` and ``manifest.json``.
-    found : sequence of Reproduction
+    result : sequence of Reproduction
         What was found out about each paper.
     manifest : mapping
         Versions, seconds, platform, date.
@@ -59,7 +59,7 @@ def write_pages(
         "command": command,
         "meanings": VERDICTS,
     }
-    papers = [_paper(each, folder, not manifest.get("quick", False)) for each in found]
+    papers = [_paper(each, folder, not manifest.get("quick", False)) for each in result]
     index = environment.get_template("index.html").render(
         papers=papers,
         total=sum(len(paper["rows"]) for paper in papers),
@@ -87,7 +87,7 @@ def _paper(each: Reproduction, folder: Path, exported: bool) -> dict[str, Any]:
     ]
     wrong = Counter(row["group"] for row in rows if row["verdict"] in NOT_AS_PRINTED)
     captions = {figure.name: figure for figure in each.paper.figure}
-    order = {name: place for place, name in enumerate(captions)}
+    order = {name: index for index, name in enumerate(captions)}
     inside = folder / each.paper.name
     programs = {
         name: f"{inside.name}/{export_program(model, 'gms', inside / f'{name}.gms').name}"

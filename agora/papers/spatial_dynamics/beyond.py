@@ -67,7 +67,7 @@ def draw_phases() -> Figure:
             style.line("myopic: c₀ = λ/(νρ)", **_MYOPIC),
         ]
         style.add_legend(axes, entries, above=True)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -109,7 +109,7 @@ def draw_linear_forces() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=3, columnspacing=1.0, handlelength=2.2
         )
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -139,7 +139,7 @@ def draw_bifurcation() -> Figure:
             ),
         ]
         style.add_legend(axes, entries, above=True)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -44,14 +44,14 @@ def racetrack(variant: str, cells: int, **changes: float) -> tuple[TradeEconomy,
     return economy, RingKernel(cells, economy.trade_elasticity * RATE, 2 * math.pi * RADIUS)
 
 
-def random_places(seed: int, places: int = 12, symmetric: bool = False) -> tuple[DenseKernel, Vector]:
+def random_places(seed: int, locations: int = 12, symmetric: bool = False) -> tuple[DenseKernel, Vector]:
     """Return a kernel of random trade costs between 1 and 2, and a random density."""
     random = np.random.default_rng(seed)
-    costs = 1 + random.uniform(0, 1, (places, places)) * (1 - np.eye(places))
+    costs = 1 + random.uniform(0, 1, (locations, locations)) * (1 - np.eye(locations))
     if symmetric:
         costs = (costs + costs.T) / 2
-    weights = random.dirichlet(np.full(places, 5.0))
-    density = random.uniform(0.2, 2.0, places)
+    weights = random.dirichlet(np.full(locations, 5.0))
+    density = random.uniform(0.2, 2.0, locations)
     return DenseKernel(costs ** (1 - ELASTICITY), weights), density / float(weights @ density)
 
 

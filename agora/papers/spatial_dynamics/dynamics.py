@@ -36,8 +36,8 @@ def game(case: str, cells: int | tuple[int, int], amplitude: float = 0.5, **chan
 
 def _worst(solution: Solution, words: str) -> float:
     """Return the largest violation of the certificate's conditions whose name contains `words`."""
-    found = [each.worst for each in solution.certificate.conditions if words in each.name]
-    return max(float(worst) for worst in found)
+    result = [each.worst for each in solution.certificate.conditions if words in each.name]
+    return max(float(worst) for worst in result)
 
 
 @computes("producer-prices")
@@ -78,7 +78,7 @@ def fine_grid_limit(case: str, scheme: str, grids: Sequence[int]) -> Vector:
     Richardson's extrapolation of a scheme of second order in space and time from ever finer grids, N cells
     and N periods each: the polynomial in N^{−2} through all of them, at zero.
     """
-    found = []
+    results = []
     for cells in grids:
         model = game(case, cells, scheme=scheme, time_scheme="trapezoid")
         rest, times = float(model.initial_real_wage.mean()) / DISCOUNT, cells + 1
@@ -86,15 +86,15 @@ def fine_grid_limit(case: str, scheme: str, grids: Sequence[int]) -> Vector:
         course, _ = newton_path(model, Course(density, rest * even, even), tolerance=1e-10)
         last, first = course.density[-1], course.value[0]
         ends = [last[0], last[cells // 2], first[0], first[cells // 2], float((last**2).mean())]
-        found.append(np.array(ends))
+        results.append(np.array(ends))
     squares = [1 / cells**2 for cells in grids]
-    while len(found) > 1:  # Neville's scheme
-        span = len(squares) - len(found) + 1
-        found = [
+    while len(results) > 1:  # Neville's scheme
+        span = len(squares) - len(results) + 1
+        results = [
             later + (later - earlier) * squares[k + span] / (squares[k] - squares[k + span])
-            for k, (earlier, later) in enumerate(itertools.pairwise(found))
+            for k, (earlier, later) in enumerate(itertools.pairwise(results))
         ]
-    return found[0]
+    return results[0]
 
 
 @computes("continuous-limit")
@@ -103,11 +103,12 @@ def continuous_limit(case: str, grids: list[int]) -> Finding:
     central, exponential = (fine_grid_limit(case, scheme, grids) for scheme in ("central", "exponential"))
     gap = float(np.abs(central / exponential - 1).max())
     names = ("μ(T, 0)", "μ(T, π)", "u(0, 0)", "u(0, π)", "H(T)")
-    told = ", ".join(f"{name} = {number:.6g}" for name, number in zip(names, exponential, strict=True))
+    shown = ", ".join(f"{name} = {number:.6g}" for name, number in zip(names, exponential, strict=True))
     return Finding(
         gap < 1e-5,
-        note=f"{case}, δ = .5, in continuous space and time: {told}; the central and the exponential scheme, "
-        f"extrapolated from {grids[0]} to {grids[-1]} cells and periods, differ by {gap:.1g} relative",
+        note=f"{case}, δ = .5, in continuous space and time: {shown}; the central and the exponential "
+        f"scheme, extrapolated from {grids[0]} to {grids[-1]} cells and periods, differ by {gap:.1g} "
+        "relative",
         certificate="two schemes, Newton's method with wages eliminated; the program agrees on each grid",
     )
 
@@ -119,18 +120,18 @@ def self_fulfilling(cells: int, centres: list[list[int]]) -> Finding:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Caution)
         solutions = [solve(model), *(solve(model, start="agglomerated", centres=each) for each in centres)]
-    ends, told = [], []
+    ends, shown = [], []
     for solution in solutions:
         density = solution.tables["path"]["density"].to_numpy(dtype=float)[-cells:]
         ends.append(float((density**2).mean()))
         peaks = (density > np.roll(density, 1)) & (density > np.roll(density, -1)) & (density > 2)
-        crowds = " and ".join(f"cell {place}" for place in np.flatnonzero(peaks)) or "none"
-        told.append(f"H(T) = {ends[-1]:.8f} (crowds: {crowds})")
+        crowds = " and ".join(f"cell {location}" for location in np.flatnonzero(peaks)) or "none"
+        shown.append(f"H(T) = {ends[-1]:.8f} (crowds: {crowds})")
     different = min(abs(one - other) for k, one in enumerate(ends) for other in ends[:k]) > 1e-3
     return Finding(
         abs(ends[0] - 1) < 1e-9 and min(ends[1:]) > 2 and different,
         note=f"K3 on {cells} × {cells} from μ⁰ = 1: nobody moves, or all expect crowds and make them: "
-        + "; ".join(told),
+        + "; ".join(shown),
         certificate="every path certified with best replies",
     )
 
@@ -147,7 +148,7 @@ def stationary_game() -> Finding:
         abs(ends[0] - ends[1]) < 1e-7 and left < 1e-6,
         note=f"K1 at rest: density {density.max():.8f} at the peak, H = {ends[0]:.8f}, and {ends[1]:.8f} by "
         f"Newton's method on the equation in φ = √μ, which the density satisfies to {left:.1g}",
-        certificate="the program's answer certified; the other road shares only the trade equilibrium",
+        certificate="the program's answer certified; the other method shares only the trade equilibrium",
     )
 
 
@@ -213,9 +214,9 @@ def linearised_system(case: str, cells: list[int]) -> Finding:
         exact = linear.density(np.linspace(0.0, linear.horizon, number + 1))
         errors.append(float(np.abs(wave - exact).max()))
     order = float(np.log(errors[0] / errors[-1]) / np.log(cells[-1] / cells[0]))
-    told = ", ".join(f"{error:.2g} on {n} × {n}" for error, n in zip(errors, cells, strict=True))
+    shown = ", ".join(f"{error:.2g} on {n} × {n}" for error, n in zip(errors, cells, strict=True))
     return Finding(
         order > 1.5 and errors[-1] < 0.05,
-        note=f"{case}, δ = .001: largest distance of a(t)/δ to the closed form {told}, order {order:.2f}",
+        note=f"{case}, δ = .001: largest distance of a(t)/δ to the closed form {shown}, order {order:.2f}",
         certificate="the games certified with best replies",
     )

@@ -77,7 +77,7 @@ def draw_evolution() -> Figure:
             axes.locator_params(axis="y", nbins=5)
             figure.colorbar(image, ax=axes, location="bottom", label="density μ")
         panels[0].set_ylabel("time")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -105,5 +105,5 @@ def draw_forces() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=3, columnspacing=1.0, handlelength=2.2
         )
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

@@ -132,11 +132,11 @@ def no_potential(variant: str) -> Finding:
     """Test that δV/δμ is not symmetric away from the uniform state."""
     economy, kernel = racetrack(variant, 64)
     at = [np.ones(64), 1 + 0.5 * np.cos(2 * np.pi * np.arange(64) / 64), smooth_density(9, 64)]
-    found = [potential_asymmetry(real_wage_jacobian(economy, kernel, mu), kernel.weights) for mu in at]
+    result = [potential_asymmetry(real_wage_jacobian(economy, kernel, mu), kernel.weights) for mu in at]
     return Finding(
-        found[0] < 1e-10 and min(found[1:]) > 1e-4,
-        note=f"relative asymmetry of δV/δμ {found[0]:.1g} at the uniform state, {found[1]:.3g} at "
-        f"1 + .5 cos x, {found[2]:.3g} at another density: small, but no potential",
+        result[0] < 1e-10 and min(result[1:]) > 1e-4,
+        note=f"relative asymmetry of δV/δμ {result[0]:.1g} at the uniform state, {result[1]:.3g} at "
+        f"1 + .5 cos x, {result[2]:.3g} at another density: small, but no potential",
         certificate="the derivative by the implicit function theorem, tested against finite differences",
     )
 
@@ -144,5 +144,5 @@ def no_potential(variant: str) -> Finding:
 @computes("not-monotone")
 def not_monotone(variant: str, pairs: int) -> Finding:
     """Test that the Lasry–Lions condition fails."""
-    found = monotonicity(variant, 0.0, pairs)
-    return Finding(not found.computed, note=found.note)
+    result = monotonicity(variant, 0.0, pairs)
+    return Finding(not result.computed, note=result.note)

@@ -25,7 +25,7 @@ from agora.runners.solving import solve
 from agora.typing import Vector
 
 TAU = ((1.0, 1.3, 1.8), (1.5, 1.0, 1.2), (1.4, 1.6, 1.0))
-"""Asymmetric trade costs between three places, rows origins."""
+"""Asymmetric trade costs between three locations, rows origins."""
 PEOPLE = (0.5, 0.3, 0.2)
 
 
@@ -65,7 +65,7 @@ def wage_equation(symmetric: bool) -> Finding:
 
 @computes("demand-and-utility")
 def demand_and_utility() -> Finding:
-    """Test that the printed demand spends the wage, satisfies the first-order condition, and is worth w/P."""
+    """Test that the printed demand spends the wage, satisfies its first-order condition and yields w/P."""
     random, worst = np.random.default_rng(1), 0.0
     for _ in range(20):
         prices, wage = random.uniform(0.5, 2.0, 30), random.uniform(0.5, 2.0)
@@ -178,8 +178,8 @@ def homotopy(variant: str) -> Finding:
         kernel = DenseKernel((1 + s * (model.costs - 1)) ** (1 - ELASTICITY), model.base_weights)
         for _ in range(10):
             start = np.exp(random.normal(0, 1.0, 3))
-            found = solve_wages(model.economy, kernel, model.density, start).wage
-            worst = max(worst, float(np.abs(found - wages).max()))
+            result = solve_wages(model.economy, kernel, model.density, start).wage
+            worst = max(worst, float(np.abs(result - wages).max()))
     return Finding(
         worst < 1e-8,
         note=f"{len(path.steps)} values of s, ten starts each: the same wages to {worst:.1g}",
@@ -189,16 +189,16 @@ def homotopy(variant: str) -> Finding:
 
 @computes("regular-wages")
 def regular_wages() -> Finding:
-    """Return the largest slope of wages on ever finer rings; test that it settles and wages stay bounded."""
+    """Return the largest slope of wages on ever finer rings; test that it converges, wages bounded."""
     slopes, spans = [], []
     for cells in (64, 128, 256):
         economy, kernel = racetrack("krugman", cells)
         wage = solve_wages(economy, kernel, smooth_density(4, cells)).wage
         slopes.append(float(np.abs(np.diff(wage)).max() * cells / (2 * np.pi)))
         spans.append((float(wage.min()), float(wage.max())))
-    settled = abs(slopes[2] - slopes[1]) < 0.5 * abs(slopes[1] - slopes[0]) + 1e-3
+    converged = abs(slopes[2] - slopes[1]) < 0.5 * abs(slopes[1] - slopes[0]) + 1e-3
     return Finding(
-        settled and min(low for low, _ in spans) > 0.5,
+        converged and min(low for low, _ in spans) > 0.5,
         note=f"Lipschitz constants on 64, 128, 256 cells: {slopes[0]:.4f}, {slopes[1]:.4f}, {slopes[2]:.4f}; "
         f"wages between {spans[2][0]:.4f} and {spans[2][1]:.4f}; an instance, not the proof",
     )
@@ -295,8 +295,8 @@ def wage_map_converges() -> Finding:
     for seed in range(10):
         kernel, density = random_places(seed)
         economy = trade_economy("krugman", ELASTICITY, len(density))
-        found = first_wages(economy, kernel, density, steps=300)
-        worst = max(worst, float(np.abs(found - solve_wages(economy, kernel, density).wage).max()))
+        result = first_wages(economy, kernel, density, steps=300)
+        worst = max(worst, float(np.abs(result - solve_wages(economy, kernel, density).wage).max()))
     return Finding(
         worst < 1e-9, note=f"300 steps of Λ in ten economies end within {worst:.1g} of the equilibrium"
     )

@@ -49,13 +49,13 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
             size = part.groupby("parameter")["elasticity"].apply(lambda e: float(e.abs().max()))
             order = size.fillna(-1.0).sort_values().index[-MOST_BARS:].tolist()
             widest = max(float(np.nanmax(part["elasticity"].abs().to_numpy(), initial=0.0)), 1e-12)
-            for place, name in enumerate(order):
+            for line, name in enumerate(order):
                 for row in part[part["parameter"] == name].itertuples(index=False):
                     value = float(row.elasticity)
                     if not np.isfinite(value):
                         axes.text(
                             0.02 * widest,
-                            place,
+                            line,
                             f"no elasticity ({row.exists})",
                             va="center",
                             fontsize=style.SMALL,
@@ -63,12 +63,12 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
                         continue
                     sided = row.exists != "yes"
                     axes.barh(
-                        place, value, height=0.62, color=RISES if value > 0 else FALLS,
+                        line, value, height=0.62, color=RISES if value > 0 else FALLS,
                         hatch=style.HATCH if sided else None, edgecolor="white", linewidth=0.5,
                     )  # fmt: skip
                     note = f"{value:.3g}" + (f" ({row.exists})" if sided else "")
                     axes.annotate(
-                        note, (value, place), xytext=(4 if value >= 0 else -4, 0), textcoords="offset points",
+                        note, (value, line), xytext=(4 if value >= 0 else -4, 0), textcoords="offset points",
                         va="center", ha="left" if value >= 0 else "right", fontsize=style.SMALL,
                     )  # fmt: skip
             axes.axvline(0.0, color=style.INK, linewidth=0.8)
@@ -79,7 +79,7 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
             axes.set_xlim(-room * widest, room * widest)
             axes.set_title(quantity.replace("_", " "), loc="left", fontsize=style.TEXT)
         panels[-1].set_xlabel("elasticity (percent for one percent more)")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -129,7 +129,7 @@ def draw_phases(
         entries = [style.patch(colours[name], name) for name in names]
         entries.append(style.patch(style.INK, "boundary within"))
         style.add_legend(axes, entries, title=where, above=True)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -21,8 +21,8 @@ def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
 
     A user's model registers a function of its own, or has none.
     """
-    found = nearest_listed(type(model), "runners.figures", "PICTURES")
-    return {} if found is None else found(model, tables)
+    draw = nearest_listed(type(model), "runners.figures", "PICTURES")
+    return {} if draw is None else draw(model, tables)
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:

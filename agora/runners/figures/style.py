@@ -1,9 +1,9 @@
-"""The visual language of every figure: colours, legends, arrows, and how cells stand on paper.
+"""The visual language of every figure: colours, legends, arrows, and positions of cells on paper.
 
 One quantity has one look everywhere. Every cell is drawn alike, with its land as its area: as a piece of a
 `Ring` or of a `Row`, or as a disc on a `Map`.
 
-Colours are from the palette of Okabe and Ito (2008), which colour-blind readers can tell apart. In grey
+Colours are from the palette of Okabe and Ito (2008), which colour-blind readers can distinguish. In grey
 print firms are dark, households light and hatched, vacant land nearly white, rents solid and wages dashed.
 Matplotlib is loaded when something is drawn, not before.
 """
@@ -118,11 +118,11 @@ def figure(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def settle(drawn: Figure) -> None:
+def fix_layout(drawn: Figure) -> None:
     """Lay a figure out once and for all, so that it is the same however and however often it is saved.
 
     The solver of the layout goes through its unknowns in the order of their addresses in memory, and an SVG
-    names areas after all digits of their places: these are rounded to a billionth of the figure.
+    names areas after all digits of their positions: these are rounded to a billionth of the figure.
     """
     drawn.draw_without_rendering()
     drawn.set_layout_engine("none")
@@ -204,7 +204,7 @@ def profile_legend() -> list[Any]:
 
 
 def numbered(number: int) -> list[int]:
-    """Return the places that are numbered: all, or about a dozen."""
+    """Return the positions that are numbered: all, or about a dozen."""
     every = 1
     if number > MOST_NUMBERS:
         tenth = 10 ** math.floor(math.log10(number / 12))
@@ -212,12 +212,12 @@ def numbered(number: int) -> list[int]:
     return list(range(0, number, every))
 
 
-# --- places on paper -------------------------------------------------------------------------------
+# --- positions on paper -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Places on a ring of cells, cell 0 in the east, counter-clockwise as on the map.
+    """Positions on a ring of cells, cell 0 in the east, counter-clockwise as on the map.
 
     `along` counts cells; `up` is the share of a cell's land from the inner edge outwards (so that areas are
     true), and below 0 the room inside, down to -1 at the centre.
@@ -246,7 +246,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class Row:
-    """Places in a row of cells, land downwards from 0 to -1, arrows above."""
+    """Positions in a row of cells, land downwards from 0 to -1, arrows above."""
 
     number: int
     closed = False
@@ -425,7 +425,7 @@ class Map:
     def write_names(self, axes: Axes, names: Sequence[str], curves: Sequence[Vector] = ()) -> None:
         """Write names beside their discs, each where it hides least of discs, names, links and arrows.
 
-        The layout must have settled; `curves` are the arrows, three control points each.
+        The layout must be fixed; `curves` are the arrows, three control points each.
         """
         shown = [k for k, name in enumerate(names) if name]
         boxes = np.empty((len(shown), len(_SIDES), 4))
@@ -467,7 +467,7 @@ _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7)
 def _least_hiding(
     boxes: Vector, discs: Vector, own: NDArray[np.int64], strokes: Vector, frame: Vector
 ) -> list[int]:
-    """Choose one of the boxes (names, places, 4) of every name: a few rounds of best responses.
+    """Choose one of the boxes (names, positions, 4) of every name: a few rounds of best responses.
 
     A box (left, bottom, right, top) costs the area it shares with the strokes, more with the discs (but its
     `own`), much more with the other names, and most where it sticks out of the frame.
@@ -482,7 +482,7 @@ def _least_hiding(
     chosen = [0] * len(boxes)
     for _ in range(4):
         for row in range(len(boxes)):
-            names = np.array([boxes[k, place] for k, place in enumerate(chosen) if k != row]).reshape(-1, 4)
+            names = np.array([boxes[k, choice] for k, choice in enumerate(chosen) if k != row]).reshape(-1, 4)
             chosen[row] = int(np.argmin(fixed[row] + [9 * _overlap(box, names).sum() for box in boxes[row]]))
     return chosen
 

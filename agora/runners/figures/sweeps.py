@@ -1,10 +1,10 @@
 """Pictures of a sweep, made from its folder alone: lines, points, heat maps, phase diagrams, panels.
 
 A column is one of the table of scenarios (``commuting_cost``, ``totals.profit``, ``facts.centres``), or
-``table.quantity`` of the table of places (``cells.rent``); ``location`` is the place itself. What is
+``table.quantity`` of the table of locations (``cells.rent``); ``location`` is the location itself. What is
 drawn follows from the columns: a third column ``z`` makes a heat map, or a phase diagram where it has
-few values; a quantity over places makes one line a scenario; over a parameter, one line a place, or
-points where the places differ from scenario to scenario.
+few values; a quantity over locations makes one line a scenario; over a parameter, one line a location, or
+points where the locations differ from scenario to scenario.
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ class SweepTables:
 
     @cached_property
     def places(self) -> pd.DataFrame:
-        """One row a scenario, place and quantity, with the name ``table.quantity``."""
+        """One row a scenario, location and quantity, with the name ``table.quantity``."""
         long = pd.read_parquet(self.folder / "_locations.parquet")
         long["name"] = (long["table"].astype(str) + "." + long["quantity"].astype(str)).map(now_called)
         return long
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All columns, of scenarios and of places."""
+        """All columns, of scenarios and of locations."""
         return (*self.scenarios.columns, *sorted(self.places["name"].unique()), PLACE)
 
     def is_scalar(self, option: str, column: str) -> bool:
-        """Tell whether a column is one of scenarios, else one of places; neither raises `InputError`."""
+        """Tell whether a column is one of scenarios, else one of locations; neither raises `InputError`."""
         if column in self.scenarios.columns:
             return True
         if column in self.names:
@@ -89,7 +89,7 @@ class SweepTables:
         return f"{words} ({unit})" if unit else words
 
     def frame(self, columns: dict[str, str]) -> pd.DataFrame:
-        """Return role → column as one table, a row a scenario or a scenario and place."""
+        """Return role → column as one table, a row a scenario or a scenario and location."""
         scalars = {role: c for role, c in columns.items() if self.is_scalar(f"--{role}", c)}
         frame = pd.DataFrame({"scenario": self.scenarios["scenario"]})
         for role, column in scalars.items():
@@ -187,7 +187,7 @@ def draw(
             drawn.supxlabel(tables.label(x), fontsize=style.TEXT)
         else:
             axes[-1, 0].set_xlabel(tables.label(x))
-        style.settle(drawn)
+        style.fix_layout(drawn)
     return drawn
 
 
@@ -214,7 +214,7 @@ def _curves(
     columns: tuple[str, str, str | None],
     named: bool,
 ) -> None:
-    """Draw one line a group: a scenario over places, a value of `color`, or a place over a parameter."""
+    """Draw one line a group: a scenario, a value of `color`, or a location over a parameter."""
     x, y, color = columns
     part = part.dropna(subset=["x", "y"])
     counted = pd.api.types.is_numeric_dtype(whole["y"]) and (whole["y"].dropna() % 1 == 0).all()
@@ -250,8 +250,8 @@ def _curves(
     if key and named and len(shades) > 1:
         shown = list(shades)
         if len(shown) > MOST_LINES_NAMED:
-            places = np.linspace(0, len(shown) - 1, 5).round().astype(int)
-            shown = [shown[k] for k in places]
+            ticks = np.linspace(0, len(shown) - 1, 5).round().astype(int)
+            shown = [shown[k] for k in ticks]
         entries = [style.line(_word(value), color=shades[value]) for value in shown]
         axes.legend(
             handles=entries, title=(title or key).split(" (")[0], fontsize=style.SMALL - 1, loc="best"
@@ -282,8 +282,8 @@ def _map(drawn: Figure, axes: Axes, part: pd.DataFrame, whole: pd.DataFrame, lab
     if words or (whole_numbers and len(kinds) <= MOST_PHASES):
         from matplotlib.colors import ListedColormap
 
-        place = {kind: k for k, kind in enumerate(kinds)}
-        cells = table.map(lambda v: place.get(v, np.nan)).to_numpy(dtype=float)
+        index = {kind: k for k, kind in enumerate(kinds)}
+        cells = table.map(lambda v: index.get(v, np.nan)).to_numpy(dtype=float)
         colours = ListedColormap(list(style.CATEGORIES[: len(kinds)]))
         axes.pcolormesh(across, up, cells, cmap=colours, vmin=-0.5, vmax=len(kinds) - 0.5, shading="nearest")
         style.add_legend(

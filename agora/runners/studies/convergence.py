@@ -176,5 +176,5 @@ def draw_convergence(report: ConvergenceReport) -> Figure:
         axes.set_ylabel("dispersion over sectors\n(first year = 1)")
         axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
         axes.legend(loc="best")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure

@@ -64,7 +64,7 @@ class PhaseDiagram:
         }
 
 
-def phase_diagram(
+def phase_diagram(  # noqa: PLR0913 (options that users type by name)
     model: Model,
     paths: tuple[str, str],
     where: str,
@@ -151,13 +151,13 @@ class _Lattice:
     def seen(self, cell: Cell) -> set[Feature]:
         """Return the features at the corners of a cell and at the points already solved on its sides."""
         i, j, size = cell
-        found = {self.at(i + a, j + b) for a in (0, size) for b in (0, size)}
+        result = {self.at(i + a, j + b) for a in (0, size) for b in (0, size)}
         for k in range(size + 1):
             for point in ((i + k, j), (i + k, j + size), (i, j + k), (i + size, j + k)):
                 values = (self.value(0, point[0]), self.value(1, point[1]))
                 if values in self.features.known:
-                    found.add(self.features.known[values])
-        return found
+                    result.add(self.features.known[values])
+        return result
 
     def refined(self, size: int) -> set[Cell]:
         """Return the cells, quartered wherever the feature changes until none is left to be."""

@@ -178,7 +178,7 @@ def interval(each: Parameter, between: tuple[float, float] | None) -> tuple[floa
     return low, high
 
 
-def thresholds(
+def thresholds(  # noqa: PLR0913 (options that users type by name)
     model: Model,
     path: str | Parameter,
     where: str,
@@ -231,12 +231,12 @@ def thresholds(
     marks = [low + (high - low) * k / steps for k in range(steps)] + [high]
     values = [at(mark) for mark in marks]
     _check_discrete(values, where)
-    found: list[tuple[float, float]] = []
+    results: list[tuple[float, float]] = []
     open_ = [(a, b, True) for a, b in pairwise(marks) if at(a) != at(b)]
     while open_:
         a, b, guess = open_.pop()
         if b - a <= width or not a < (a + b) / 2 < b:
-            found.append((a, b))
+            results.append((a, b))
             continue
         _check_discrete(features.known.values(), where)
         inner = _probe(features, a, b, width) if guess else (a + b) / 2
@@ -251,7 +251,7 @@ def thresholds(
             "below": at(a),
             "above": at(b),
         }
-        for a, b in sorted(found)
+        for a, b in sorted(results)
     ]
     seen = pd.DataFrame([{each.name: v[0], "feature": f} for v, f in sorted(features.known.items())])
     columns = ["parameter", "threshold", "low", "high", "below", "above"]

@@ -1,4 +1,4 @@
-"""Who does the work of many scenarios: any `concurrent.futures.Executor`.
+"""Executors of many scenarios: any `concurrent.futures.Executor`.
 
 By default processes on this machine, one solver thread each; or the workers of a Dask scheduler that
 runs already, on this machine or on a cluster. Processes are started fresh (not forked), so that no
@@ -21,7 +21,7 @@ from agora.data.checks import InputError
 
 _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _LIBRARIES}
-"""What a worker's libraries are told before they are loaded."""
+"""Environment of a worker, set before its libraries are loaded."""
 
 CONNECT_SECONDS = 10
 """Time within which a scheduler has to answer."""
@@ -35,7 +35,7 @@ class Engine:
     Attributes
     ----------
     executor : Executor
-        Who does the work; `renew` may put another in its place.
+        The executor; `renew` may put another in its place.
     width : int
         Pieces of work at once.
     """

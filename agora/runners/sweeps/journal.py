@@ -1,4 +1,4 @@
-"""Finished rows on disk: one append-only journal a run, each line whole or worth nothing.
+"""Finished rows on disk: one append-only journal a run, each line whole or ignored.
 
 A line is ``checksum key outcome record``: the checksum (CRC-32, hex) covers the rest of the line, the
 key says which scenario it is, the outcome is ``S`` (solved and certified), ``U`` (solved, not certified)
@@ -151,9 +151,9 @@ class Journals:
                     return offset
                 if offset == 0:
                     self.makers[file] = _maker(text)
-                found = parse(text)
-                if found is not None:
-                    key, outcome = found
+                result = parse(text)
+                if result is not None:
+                    key, outcome = result
                     self._keep(key, Entry(file, offset, len(text), outcome))
                 offset += len(text)
         return offset

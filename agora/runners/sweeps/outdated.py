@@ -1,4 +1,4 @@
-"""Rows in a sweep's folder that other code has finished: they stay, they do not count, and it is said."""
+"""Rows in a sweep's folder that other code has finished: they stay, but do not count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agora.runners.sweeps.journal import Journals
 def outdated_rows(
     journals: Journals, fingerprint: Mapping[str, Any], before: Mapping[str, Any]
 ) -> Counter[str]:
-    """Count the finished rows of code, solvers or libraries other than these, by who finished them.
+    """Count the finished rows of code, solvers or libraries other than these, by the code that finished them.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def outdated_rows(
     fingerprint : mapping
         Code and versions of this run.
     before : mapping
-        The folder's manifest as this run has found it; it tells who wrote a journal that does not.
+        The folder's manifest as this run has found it; it names the code of journals that do not.
     """
     rows = Counter(entry.file for entry in journals.entries.values())
     known = "code" in before and not _same(before, fingerprint)
@@ -44,11 +44,11 @@ def manifest_before(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def sentence(number: int, who: str, folder: Path) -> str:
-    """Return what is said of outdated rows before others are solved in their place."""
+def sentence(number: int, maker: str, folder: Path) -> str:
+    """Return the caution about outdated rows."""
     rows = "1 row was" if number == 1 else f"{number} rows were"
     return (
-        f"{rows} finished in {folder} by {who}: what the dataset has of them is solved anew, and the "
+        f"{rows} finished in {folder} by {maker}: what the dataset has of them is solved anew, and the "
         "journals are kept."
     )
 
@@ -58,7 +58,7 @@ def _same(maker: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> bool:
 
 
 def _name(maker: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> str:
-    """Return who has finished a row, and what of it is other than here."""
+    """Return the code that has finished a row, and what differs from the code here."""
     if not maker:
         return "an earlier version of Agora"
     theirs, ours = dict(maker.get("versions", {})), fingerprint["versions"]

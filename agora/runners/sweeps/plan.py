@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -109,12 +109,12 @@ class Plan:
 def plan(dataset: Dataset) -> Plan:
     """Check every row of a dataset; nothing is solved and nothing is raised for a bad row."""
     fingerprint = _fingerprint()
-    rows, places = Rows(), WeakKeyDictionary[nx.Graph, str]()
+    rows, digests = Rows(), WeakKeyDictionary[nx.Graph, str]()
     ready, faults = [], list(dataset.faults)
     models: dict[str, type[Model]] = {}
     for row in dataset.rows:
         try:
-            checked, model = _checked(row, rows, places, fingerprint)
+            checked, model = _checked(row, rows, digests, fingerprint)
         except InputError as error:
             faults.append(
                 Fault(row.number, _column(error.field, dataset.columns), error.value, error.allowed)
@@ -127,22 +127,22 @@ def plan(dataset: Dataset) -> Plan:
 
 
 def _checked(
-    row: Row, rows: Rows, places: WeakKeyDictionary[nx.Graph, str], fingerprint: Mapping[str, Any]
+    row: Row, rows: Rows, digests: WeakKeyDictionary[nx.Graph, str], fingerprint: Mapping[str, Any]
 ) -> tuple[Ready, Model]:
     """Return a row with its key, and its model, or raise what is wrong with it."""
     scenario, model = rows.model(row.content, row.name, row.folder)
     model.check()
     graph = getattr(model, "geography", None)
-    if graph is not None and graph not in places:
-        places[graph] = _digest(plain(graph))
-    place = "" if graph is None else places[graph]
+    if graph is not None and graph not in digests:
+        digests[graph] = _digest(plain(graph))
+    geography = "" if graph is None else digests[graph]
     method, chosen = choose(type(model), scenario.solve)
     options = {"method": method.name, **chosen.model_dump()}
     fields = type(model).model_fields
     parameters = {name: plain(getattr(model, name)) for name in fields if name != "geography"}
     problem = {
         "model": scenario.model,
-        "geography": place,
+        "geography": geography,
         "parameters": parameters,
         "options": options,
         **fingerprint,
@@ -150,7 +150,7 @@ def _checked(
     }
     structure = {
         "model": scenario.model,
-        "geography": place,
+        "geography": geography,
         "options": options,
         "parameters": {name: _shape(value) for name, value in parameters.items()},
     }
@@ -182,7 +182,7 @@ def _digest(value: Any) -> str:
 
 def deciding_files(root: Path) -> list[Path]:
     """Return the code below a package's folder that decides what a row's answer is."""
-    return [file for place in _CODE for file in sorted((root / place).rglob("*.py")) or [root / place]]
+    return [file for part in _CODE for file in sorted((root / part).rglob("*.py")) or [root / part]]
 
 
 def code_digest(root: Path) -> str:
@@ -227,3 +227,14 @@ def lines_of(faults: tuple[Fault, ...]) -> Iterator[dict[str, Any]]:
         yield {
             "row": fault.row, "column": fault.column, "value": repr(fault.value), "allowed": fault.allowed
         }  # fmt: skip
+
+
+def units(models: Iterable[type[Model]]) -> dict[str, str]:
+    """Return parameter or column of a table → unit; where models differ, each unit that it may have."""
+    results: dict[str, list[str]] = {}
+    for model in models:
+        for name, unit in model.known_units().items():
+            known = results.setdefault(name, [])
+            if unit and unit not in known:
+                known.append(unit)
+    return {name: " or ".join(each) for name, each in results.items()}

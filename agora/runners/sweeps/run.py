@@ -20,7 +20,7 @@ from agora.data.datasets import BadRows, Dataset, read_dataset
 from agora.runners.sweeps.engines import Engine, engine
 from agora.runners.sweeps.journal import FAILED, Journal, Journals, line, parse, write_whole
 from agora.runners.sweeps.outdated import manifest_before, outdated_rows, sentence
-from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan
+from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan, units
 from agora.runners.sweeps.tables import INVALID, SCENARIOS, write_tables
 from agora.runners.sweeps.work import Piece, solve_piece
 
@@ -123,7 +123,7 @@ class Summary:
         return f"{', '.join(parts)}; {self.fresh} in this run, {self.seconds:.1f} s{rate}"
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 (options that users type by name)
     dataset: Dataset | str | Path,
     out: str | Path,
     *,
@@ -189,8 +189,8 @@ def sweep(
     outdated = outdated_rows(journals, planned.fingerprint, before)
     run = _Run(planned, journals, retry_failed, warm, progress)
     if run.missing:
-        for who, rows in outdated.items():
-            warnings.warn(sentence(rows, who, folder), Caution, stacklevel=2)
+        for maker, rows in outdated.items():
+            warnings.warn(sentence(rows, maker, folder), Caution, stacklevel=2)
     try:
         if run.missing:
             with engine(workers, scheduler) as works, Journal(folder / ROWS, planned.fingerprint) as journal:
@@ -343,11 +343,11 @@ class _Run:
     def _write(self, lines: bytes, journal: Journal) -> None:
         journal.append(lines)
         for text in lines.splitlines(keepends=True):
-            found = parse(text)
-            if found is not None:
-                self.missing.discard(found[0])
+            result = parse(text)
+            if result is not None:
+                self.missing.discard(result[0])
                 self.fresh += 1
-                self.failed += found[1] != b"S"
+                self.failed += result[1] != b"S"
 
     def _look_around(self) -> None:
         """Leave out what other runs on this folder have finished meanwhile."""
@@ -384,7 +384,6 @@ def _check_folder(folder: Path) -> None:
 def _write_manifest(folder: Path, planned: Plan, rows: int, counts: Mapping[str, int]) -> None:
     """Write what the sweep is: dataset, units of the columns, versions, counts."""
     from agora.runners.records.run_folder import as_json
-    from agora.runners.sweeps.units import units
 
     content = {
         "kind": "sweep",

@@ -1,8 +1,8 @@
-"""The tables of a sweep, made from the journals: one row a scenario, and one long table of places.
+"""The tables of a sweep, made from the journals: one row a scenario, and one long table of locations.
 
 ``scenarios.parquet`` is all that `pandas.read_parquet` of the folder sees, since other names begin with
 an underscore. Both tables are the same to the last byte however often the sweep was interrupted; what
-differs from run to run (times, who started warm) stands in ``_work.parquet``.
+differs from run to run (times, which rows started warm) stands in ``_work.parquet``.
 """
 
 from __future__ import annotations
@@ -122,17 +122,17 @@ def _write_long(plan: Plan, records: Iterable[Mapping[str, Any] | None], file: P
 def _long(
     number: int, tables: Mapping[str, Mapping[str, list[Any]]], specs: Mapping[str, TableSpec]
 ) -> Iterator[tuple[Any, ...]]:
-    """Return one row a quantity and place of every table but the totals."""
+    """Return one row a quantity and location of every table but the totals."""
     for table, columns in tables.items():
         if table == TOTALS:
             continue
         named = place_columns(specs.get(table), columns)
-        places = list(zip(*(columns[name] for name in named), strict=True))
+        locations = list(zip(*(columns[name] for name in named), strict=True))
         for column, values in columns.items():
             if column in named and len(named) == 1:
                 continue
             for row, value in enumerate(values):
-                place = " → ".join(map(str, places[row])) if named else str(row)
+                location = " → ".join(map(str, locations[row])) if named else str(row)
                 words = isinstance(value, str | bool) or value is None
                 number_or_none = None if words else float(value)
                 text = (
@@ -142,7 +142,7 @@ def _long(
                     if words and value is not None
                     else None
                 )
-                yield number, table, row, place, column, number_or_none, text
+                yield number, table, row, location, column, number_or_none, text
 
 
 def _as_long(batch: list[tuple[Any, ...]]) -> pyarrow.Table:

@@ -105,7 +105,7 @@ def quadratic_values(
     return Cheapest(values, values, RECURSION)
 
 
-def _scalar_values(
+def _scalar_values(  # noqa: PLR0913 (to be grouped)
     starts: Vector,
     prices: Vector,
     step: float,

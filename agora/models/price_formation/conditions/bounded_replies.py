@@ -9,7 +9,7 @@ from scipy.optimize import lsq_linear
 from agora.typing import Vector
 
 
-def dual_gains(
+def dual_gains(  # noqa: PLR0913 (to be grouped)
     states: Vector,
     controls: Vector,
     control_gradient: Vector,

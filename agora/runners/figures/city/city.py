@@ -78,23 +78,23 @@ def draw_geography(
     InputError
         An invalid geography, a value for a cell that does not exist, too few or too many values.
     """
-    place = style.Map(graph)
-    known = _values_in_order(place.network, values, cells)
+    chart = style.Map(graph)
+    known = _values_in_order(chart.network, values, cells)
     with style.settings():
-        figure = style.figure(place.height(6.5) + (0.4 if title else 0.0) + (0.0 if known is None else 0.9))
+        figure = style.figure(chart.height(6.5) + (0.4 if title else 0.0) + (0.0 if known is None else 0.9))
         axes = figure.subplots()
-        place.draw_links(axes)
+        chart.draw_links(axes)
         if known is None:
-            place.add_discs(axes, place.radii, style.PLAIN)
+            chart.add_discs(axes, chart.radii, style.PLAIN)
         elif known.dtype == object:
-            place.show_words(axes, known, label)
+            chart.show_words(axes, known, label)
         else:
-            place.show_numbers(axes, known, label)
+            chart.show_numbers(axes, known, label)
         if title:
             figure.suptitle(title)
-        style.settle(figure)
-        if place.network.number <= MOST_NAMES:
-            place.write_names(axes, [cell if isinstance(cell, str) else "" for cell in place.network.cells])
+        style.fix_layout(figure)
+        if chart.network.number <= MOST_NAMES:
+            chart.write_names(axes, [cell if isinstance(cell, str) else "" for cell in chart.network.cells])
     return figure
 
 
@@ -313,7 +313,7 @@ def _draw_line_city(city: _City, order: list[int]) -> Figure:
 def _finish(figure: Figure, city: _City, remark: str) -> Figure:
     city.head(figure)
     city.foot(figure, remark if np.ptp(city.thickness) > 1e-9 else "")
-    style.settle(figure)
+    style.fix_layout(figure)
     return figure
 
 
@@ -392,8 +392,8 @@ def _add_bands(axes: Axes, shape: style.Ring | style.Row, city: _City, order: li
 def _spread_ends(city: _City, order: list[int], closed: bool) -> list[tuple[float, float]]:
     """Return where each pair's arrow starts and ends along the cells: side by side within a cell."""
     number = len(order)
-    place = {cell: along for along, cell in enumerate(order)}
-    arrows = [(place[home], place[work]) for home, work, _ in city.pairs]
+    position = {cell: along for along, cell in enumerate(order)}
+    arrows = [(position[home], position[work]) for home, work, _ in city.pairs]
     at: dict[int, list[tuple[float, int, int]]] = {}
     for arrow, (home, work) in enumerate(arrows):
         way = work - home
@@ -431,32 +431,32 @@ def _draw_profile(axes: Axes, city: _City, order: list[int], label: str) -> None
 
 def _draw_map_city(city: _City) -> Figure:
     arrows = city.few_pairs and bool(city.pairs)
-    rent_place = style.Map(city.model.geography)
-    place = style.Map(city.model.geography, room_for_arrows=True) if arrows else rent_place
-    figure = style.figure(2 * place.height(4.6) + 2.6)
+    rent_chart = style.Map(city.model.geography)
+    chart = style.Map(city.model.geography, room_for_arrows=True) if arrows else rent_chart
+    figure = style.figure(2 * chart.height(4.6) + 2.6)
     use_axes, rent_axes = figure.subplots(2, 1)
-    hatch = style.HATCH if place.disc > 12 else None
-    place.draw_links(use_axes)
+    hatch = style.HATCH if chart.disc > 12 else None
+    chart.draw_links(use_axes)
     land, both = city.network.land, city.firms + city.residents
     housed, busy = (np.where(part > 5e-3 * land, part, 0.0) for part in (both, city.firms))
-    place.add_discs(use_axes, np.where(both < 0.995 * land, place.radii, 0.0), style.VACANT, edge=style.LINKS)
-    place.add_discs(use_axes, place.scale * np.sqrt(housed), style.HOUSEHOLDS, edge="white", hatch=hatch)
-    place.add_discs(use_axes, place.scale * np.sqrt(busy), style.FIRMS, edge="white")
-    curves = [place.bend(home, work) for home, work, _ in city.pairs] if arrows else []
+    chart.add_discs(use_axes, np.where(both < 0.995 * land, chart.radii, 0.0), style.VACANT, edge=style.LINKS)
+    chart.add_discs(use_axes, chart.scale * np.sqrt(housed), style.HOUSEHOLDS, edge="white", hatch=hatch)
+    chart.add_discs(use_axes, chart.scale * np.sqrt(busy), style.FIRMS, edge="white")
+    curves = [chart.bend(home, work) for home, work, _ in city.pairs] if arrows else []
     if arrows:
-        style.add_arrows(use_axes, curves, [flow for *_, flow in city.pairs], place.arrow_width)
+        style.add_arrows(use_axes, curves, [flow for *_, flow in city.pairs], chart.arrow_width)
     elif city.link_flow:
-        place.draw_flows(use_axes, city.link_flow)
+        chart.draw_flows(use_axes, city.link_flow)
     style.add_legend(use_axes, city.legend(hatch=hatch))
-    rent_place.draw_links(rent_axes)
-    rent_place.show_numbers(rent_axes, city.rent, RENT)
+    rent_chart.draw_links(rent_axes)
+    rent_chart.show_numbers(rent_axes, city.rent, RENT)
     city.head(figure)
     city.foot(figure)
-    style.settle(figure)
-    if place.network.number <= MOST_NAMES:
+    style.fix_layout(figure)
+    if chart.network.number <= MOST_NAMES:
         names = [str(cell) for cell in city.names]
-        place.write_names(use_axes, names, curves)
-        rent_place.write_names(rent_axes, names)
+        chart.write_names(use_axes, names, curves)
+        rent_chart.write_names(rent_axes, names)
     return figure
 
 

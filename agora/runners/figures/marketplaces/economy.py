@@ -1,7 +1,7 @@
 """Picture of a marketplace economy: its line of sites and marketplaces, over panels of what each site is.
 
 Marketplaces and the railway stand above the line, so that a site with a marketplace hides neither. Everything
-is drawn to the same scale of positions, and the marketplaces' places are marked through all panels.
+is drawn to the same scale of positions, and the marketplaces' locations are marked through all panels.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
         has to travel, the railway as a double line. Positions are written where there is room for them.
     """
     sites = tables["sites"].sort_values("position")
-    places = np.sort(tables["marketplaces"]["location"].to_numpy(dtype=float))
+    locations = np.sort(tables["marketplaces"]["location"].to_numpy(dtype=float))
     low, high = model.ground.candidates[[0, -1], 0].tolist()
     ends = np.array([low, high, sites["position"].min(), sites["position"].max()])
     margin = 0.06 * float(np.ptp(ends))
@@ -75,17 +75,17 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
         axes, *panels = figure.subplots(
             1 + len(PANELS), 1, height_ratios=[1.9, 1, 1, 1], gridspec_kw={"hspace": 0.08}
         )
-        _draw_line(axes, model, sites, places, colours, limits)
-        _add_legend(axes, sites["makes"].tolist(), railway=len(places) > 1)
+        _draw_line(axes, model, sites, locations, colours, limits)
+        _add_legend(axes, sites["makes"].tolist(), railway=len(locations) > 1)
         for panel, (column, label) in zip(panels, PANELS.items(), strict=True):
-            _draw_panel(panel, sites, column, colours, places)
+            _draw_panel(panel, sites, column, colours, locations)
             panel.set_xlim(limits)
             panel.set_ylabel(label, rotation=0, ha="left", va="bottom")
             panel.yaxis.set_label_coords(0.0, 1.02)
             panel.tick_params(labelbottom=panel is panels[-1])
         panels[-1].set_xlabel(POSITION)
         add_heading(figure, model, tables, " (share of the unit simplex)")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -96,7 +96,7 @@ def _draw_line(
     axes: Axes,
     model: Marketplaces,
     sites: pd.DataFrame,
-    places: Vector,
+    locations: Vector,
     colours: Sequence[str],
     limits: tuple[float, float],
 ) -> None:
@@ -107,10 +107,10 @@ def _draw_line(
     diameter = _diameters(position * points, people)
     low, high = model.ground.candidates[[0, -1], 0].tolist()
     axes.plot([low, high], [LINE, LINE], color=style.LINKS, linewidth=2.4, zorder=1, solid_capstyle="round")
-    axes.vlines(places, LINE - 0.5, ABOVE, **AT_MARKET)
-    if len(places) > 1:
+    axes.vlines(locations, LINE - 0.5, ABOVE, **AT_MARKET)
+    if len(locations) > 1:
         for look, order in ((RAILWAY, 2.0), (ROOM_BETWEEN, 2.1)):
-            axes.plot(places[[0, -1]], [ABOVE, ABOVE], solid_capstyle="butt", zorder=order, **look)
+            axes.plot(locations[[0, -1]], [ABOVE, ABOVE], solid_capstyle="butt", zorder=order, **look)
     _draw_travel(axes, sites, diameter, negligible=1e-4 * (limits[1] - limits[0]))
     larger_first = np.argsort(-diameter, kind="stable")
     axes.scatter(
@@ -118,17 +118,17 @@ def _draw_line(
         c=[colours[k] for k in larger_first], edgecolors="white", linewidths=0.8, zorder=4, label="sites",
     )  # fmt: skip
     axes.scatter(
-        places, np.full(len(places), ABOVE), s=DIAMOND**2, marker="D", c=style.INK, edgecolors="white",
+        locations, np.full(len(locations), ABOVE), s=DIAMOND**2, marker="D", c=style.INK, edgecolors="white",
         linewidths=0.8, zorder=5, label="marketplaces",
     )  # fmt: skip
     axes.set(xlim=limits, ylim=(LINE - 0.26, ABOVE + 0.35))
     axes.spines[:].set_visible(False)
     axes.set_yticks([])
     _write_positions(axes, position, people, points)
-    names = [f"{place:.3g}" for place in places]
-    for k in _with_room(places * points, [7.5 * len(name) for name in names], -np.arange(len(places))):
+    names = [f"{location:.3g}" for location in locations]
+    for k in _with_room(locations * points, [7.5 * len(name) for name in names], -np.arange(len(locations))):
         axes.annotate(
-            names[k], (places[k], ABOVE), (0, 10), textcoords="offset points", ha="center", va="bottom",
+            names[k], (locations[k], ABOVE), (0, 10), textcoords="offset points", ha="center", va="bottom",
             fontsize=style.SMALL,
         )  # fmt: skip
 
@@ -164,7 +164,7 @@ def _write_positions(axes: Axes, position: Vector, people: Vector, points: float
     They are rounded to about a hundredth of their span.
     """
     decimals = 2 - round(math.log10(float(np.ptp(position))))
-    names = [f"{round(place, decimals) + 0.0:g}" for place in position.tolist()]
+    names = [f"{round(location, decimals) + 0.0:g}" for location in position.tolist()]
     shown = _with_room(position * points, [7.0 * len(name) + 4 for name in names], people)
     upright = len(shown) < len(names)
     if upright:
@@ -198,15 +198,17 @@ def _add_legend(axes: Axes, makes: Sequence[int], *, railway: bool) -> None:
 # --- the panels ------------------------------------------------------------------------------------
 
 
-def _draw_panel(axes: Axes, sites: pd.DataFrame, column: str, colours: Sequence[str], places: Vector) -> None:
+def _draw_panel(
+    axes: Axes, sites: pd.DataFrame, column: str, colours: Sequence[str], locations: Vector
+) -> None:
     """Draw one quantity of the sites as stems; the rent in the colour of rents."""
     from matplotlib.ticker import MaxNLocator
 
     position, value = (sites[name].to_numpy(dtype=float) for name in ("position", column))
     shown = [style.RENTS] * len(sites) if column == "rent" else list(colours)
     width = float(np.clip(60 / len(sites), 1.4, 6.0))
-    for place in places:
-        axes.axvline(place, **AT_MARKET)
+    for location in locations:
+        axes.axvline(location, **AT_MARKET)
     axes.vlines(position, 0.0, value, colors=shown, linewidth=width, zorder=2, label=column)
     axes.scatter(position, value, s=(width + 2.5) ** 2, c=shown, edgecolors="white", linewidths=0.5, zorder=3)
     axes.set_ylim(0.0, 1.12 * float(value.max(initial=0.0)) or 1.0)

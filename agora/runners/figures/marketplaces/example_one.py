@@ -91,10 +91,10 @@ class Ideal:
 
 def ideal(coefficients: Sequence[float]) -> Ideal:
     """Return a type's ideal marketplace and consumption, with a proof by `most_improving_coalition`."""
-    found = most_improving_coalition(one_taste(coefficients), tolerance=1e-8)
-    utility = 1 + found.objective
-    place = float(found.tables["marketplaces"]["location"].iloc[0])
-    return Ideal(place, utility * np.array(coefficients), utility)
+    result = most_improving_coalition(one_taste(coefficients), tolerance=1e-8)
+    utility = 1 + result.objective
+    location = float(result.tables["marketplaces"]["location"].iloc[0])
+    return Ideal(location, utility * np.array(coefficients), utility)
 
 
 # --- figures ---------------------------------------------------------------------------------------
@@ -114,13 +114,13 @@ def draw_frontier(locations: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0), poin
     with style.settings():
         figure = style.figure(6.2)
         axes = figure.subplots()
-        for place in locations:
-            middle = abs(place - 0.5) < 1e-9
+        for location in locations:
+            middle = abs(location - 0.5) < 1e-9
             colour = style.RENTS if middle else style.LINKS
-            ends = frontier(place)
+            ends = frontier(location)
             axes.plot(*ends.T, color=colour, linewidth=2.0 if middle else 1.2, zorder=2 + middle)
             if not middle:
-                _name_line(axes, ends, f"d = {place:g}", style.INK)
+                _name_line(axes, ends, f"d = {location:g}", style.INK)
         axes.plot(*whole.output.T, **ENVELOPE, zorder=2.5)
         axes.fill_between(*whole.output.T, color=style.VACANT, alpha=0.5, linewidth=0, zorder=0)
         for name, point, side in (("A", whole.output[-1], (8, 4)), ("B", whole.output[0], (4, 10))):
@@ -132,7 +132,7 @@ def draw_frontier(locations: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0), poin
             style.line("other locations d", color=style.LINKS, linewidth=1.2),
         ]
         style.add_legend(axes, entries, above=True)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -165,7 +165,7 @@ def draw_empty_core(points: int = 61) -> Figure:
             style.line("type 2: ideal, indifference", color=TYPE_2, linewidth=1.6, marker="s"),
         ]
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -242,8 +242,8 @@ def _name_line(axes: Axes, ends: Vector, name: str, colour: str) -> None:
     far = ends[0] if ends[0, 0] < ends[1, 1] else ends[1]
     near = ends[1] if ends[0, 0] < ends[1, 1] else ends[0]
     slope = float(np.degrees(np.arctan2(ends[0, 1] - ends[1, 1], ends[0, 0] - ends[1, 0])))
-    place = far + 0.13 * (near - far)
-    x, y = place.tolist()
+    location = far + 0.13 * (near - far)
+    x, y = location.tolist()
     axes.text(
         x, y, name, color=colour, fontsize=style.SMALL, rotation=slope, rotation_mode="anchor", ha="center",
         va="top",

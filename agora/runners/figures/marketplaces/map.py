@@ -1,4 +1,4 @@
-"""Map of a marketplace economy in the plane or on a network: who lives and trades where, what land costs.
+"""Map of a marketplace economy in the plane or on a network: population, trade and land rent.
 
 Sites are discs with their population as area, in the colour of what they make on the upper map and of their
 rent on the lower one; marketplaces are diamonds, and a thin line joins each site to the one it uses.
@@ -38,12 +38,12 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
         Its ``sites``, ``marketplaces`` and ``totals``.
     """
     sites, markets = tables["sites"], tables["marketplaces"]
-    homes, places = _points(model, sites, markets)
+    homes, locations = _points(model, sites, markets)
     number = {name: k for k, name in enumerate(markets["location"])}
-    used = places[[number[name] for name in sites["marketplace"]]]
+    used = locations[[number[name] for name in sites["marketplace"]]]
     people = np.maximum(sites["population"].to_numpy(dtype=float), 0.0)
     diameter = np.maximum(LARGEST * np.sqrt(people / people.max()), SMALLEST)
-    every = np.concatenate([homes, places])
+    every = np.concatenate([homes, locations])
     low, high = every.min(axis=0), every.max(axis=0)
     margin = 0.07 * float((high - low).max())
     wide, tall = high - low + 2 * margin
@@ -60,7 +60,7 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
         figure.colorbar(shown, ax=lower, shrink=0.8, label="rent of land (share of the unit simplex)")
         for axes in (upper, lower):
             axes.scatter(
-                *places.T, s=DIAMOND**2, marker="D", c=style.INK, edgecolors="white", linewidths=0.8,
+                *locations.T, s=DIAMOND**2, marker="D", c=style.INK, edgecolors="white", linewidths=0.8,
                 zorder=5, label="marketplaces",
             )  # fmt: skip
             axes.set(
@@ -71,7 +71,7 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
         uses = style.line("uses", color=style.FLOWS, linewidth=1.2, linestyle=(0, (2, 1.5)))
         style.add_legend(upper, [*key_of_goods(makes), key_of_marketplaces(), uses])
         add_heading(figure, model, tables, "; area of a disc: population")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -81,11 +81,11 @@ def _points(model: Marketplaces, sites: pd.DataFrame, markets: pd.DataFrame) -> 
         return sites[["x", "y"]].to_numpy(dtype=float), markets[["x", "y"]].to_numpy(dtype=float)
     homes = positions(model.geography)
     row = {cell: k for k, cell in enumerate(cell_network(model.geography).cells)}
-    places = []
+    locations = []
     for near, far, way in zip(markets["cell"], markets["towards"], markets["distance"], strict=True):
         share = way / model.geography.edges[near, far]["length"]
-        places.append((1 - share) * homes[row[near]] + share * homes[row[far]])
-    return homes, np.array(places)
+        locations.append((1 - share) * homes[row[near]] + share * homes[row[far]])
+    return homes, np.array(locations)
 
 
 def _draw_ground(axes: Axes, model: Marketplaces, homes: Vector) -> None:

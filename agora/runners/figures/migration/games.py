@@ -60,12 +60,12 @@ def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
             axes.set_ylabel("density μ (mean 1)")
             mark_the_circle(axes)
             axes.set_title("Workers round the racetrack, at rest", fontsize=style.TITLE)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
 def round_the_circle(values: Vector) -> tuple[Vector, Vector]:
-    """Return places x/(πR) from −1 to 1 (N + 1,), and values (…, N) there: the first is also the last."""
+    """Return locations x/(πR) from −1 to 1 (N + 1,), and values (…, N) there: the first is also the last."""
     number = values.shape[-1]
     order = np.arange(number + 1) - number // 2
     return order * 2 / number, np.take(values, order, axis=-1, mode="wrap")
@@ -108,7 +108,7 @@ def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
             axes.set_xlabel("x/R")
         panels[0].set_ylabel("y/R")
         figure.colorbar(image, ax=list(panels), label="density μ", shrink=0.8)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -116,13 +116,13 @@ def draw_map(model: GraphGame, tables: Tables) -> Figure:
     """Draw the density on a map at the end of the path."""
     density = _table(model, tables["path"], "density")[-1]
     with style.settings():
-        place = style.Map(model.geography)
-        figure = style.figure(place.height(6.0) + 0.9)
+        chart = style.Map(model.geography)
+        figure = style.figure(chart.height(6.0) + 0.9)
         axes = figure.subplots()
-        place.draw_links(axes)
+        chart.draw_links(axes)
         clock = float(tables["path"]["time"].iloc[-1])
-        place.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
-        style.settle(figure)
+        chart.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
+        style.fix_layout(figure)
     return figure
 
 
@@ -143,7 +143,7 @@ def draw_concentration(_: MeanFieldGame, tables: Tables) -> Figure:
         upper.set_ylabel("H = ∫ μ² dm")
         upper.set_title("Concentration and its forces", fontsize=style.TITLE)
         _draw_forces(lower, times, table)
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Pictures of trade between places and of myopic migration."""
+"""Pictures of trade between locations and of myopic migration."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ PANELS = {
     "price_index": ("price index P (numéraire)", style.FIRMS),
     "real_wage": ("real wage w/P · B", style.RENTS),
 }
-"""Columns of the places that are drawn: label and colour."""
+"""Columns of the locations that are drawn: label and colour."""
 MOST_BARS = 60
-"""Places up to which every one has a bar of its own; more are drawn as a line."""
+"""Locations up to which every one has a bar of its own; more are drawn as a line."""
 MOST_NAMES = 12
-"""Bars up to which the names of their places are written."""
+"""Bars up to which the names of their locations are written."""
 
 
 def draw_trade(model: SpatialTrade, tables: Tables) -> Figure:
-    """Draw people, wages, price indices and real wages of all places.
+    """Draw people, wages, price indices and real wages of all locations.
 
     Parameters
     ----------
@@ -48,22 +48,22 @@ def draw_trade(model: SpatialTrade, tables: Tables) -> Figure:
     -------
     Figure
         Four panels: lines round a circle and along a segment, maps on any other geography, and without one
-        bars (a line for more than `MOST_BARS` places).
+        bars (a line for more than `MOST_BARS` locations).
     """
-    places = tables["locations"]
+    locations = tables["locations"]
     kind = None if model.geography is None else model.geography.graph.get("kind")
     with style.settings():
         if model.geography is not None and kind not in ("circle", "segment"):
-            figure = _maps(model, places)
+            figure = _maps(model, locations)
         else:
             figure = style.figure(7.6)
             panels = figure.subplots(4, 1, sharex=True)
             for axes, (column, (label, colour)) in zip(panels, PANELS.items(), strict=True):
-                _draw_row(axes, places[column].to_numpy(dtype=float), kind, colour)
+                _draw_row(axes, locations[column].to_numpy(dtype=float), kind, colour)
                 axes.set_title(label, fontsize=style.SMALL, loc="left", color=colour)
             _mark_places(panels[-1], model, kind)
         figure.suptitle(_title(model))
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 
@@ -75,7 +75,7 @@ def _title(model: SpatialTrade) -> str:
 
 
 def _draw_row(axes: Axes, values: Vector, kind: str | None, colour: str) -> None:
-    """Draw values in the order of their places: lines where places have neighbours or are many, or bars."""
+    """Draw values in the order of their locations: lines on a ring or for many locations, or bars."""
     if kind == "circle":
         axes.plot(*round_the_circle(values), color=colour, linewidth=2.2)
     elif kind == "segment" or len(values) > MOST_BARS:
@@ -83,9 +83,9 @@ def _draw_row(axes: Axes, values: Vector, kind: str | None, colour: str) -> None
     else:
         axes.bar(np.arange(len(values)), values, color=colour, width=0.7)
         if len(values) <= MOST_NAMES:
-            for place, value in enumerate(values):
+            for bar, value in enumerate(values):
                 axes.annotate(
-                    f"{value:.3g}", (place, value), (0, 2), textcoords="offset points", ha="center",
+                    f"{value:.3g}", (bar, value), (0, 2), textcoords="offset points", ha="center",
                     fontsize=style.SMALL,
                 )  # fmt: skip
         axes.margins(y=0.25)
@@ -108,14 +108,14 @@ def _mark_places(axes: Axes, model: SpatialTrade, kind: str | None) -> None:
     axes.set_xlabel("place, in the order of the model")
 
 
-def _maps(model: SpatialTrade, places: pd.DataFrame) -> Figure:
+def _maps(model: SpatialTrade, locations: pd.DataFrame) -> Figure:
     """Draw a map for each quantity, two by two."""
     assert model.geography is not None
-    place = style.Map(model.geography)
-    figure = style.figure(2 * (place.height(6.0) / 2 + 0.75) + 0.5)
+    chart = style.Map(model.geography)
+    figure = style.figure(2 * (chart.height(6.0) / 2 + 0.75) + 0.5)
     for axes, (column, (label, _)) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
-        place.draw_links(axes)
-        place.show_numbers(axes, places[column].to_numpy(dtype=float), label)
+        chart.draw_links(axes)
+        chart.show_numbers(axes, locations[column].to_numpy(dtype=float), label)
     return figure
 
 
@@ -147,7 +147,7 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
         lower.margins(x=0.0, y=0.15)
         figure.align_ylabels([upper, lower])
         figure.suptitle(f"Myopic migration: {model.dynamics} dynamics, {model.variant.title()} trade")
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

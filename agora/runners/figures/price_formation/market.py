@@ -81,7 +81,7 @@ def draw_trading(
         if title:
             figure.suptitle(title)
         figure.align_ylabels([above, below])
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -55,7 +55,7 @@ def draw_invisible_hand(model: InvisibleHand, tables: Tables) -> Figure:
         figure.suptitle(
             f"Firms in {model.network.number} sectors: α = {model.firm_share:g}, σ = {model.substitution:g}"
         )
-        style.settle(figure)
+        style.fix_layout(figure)
     return figure
 
 

@@ -8,7 +8,7 @@ same around a parameter's value, the optimum (x, y) moves by one linear system,
           = - \frac{\partial}{\partial p} \begin{pmatrix} \nabla f - J^\top y \\ g - b \end{pmatrix}
 
 over the free variables and the binding rows (Fiacco 1983). Where several multipliers or several optima
-support each other, as in most linear programs, limits are told apart in the relative interior of the
+support each other, as in most linear programs, limits are distinguished in the relative interior of the
 optima (Goldman & Tucker 1956), and the null space of the matrix says what is not unique.
 """
 
@@ -199,10 +199,10 @@ def optimum(functions: ProgramFunctions, x: Vector, y: Vector) -> Optimum:
     at = _guess(functions, x, y)
     for _ in range(5):
         at = polished(at)
-        found = _classified(at)
-        if found is None:
+        result = _classified(at)
+        if result is None:
             break
-        at = found
+        at = result
     at = _weak(at)
     if at.degenerate:
         at = _told_apart(at)
@@ -337,12 +337,12 @@ def _supported(at: Optimum) -> Optimum:
     limited = hstack([-picks, csc_array((len(limits), 1)), eye_array(len(limits))])
     bounds = [(None, None)] * unknowns + [(1.0, None)] + [(0.0, 1.0)] * len(limits)
     cost = np.concatenate([np.zeros(unknowns + 1), -np.ones(len(limits))])
-    found = linprog(cost, limited, np.zeros(len(limits)), equations, np.zeros(n), bounds, method="highs")
-    if found.status != 0:
+    result = linprog(cost, limited, np.zeros(len(limits)), equations, np.zeros(n), bounds, method="highs")
+    if result.status != 0:
         return at
     y = np.zeros(len(at.y))
-    y[rows] = found.x[: len(rows)] / found.x[unknowns]
-    supported = found.x[unknowns + 1 :] > 0.5
+    y[rows] = result.x[: len(rows)] / result.x[unknowns]
+    supported = result.x[unknowns + 1 :] > 0.5
     weak = np.zeros(unknowns, dtype=bool)
     weak[limits[~supported]] = True
     weak_rows, weak_columns = np.zeros(len(at.y), dtype=bool), np.zeros(n, dtype=bool)
@@ -379,14 +379,14 @@ def _loosened(at: Optimum) -> Optimum:
     weak_columns = np.flatnonzero(at.weak_columns)
     signs = np.where(at.rows[weak_rows] == LOWER, 1.0, -1.0)
     side = np.where(at.columns[weak_columns] == LOWER, 1.0, -1.0)
-    place = {int(k): j for j, k in enumerate(free)}
+    index = {int(k): j for j, k in enumerate(free)}
     own = csc_array(
-        (side, (np.arange(len(side)), [place[int(k)] for k in weak_columns])), shape=(len(side), len(free))
+        (side, (np.arange(len(side)), [index[int(k)] for k in weak_columns])), shape=(len(side), len(free))
     )
     moves = vstack([diags_array(signs) @ jacobian[weak_rows], own])
     number = moves.shape[0]
     still = vstack([jacobian[rows], hessian.tocsr()[free][:, free]])
-    found = linprog(
+    result = linprog(
         np.concatenate([np.zeros(len(free)), -np.ones(number)]),
         hstack([-moves, eye_array(number)]),
         np.zeros(number),
@@ -395,11 +395,11 @@ def _loosened(at: Optimum) -> Optimum:
         [(None, None)] * len(free) + [(0.0, 1.0)] * number,
         method="highs",
     )
-    if found.status != 0 or found.x[len(free) :].max(initial=0.0) < 0.5:
+    if result.status != 0 or result.x[len(free) :].max(initial=0.0) < 0.5:
         return at
-    loose = found.x[len(free) :] > 0.5
+    loose = result.x[len(free) :] > 0.5
     direction = np.zeros(len(at.x))
-    direction[free] = found.x[: len(free)]
+    direction[free] = result.x[: len(free)]
     # stay well inside the limits that are slack already
     drift = at.matrices[1] @ direction
     room = [1e-3]

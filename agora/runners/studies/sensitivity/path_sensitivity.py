@@ -102,10 +102,10 @@ class PathStudy(Study):
 
     def check_against(self, solution: Solution) -> None:
         """Raise `NoOptimum` unless the path is the solution's."""
-        told = flatten(solution.tables, solution.model.tables_spec).reindex(self.base.index)
-        apart = (told - self.base).abs() > SAME_ANSWER * np.maximum(1e-2, self.base.abs())
-        if apart.any() or told.isna().any():
-            table, place, quantity = self.base.index[(apart | told.isna()).to_numpy()][0]
+        reported = flatten(solution.tables, solution.model.tables_spec).reindex(self.base.index)
+        apart = (reported - self.base).abs() > SAME_ANSWER * np.maximum(1e-2, self.base.abs())
+        if apart.any() or reported.isna().any():
+            table, place, quantity = self.base.index[(apart | reported.isna()).to_numpy()][0]
             raise NoOptimum(f"the answer is not this path: {table} {place} {quantity} differs")
 
     # --- derivatives ---------------------------------------------------------------------------
@@ -117,16 +117,16 @@ class PathStudy(Study):
             each.at(each.value + step_of(each))  # the model says why not
             raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
         side = "both" if len(sides) == 2 else sides[0]
-        found = self._chained(each, side)
+        result = self._chained(each, side)
         offsets, weights = STENCILS[side]
         step = step_of(each)
         total = pd.Series(0.0, index=self.base.index)
         for offset, weight in zip(offsets, weights, strict=True):
             model = each.at(each.value + offset * step) if offset else self.model
-            numbers = self._read(model, offset * step, found)
+            numbers = self._read(model, offset * step, result)
             total += weight / step * numbers.reindex(self.base.index)
-        self._spans[each.name] = _narrowest(found, each.value)
-        last = found[-1]
+        self._spans[each.name] = _narrowest(result, each.value)
+        last = result[-1]
         table = beyond_rounding(total, self.base, each)
         return [Move(side, last.at, last.x, last.y, last.drift, table, self.base)]
 
@@ -139,7 +139,7 @@ class PathStudy(Study):
         if any(len(those) != len(self.steps) for those in lengths):
             raise NoOptimum(f"the number of steps changes with {each.name}")
         held = [self.path.begin(model) for model in models]
-        found: list[StepMove] = []
+        results: list[StepMove] = []
         for k, at in enumerate(self.steps):
             others = [
                 self._holding(function, values, float(those[k]))
@@ -147,13 +147,13 @@ class PathStudy(Study):
             ]
             drift = drift_of(at, others, side, step)
             x, y = moved(at, drift)
-            found.append(StepMove(side, at, x, y, drift))
+            results.append(StepMove(side, at, x, y, drift))
             places = {name: at.functions.columns[source] for name, source in self.path.carry.items()}
             held = [
                 {name: float(at.x[place] + offset * step * x[place]) for name, place in places.items()}
                 for offset in offsets
             ]
-        return found
+        return results
 
     def range(self, each: Parameter, moves: list[Move], verify: bool) -> Range:
         """Return the range of all steps, to first order."""

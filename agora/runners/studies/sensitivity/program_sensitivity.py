@@ -114,21 +114,21 @@ class Study:
     def check_against(self, solution: Solution) -> None:
         """Raise `NoOptimum` unless the program's optimum is the solution, wherever it is unique."""
         unsure = self.readings.unsure(self.model, self.at)
-        told: dict[Any, float] = flatten(solution.tables, self.model.tables_spec).to_dict()
+        stated: dict[Any, float] = flatten(solution.tables, self.model.tables_spec).to_dict()
         read: dict[Any, float] = self.base.to_dict()
-        if not set(read) & set(told):
+        if not set(read) & set(stated):
             raise NoOptimum("the program's tables have no number in common with the answer's")
-        for key in set(read) & set(told) - unsure:
-            if abs(told[key] - read[key]) > SAME_ANSWER * max(1e-2, abs(read[key])):
+        for key in set(read) & set(stated) - unsure:
+            if abs(stated[key] - read[key]) > SAME_ANSWER * max(1e-2, abs(read[key])):
                 raise NoOptimum(
-                    f"the answer is not the optimum of one program: {' '.join(key)} is {told[key]:.6g} in "
+                    f"the answer is not the optimum of one program: {' '.join(key)} is {stated[key]:.6g} in "
                     f"the answer and {read[key]:.6g} in the program ({self.what.note})"
                 )
 
     def left_out(self, solution: Solution) -> str:
         """Return how many numbers of the answer's tables the program does not hold, in words; or nothing."""
-        told = flatten(solution.tables, self.model.tables_spec).index
-        same = told[told.get_level_values("table").isin(self.base.index.get_level_values("table"))]
+        stated = flatten(solution.tables, self.model.tables_spec).index
+        same = stated[stated.get_level_values("table").isin(self.base.index.get_level_values("table"))]
         missing = len(same.difference(self.base.index))
         return f"; {missing} of {len(same)} numbers of its tables are not in this program" if missing else ""
 
@@ -144,17 +144,17 @@ class Study:
         drifts = {side: self.drift(each, self.at, side) for side, open_ in allowed.items() if open_}
         if both and _same(drifts["left"], drifts["right"]):
             drifts = {"both": self.drift(each, self.at, "both")}
-        found = []
+        results = []
         for side, drift in drifts.items():
             if not self.at.degenerate and self.at.system.consistent(_right(self.at, drift)):
-                found.append(self.move(each, side, self.at, drift))
+                results.append(self.move(each, side, self.at, drift))
             else:
                 sides = ["left", "right"] if side == "both" else [side]
                 for one in sides:
                     moved = self.aside(each, one)
                     if moved is not None:
-                        found.append(moved)
-        return found
+                        results.append(moved)
+        return results
 
     def drift(self, each: Parameter, at: Optimum, side: str) -> Drift:
         """Return the derivatives of the conditions at a fixed point, by differences in the parameter."""
@@ -243,11 +243,11 @@ class Study:
 
     def rows(self, each: Parameter, moves: list[Move], span: Range, solution: Solution) -> pd.DataFrame:
         """Return the rows of the table for one parameter."""
-        told: dict[Any, float] = flatten(solution.tables, self.model.tables_spec).to_dict()
+        stated: dict[Any, float] = flatten(solution.tables, self.model.tables_spec).to_dict()
         read: dict[Any, float] = self.base.to_dict()
         rows = []
         for key, value in read.items():
-            known = told.get(key, value)
+            known = stated.get(key, value)
             table, place, quantity = key
             for exists, derivative in _verdicts(key, moves):
                 rows.append(

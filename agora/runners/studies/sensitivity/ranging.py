@@ -155,10 +155,10 @@ def _shift_inside(
         columns.append([sign * changes[k][2] for k in which])
     matrix = np.array(columns).T
     number = len(shifts)
-    found = linprog(np.ones(2 * number), np.hstack([-matrix, matrix]), own, method="highs")
-    if found.status != 0:
+    result = linprog(np.ones(2 * number), np.hstack([-matrix, matrix]), own, method="highs")
+    if result.status != 0:
         return None
-    for (x, y), weight in zip(shifts, found.x[:number] - found.x[number:], strict=True):
+    for (x, y), weight in zip(shifts, result.x[:number] - result.x[number:], strict=True):
         across, along = across + weight * x, along + weight * y
     return across, along
 
@@ -190,7 +190,7 @@ def _limits(at: Optimum, move: Moving) -> list[tuple[str, float, float]]:
     slope, level = f.values(at.x, at.y)
     level_move = drift.level + jacobian @ move.x
     slope_move = drift.slope + hessian @ move.x - jacobian.T @ move.y
-    found: list[tuple[str, float, float]] = []
+    results: list[tuple[str, float, float]] = []
     groups = (
         (f.variables, at.columns, at.x, move.x, f.lower, f.upper, drift.lower, drift.upper, slope,
          slope_move),
@@ -203,13 +203,13 @@ def _limits(at: Optimum, move: Moving) -> list[tuple[str, float, float]]:
                 continue
             if states[k] == SLACK:
                 if np.isfinite(lower[k]):
-                    found.append((f"{part.name} comes to bind", values[k] - lower[k], moves[k] - down[k]))
+                    results.append((f"{part.name} comes to bind", values[k] - lower[k], moves[k] - down[k]))
                 if np.isfinite(upper[k]):
-                    found.append((f"{part.name} comes to bind", upper[k] - values[k], up[k] - moves[k]))
+                    results.append((f"{part.name} comes to bind", upper[k] - values[k], up[k] - moves[k]))
             else:
                 sign = f.sign * (1.0 if states[k] == LOWER else -1.0)
-                found.append((f"{part.name} ceases to bind", sign * multipliers[k], sign * pulls[k]))
-    return found
+                results.append((f"{part.name} ceases to bind", sign * multipliers[k], sign * pulls[k]))
+    return results
 
 
 def _ratios(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
@@ -272,7 +272,7 @@ def _widest(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
         return np.inf, "nothing"
     rows = csc_array(vstack(blocks))
     own_column = csc_array(sign * np.array(own)[:, None])
-    found = linprog(
+    result = linprog(
         np.concatenate([np.zeros(n + m), [-1.0]]),
         hstack([-rows, -own_column]),
         np.maximum(values, 0.0),
@@ -281,12 +281,12 @@ def _widest(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
         [(None, None)] * (n + m) + [(0.0, None)],
         method="highs",
     )
-    if found.status == 3:
+    if result.status == 3:
         return np.inf, "nothing"
-    if found.status != 0:
+    if result.status != 0:
         return np.nan, "not decided"
-    prices = np.abs(found.ineqlin.marginals)
-    return float(found.x[-1]), limits[int(prices.argmax())][0]
+    prices = np.abs(result.ineqlin.marginals)
+    return float(result.x[-1]), limits[int(prices.argmax())][0]
 
 
 # --- verification ---------------------------------------------------------------------------------
@@ -319,23 +319,23 @@ def _verified(each: Parameter, move: Moving, end: float, what: Differentiable) -
         try:
             program = what.follow(model, what.program)
             functions = ProgramFunctions(program, move.at.functions)
-            found = optimum(functions, functions.point(), functions.multipliers())
+            result = optimum(functions, functions.point(), functions.multipliers())
         except (SolveFailed, NoOptimum, InputError, ValueError):
             return "failed"
-        return "same" if not found.degenerate and found.regime() == regime else "other"
+        return "same" if not result.degenerate and result.regime() == regime else "other"
 
     far = float(np.sign(end - each.value))
     width = WITHIN * max(abs(end - each.value), 1e-3 * abs(each.value))
     inside, outside, beyond = each.value, None, ""
     trial = end - far * width
     for _ in range(MOST_SOLVES):
-        found = seen(trial)
-        if found == "failed":
+        result = seen(trial)
+        if result == "failed":
             return end, "not verified"
-        if found == "same":
+        if result == "same":
             inside = trial
         else:
-            outside, beyond = trial, found
+            outside, beyond = trial, result
         if outside is None:
             trial = (
                 end + far * width
