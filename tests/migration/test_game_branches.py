@@ -137,4 +137,6 @@ def test_centres_are_cells() -> None:
     assert "centres[1] is 8, but must be at most 7, the last cell." in complaint(
         solve, game("A1"), start="agglomerated", centres=[0, 8]
     )
-    assert "centres[0] is -1, but must be a whole number >= 0." in complaint(solve, game("A1"), centres=[-1])
+    assert "centres[0] is -1, but must be a whole number >= 0." in complaint(
+        solve, game("A1"), start="agglomerated", centres=[-1]
+    )

@@ -18,7 +18,9 @@ def city_method(
     def run(model: FujitaOgawa, chosen: AnyOptions, progress: Progress) -> Answer:
         found = solve(model, chosen, progress)
         cells = found.tables["cells"]
-        residents, employment = (cells[name].to_numpy(dtype=float) for name in ("residents", "employment"))
+        residents, employment = (
+            cells[column].to_numpy(dtype=float) for column in ("residents", "employment")
+        )
         centres = number_of_centres(model.network, residents, employment)
         return replace(found, facts={**found.facts, "centres": centres})
 
