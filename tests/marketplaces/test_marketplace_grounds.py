@@ -123,7 +123,7 @@ def test_a_network_in_a_row_is_a_line() -> None:
 def test_sites_in_a_row_of_the_plane_are_a_line() -> None:
     sites = [[x, 0.0] for x in FOUR_SITES["sites"]]
     flat = {"sites": sites, "region": [[0.0, -0.2], [1.0, 0.2]], "setup_cost": 0.1, "marketplaces": 1}
-    there = solve(Marketplaces(**{**FOUR_SITES, **flat}))
+    there = solve(Marketplaces(**{**FOUR_SITES, **flat}), seconds=600)
     here = solve(Marketplaces(**{**FOUR_SITES, "setup_cost": 0.1, "marketplaces": 1}))
     assert there.is_global
     assert there.objective == pytest.approx(here.objective, rel=1e-8)
