@@ -41,14 +41,19 @@ def economy(case: int = 1, **changes: Any) -> Marketplaces:
     return Marketplaces(**{**PAPER, **CASES[case], **changes})
 
 
+def long(*case: Any) -> Any:
+    """Return a case that takes seconds, for the heavy tests; shorter ones of its kind stand beside it."""
+    return pytest.param(*case, marks=pytest.mark.heavy)
+
+
 @pytest.mark.parametrize(
     ("case", "cost", "number", "utility", "population", "runner_up"),
     [
-        (1, 0.01, 4, 1.011929, (0.25, 0.25, 0.25, 0.25), (0.989981, 3)),
-        (1, 0.05, 2, 0.904617, None, (0.893295, 3)),
-        (1, 0.1, 1, 0.834792, (0.1882, 0.3118, 0.3118, 0.1882), (0.822290, 2)),
+        long(1, 0.01, 4, 1.011929, (0.25, 0.25, 0.25, 0.25), (0.989981, 3)),
+        long(1, 0.05, 2, 0.904617, None, (0.893295, 3)),
+        long(1, 0.1, 1, 0.834792, (0.1882, 0.3118, 0.3118, 0.1882), (0.822290, 2)),
         (1, 0.5, 1, 0.478452, (0.1253, 0.3747, 0.3747, 0.1253), None),
-        (2, 0.01, 4, 1.018215, (0.2240, 0.2240, 0.2760, 0.2760), (1.001410, 3)),
+        long(2, 0.01, 4, 1.018215, (0.2240, 0.2240, 0.2760, 0.2760), (1.001410, 3)),
         (2, 0.05, 2, 0.910762, None, (0.904349, 3)),
         (2, 0.4, 1, 0.581014, (0.1275, 0.3269, 0.3736, 0.1719), (0.266365, 2)),
         (2, 0.5, 1, 0.484985, (0.1086, 0.3566, 0.3933, 0.1416), None),
@@ -90,12 +95,12 @@ def test_the_four_mirror_images_of_two_marketplaces() -> None:
 
 
 def test_a_single_marketplace_of_case_2_moves_left() -> None:
-    for cost, place in ((0.1, 0.67), (0.2, 0.67), (0.3, 0.67), (0.4, 0.6557), (0.5, 0.6202)):
+    for cost, place in ((0.2, 0.67), (0.4, 0.6557), (0.5, 0.6202)):
         found = solve(economy(2, setup_cost=cost)).tables["marketplaces"]["location"]
         assert found.tolist() == pytest.approx([place], abs=5e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6)
 @given(st.sampled_from([1, 2, 3, 4, 5]), st.floats(0.02, 0.25), st.integers(1, 3), st.integers(0, 10**6))
 def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int, seed: int) -> None:
     model = economy(case, setup_cost=cost)
@@ -110,7 +115,7 @@ def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int
         assert line.settle(np.sort(places)).utility <= best.bound
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10**6), st.integers(2, 3))
 @example(39529, 3)  # two people in 10⁵ at a site, rents of 10⁻⁷
 @example(197, 2)  # IPOPT does not find back to the settlement it starts at
@@ -190,7 +195,7 @@ def test_ces_is_certified_for_given_places(substitution: float) -> None:
     assert float(program.utility.value) == pytest.approx(solution.objective, rel=1e-8)
 
 
-@pytest.mark.parametrize("substitution", [0.5, 2.0, pytest.param(0.8, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("substitution", [2.0, long(0.5), long(0.8)])
 def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
     model = economy(2, substitution=substitution)
     solution = solve(model, seconds=600)
@@ -231,7 +236,7 @@ def test_ces_roots_are_roots(substitution: float) -> None:
 
 
 def test_utility_falls_in_the_setup_cost() -> None:
-    values = [solve(economy(setup_cost=q)).objective for q in (0.02, 0.06, 0.12, 0.3)]
+    values = [solve(economy(2, setup_cost=q)).objective for q in (0.06, 0.12, 0.5)]
     assert values == sorted(values, reverse=True)
 
 
@@ -437,8 +442,17 @@ def test_a_constructor_evaluates_no_structure(monkeypatch: pytest.MonkeyPatch) -
     assert many.largest_setup_cost > 0.02
 
 
-@pytest.mark.parametrize(("case", "cost"), [(1, 0.05), (2, 0.1), (2, 0.4), (3, 0.1), (4, 0.05), (5, 0.05)])
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("case", "cost", "number"),
+    [
+        *((case, cost, 1) for case, cost in ((1, 0.05), (2, 0.1), (2, 0.4), (3, 0.1), (4, 0.05), (5, 0.05))),
+        *((1, 0.05, 2), (2, 0.1, 2), (3, 0.1, 2), (4, 0.05, 2), (5, 0.05, 2), (5, 0.05, 3)),
+        *(
+            long(*each)
+            for each in ((2, 0.4, 2), (1, 0.05, 3), (2, 0.1, 3), (2, 0.4, 3), (3, 0.1, 3), (4, 0.05, 3))
+        ),
+    ],
+)
 def test_the_bound_by_dynamic_programming_holds(case: int, cost: float, number: int) -> None:
     line = structure_problem(economy(case, setup_cost=cost))
     exact, bounded = best_structure(line, number), bounded_structure(line, number)
@@ -459,7 +473,8 @@ def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "cost", "number"), [(1, 0.05, 3), (2, 0.4, 1), (5, 0.2, 2), (5, 0.24, 3), (1, 0.3, 3)]
+    ("case", "cost", "number"),
+    [(2, 0.4, 1), (5, 0.2, 2), (5, 0.24, 3), long(1, 0.05, 3), long(1, 0.3, 3)],
 )
 def test_a_search_cut_short_reports_only_what_is_proved(case: int, cost: float, number: int) -> None:
     line = structure_problem(economy(case, setup_cost=cost))
@@ -479,16 +494,17 @@ def test_what_nobody_can_pay_for_is_bounded_by_the_floor() -> None:
     assert 0 < found.bound <= 2 * FLOOR
 
 
-def test_forty_sites_on_a_line_are_proved() -> None:
+@pytest.mark.parametrize(("number", "marketplaces"), [(10, 4), long(40, 5)])
+def test_many_sites_on_a_line_are_proved(number: int, marketplaces: int) -> None:
     random = np.random.default_rng(1)
-    sites = np.sort(random.uniform(0, 3, 40))
+    sites = np.sort(random.uniform(0, 3, number))
     makes = [1 + int(x > 1.5) if random.random() < 0.8 else int(random.integers(1, 3)) for x in sites]
     many = economy(1, sites=sites.tolist(), makes=makes, time=3.0, setup_cost=0.02)
     solution = solve(many, seconds=600)
     assert solution.certificate.passed
     assert solution.is_global
     assert solution.certificate.facts["gap"] <= 1e-8
-    assert solution.certificate.facts["marketplaces"] == 5
+    assert solution.certificate.facts["marketplaces"] == marketplaces
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -521,7 +537,7 @@ def test_a_limit_reports_a_bound_over_all_numbers(scale: str) -> None:
     assert solution.objective < best <= facts["bound"] < 2 * best
 
 
-@pytest.mark.parametrize(("case", "cost"), [(1, 0.05), (2, 0.1), (5, 0.2)])
+@pytest.mark.parametrize(("case", "cost"), [(2, 0.1), long(1, 0.05), long(5, 0.2)])
 def test_less_travel_and_less_need_bound_all_larger_numbers(case: int, cost: float) -> None:
     line = structure_problem(economy(case, setup_cost=cost, region=(0.2, 0.9) if case < 4 else (0.0, 1.0)))
     for fewest in (1, 2, 3):

@@ -25,7 +25,7 @@ needs_dask = pytest.mark.skipif(
 
 DATASET = """scenario = "two-cell-low"
 [grid]
-commuting_cost = { from = 0.01, to = 0.3, number = 60 }
+commuting_cost = { from = 0.01, to = 0.3, number = 40 }
 """
 
 
@@ -81,7 +81,43 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[Started]]]:
             each.end()
 
 
+WITHIN_A_PROCESS = """
+import sys
+from distributed import LocalCluster
+from agora.runners import engines
+from agora.runners.sweeps import run, sweep
+
+engines.CONNECT_SECONDS = 300  # on a busy machine
+run.PIECE_SECONDS = 0.0  # a row a piece
+
+def leave(at):
+    if at.done > 5:
+        cluster.scale(1)
+
+with LocalCluster(
+    n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
+    dashboard_address=None,
+) as cluster:
+    before = len(cluster.workers)
+    summary = sweep(sys.argv[1], sys.argv[2], scheduler=cluster.scheduler_address, progress=leave)
+    print(before, len(cluster.workers), summary.complete, summary.fresh)
+"""
+
+
 @needs_dask
+def test_dask_with_two_workers_one_of_which_leaves(tmp_path: Path) -> None:
+    file = tmp_path / "cities.toml"
+    file.write_text(DATASET, encoding="utf-8")
+    words = [sys.executable, "-c", WITHIN_A_PROCESS, str(file), str(tmp_path / "dask")]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert run.stdout.split() == ["2", "1", "True", "40"], run.stderr
+    sweep(file, tmp_path / "here", workers=0)
+    for name in ("scenarios.parquet", "_locations.parquet"):
+        assert (tmp_path / "dask" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
+@needs_dask
+@pytest.mark.heavy
 def test_dask_with_two_workers_one_of_which_is_killed(
     tmp_path: Path, cluster: tuple[str, list[Started]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

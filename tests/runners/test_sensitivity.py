@@ -129,7 +129,7 @@ def test_the_city_with_spare_land() -> None:
         commuting_cost=0.05, decay=2.0, firm_mass=0.4, labor_per_firm=1.2,
     )  # fmt: skip
     paths = ["commuting_cost", "decay", "firm_mass", "labor_per_firm", "geography.length.0.1"]
-    agree(town, paths, 1e-6, starts=6)
+    agree(town, paths, 1e-6, starts=2)
 
 
 def test_commuting() -> None:
@@ -246,7 +246,7 @@ def test_the_game_on_its_branch(horizon: float | str) -> None:
         cells=6, steps=2, initial={"kind": "cosine", "amplitude": 0.5}, scheme="exponential",
     )  # fmt: skip
     start = "agglomerated" if horizon == "stationary" else "initial"
-    found = agree(game, ["moving_cost", "trade_cost_rate"], 1e-5, start=start)
+    found = agree(game, ["moving_cost" if horizon == 10.0 else "trade_cost_rate"], 1e-5, start=start)
     assert "on its branch" in found.note
     if horizon == "stationary":  # a crowd, which the program from its own start does not find
         assert found.solution.tables["concentration"]["hhi"].iloc[0] > 1.02
@@ -265,8 +265,7 @@ def test_a_model_of_ones_own_gets_it_for_free(tmp_path: Path) -> None:
 
 def test_all_sites_of_the_published_economy_at_once() -> None:
     """Comparative statics of everything in q̄, α, γ and the sites' positions."""
-    paths = ["setup_cost", *(f"commodity_shares.{i}" for i in (0, 1)), "setup_shares.0"]
-    paths += [f"sites.{j}" for j in range(4)]
+    paths = ["setup_cost", "commodity_shares.0", "setup_shares.0", *(f"sites.{j}" for j in range(4))]
     found = sensitivity(Marketplaces(**ONE_MARKET), paths, verify=False)
     assert set(found.table["parameter"]) == set(paths)
     # moving everything alike changes nothing: derivatives in the positions add up to none

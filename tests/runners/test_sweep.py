@@ -268,7 +268,7 @@ print(hits, sweep(file, out, workers=0).complete)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to kill a run again and again")
-@pytest.mark.parametrize("number", [20, pytest.param(500, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("number", [12, pytest.param(500, marks=pytest.mark.heavy)])
 def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path, number: int) -> None:
     file = dataset(tmp_path, number)
     script = tmp_path / "killed.py"
@@ -395,7 +395,7 @@ def test_a_full_disk_costs_only_what_was_not_written(tmp_path: Path, monkeypatch
 
 
 def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
-    file, out = dataset(tmp_path, 15), tmp_path / "out"
+    file, out = dataset(tmp_path, 8), tmp_path / "out"
     with watched(file, out, workers=0) as other:
         assert other.stdin is not None
         assert other.stdout is not None
