@@ -65,16 +65,19 @@ class _Check:
             self._check_column(column)
         if not self.spec.key and len(self.table) != 1:
             raise InputError(f"{self.name} (rows)", len(self.table), "1, a table of one row")
+        if self.spec.complete and not len(self.table):
+            raise InputError(f"{self.name} (rows)", 0, "at least 1")
         if expected is not None:
             return self._matched(expected)
         self._check_distinct(self.key)
         return self.table
 
-    def where(self, column: str, row: int) -> str:
-        """Return what an entry is called in a sentence."""
+    def fault(self, column: str, row: int, allowed: str) -> InputError:
+        """Return the sentence about an entry: table, column and row, the entry, what is allowed."""
+        entry = self.table[column].tolist()[row]
         here = self.table[[name for name in self.key if name != column]].iloc[row].tolist()
         place = f" ({', '.join(map(str, here))})" if here else ""
-        return f"{self.name}.{column} in row {row + 1}{place}"
+        return InputError(f"{self.name}.{column} in row {row + 1}{place}", entry, allowed)
 
     # --- entries -------------------------------------------------------------------------------
 
@@ -92,7 +95,7 @@ class _Check:
             elif entries.isna().any():
                 row = int(np.flatnonzero(entries.isna())[0])
                 allowed = "true or false" if column.kind == "truth" else "a name"
-                raise InputError(self.where(name, row), entries.iloc[row], allowed)
+                raise self.fault(name, row, allowed)
 
     def _check_numbers(self, column: Column, name: str, entries: pd.Series) -> None:
         sound = entries.dtype.kind in "if"
@@ -110,7 +113,7 @@ class _Check:
             allowed = "a whole number"
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
-            raise InputError(self.where(name, row), entries.iloc[row], allowed)
+            raise self.fault(name, row, allowed)
         if not sound or (column.kind == "whole" and entries.dtype.kind != "i"):
             self.table[name] = numbers if column.kind == "number" else numbers.astype(np.int64)
 
@@ -134,8 +137,7 @@ class _Check:
         positions = np.array([places.get(place, -1) for place in listed], dtype=int)
         if (positions < 0).any():
             row = int(np.flatnonzero(positions < 0)[0])
-            given = self.table[named].iloc[row].tolist()
-            raise InputError(self.where(named[-1], row), given[-1], _one_of(expected[named[-1]].tolist()))
+            raise self.fault(named[-1], row, _one_of(expected[named[-1]].tolist()))
         self._check_complete(free, positions, list(places))
         order = np.lexsort([positions, *(self.table[name].to_numpy() for name in reversed(free))])
         if (np.diff(order) == 1).all():
@@ -149,7 +151,7 @@ class _Check:
         written = [_written(entry) for entry in entries]
         for row, name in enumerate(written):
             if name not in known:
-                raise InputError(self.where(column, row), entries[row], _one_of(list(known), name))
+                raise self.fault(column, row, _one_of(list(known), name))
         own = [known[name] for name in written]
         if own != entries:
             self.table[column] = own
@@ -160,9 +162,7 @@ class _Check:
             row = int(np.flatnonzero(again)[0])
             same = (self.table[key] == self.table[key].iloc[row]).all(axis=1)
             first = int(np.flatnonzero(same)[0]) + 1
-            raise InputError(
-                self.where(key[-1], row), self.table[key[-1]].iloc[row], f"left out: row {first} has it too"
-            )
+            raise self.fault(key[-1], row, f"left out: row {first} has it too")
 
     def _check_number(self, free: list[str], number: int) -> None:
         counts = self.table.groupby(free, sort=False).size() if free else pd.Series([len(self.table)])

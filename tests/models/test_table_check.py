@@ -56,7 +56,7 @@ CELLS: dict[str, tuple[Any, str]] = {
         "cells.cell in row 2 is 0, but must be left out: row 1 has it too.",
     ),
     "too few": (lambda t: t.iloc[:1], "cells (the row of 1) is missing, but must be there, as every row is."),
-    "empty": (lambda t: t.iloc[:0], "cells (the row of 0) is missing, but must be there, as every row is."),
+    "empty": (lambda t: t.iloc[:0], "cells (rows) is 0, but must be at least 1."),
     "no name": (lambda t: changed(t, 1, "use", None), "cells.use in row 2 (1) is None, but must be a name."),
 }
 

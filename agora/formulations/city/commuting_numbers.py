@@ -92,7 +92,8 @@ def commuters_by_pair(
 
     Households take the jobs of their own cell first; those who travel keep the order of arrival.
     The flow of an optimum has no cycles, and every route is a shortest path. At most I + E + I
-    rows. Which pairs commute need not be unique (Berliant & Tabuchi 2018); their cost is.
+    rows, one a pair: the length is the mean over its routes. Which pairs commute need not be unique
+    (Berliant & Tabuchi 2018); their cost is.
 
     Parameters
     ----------
@@ -118,14 +119,16 @@ def commuters_by_pair(
         deque([(i, float(residents[i]), 0.0)] if residents[i] > negligible else [])
         for i in range(network.number)
     ]
-    rows: list[tuple[int, int, float, float]] = []
+    pairs: dict[tuple[int, int], tuple[float, float]] = {}
     for cell in nx.lexicographical_topological_sort(graph):
         for home, mass, length in _take(waiting[cell], float(employment[cell]), negligible):
-            rows.append((home, cell, mass, length))
+            before, mean = pairs.get((home, cell), (0.0, length))
+            mean += (length - mean) * mass / (before + mass)
+            pairs[home, cell] = before + mass, mean
         for k in leaving[cell]:
             for home, mass, length in _take(waiting[cell], float(flow[k]), negligible):
                 waiting[int(network.heads[k])].append((home, mass, length + float(network.lengths[k])))
-    return sorted(rows)
+    return [(home, job, *pairs[home, job]) for home, job in sorted(pairs)]
 
 
 def _without_circles(network: CellNetwork, flow: Vector, negligible: float) -> Vector:

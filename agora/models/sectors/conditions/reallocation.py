@@ -56,8 +56,10 @@ def invisible_hand_conditions(
     """Evaluate the definition of the path and every identity of its tables."""
     dates = dates_of(tables["path"], model.network.cells, COLUMNS)
     aggregate = tables["aggregate"]
-    said = {name: aggregate[name].to_numpy(dtype=float) for name in aggregate.columns}
     n, rate, times = dates["firms"], dates["profit_rate"], dates.times
+    if len(aggregate) != len(times):
+        return (Condition("every date has its row", float("nan"), f"{len(aggregate)} rows", tolerance),)
+    said = {name: aggregate[name].to_numpy(dtype=float) for name in aggregate.columns}
     at_dates = [f"time {time:g}" for time in times]
     eaten, level = consumption_of(model, dates["output"]), price_level_of(model, dates["price"])
     wealth = {"consumption": level, "labor": dates["wage"][:, 0], "expenditure": level * eaten}
