@@ -287,7 +287,7 @@ LINES: dict[str, Line] = {
         also=("equilibria",),
         unchecked=dict.fromkeys(
             (
-                "equilibria.equilibrium", "equilibria.potential", "equilibria.commuting_cost",
+                "equilibria.equilibrium", "equilibria.potential", "equilibria.total_commuting_cost",
                 "equilibria.reached", "equilibria.firms_a", "equilibria.firms_b", "equilibria.firms_c",
             ),
             OF_METHOD,
@@ -299,7 +299,7 @@ LINES: dict[str, Line] = {
         also=("equilibria", "equilibrium_firms"),
         unchecked=dict.fromkeys(
             (
-                "equilibria.equilibrium", "equilibria.potential", "equilibria.commuting_cost",
+                "equilibria.equilibrium", "equilibria.potential", "equilibria.total_commuting_cost",
                 "equilibria.orbit", "equilibria.orbit_size", "equilibria.basin",
                 "equilibrium_firms.firms",
             ),
