@@ -256,23 +256,11 @@ IN_CELLS = dict.fromkeys(("cell", "origin", "destination", "location", "sector")
 CYCLE = (1, 2, 0)
 ON_THE_RING = {3: 2 * np.pi * np.arange(3) / 3, 4: 2 * np.pi * np.arange(4) / 4}
 OF_METHOD = "what a method tells of its search: the definition of equilibrium does not read it"
-NUMBERING = "numbers of rows and makes of sites are the table's own word"
-NOT_READ = "the conditions compute it anew and do not compare it"
 MARKETS = {
-    "sites.makes": NUMBERING,
-    "marketplaces.marketplace": NUMBERING,
-    "totals.marketplaces": NUMBERING,
     **{f"structures.{name}": OF_METHOD for name in ("marketplaces", "utility", "bound")},
 }
 
 COALITION = {
-    "members.utility": NOT_READ,
-    "types.mass": "only that it is not more than there are of the type",
-    "types.tested_utility": NOT_READ,
-    "types.required_utility": NOT_READ,
-    "marketplaces.marketplace": NUMBERING,
-    "sites.travel": NOT_READ,
-    "totals.coalition_mass": NOT_READ,
     "structures.number": OF_METHOD,
     "structures.gain": OF_METHOD,
     "structures.bound": OF_METHOD,

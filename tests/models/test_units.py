@@ -47,7 +47,7 @@ def test_a_total_has_its_own_unit_and_places_within_a_name_do_not_matter() -> No
     assert FujitaOgawa.unit_for("externality.decay") == "per unit of length"
     assert FujitaOgawa.unit_for("equilibria.firms_12") == "mass of firms"
     assert FujitaOgawa.unit_for("equilibria.firms_Leiden") == "mass of firms"
-    assert FujitaOgawa.unit_for("equilibria.commuting_cost") == "numéraire"
+    assert FujitaOgawa.unit_for("equilibria.total_commuting_cost") == "numéraire"
     assert unit_in({"production": "tons"}, "production_share") == ""
 
 
