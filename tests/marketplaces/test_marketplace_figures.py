@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agora.runners.figures.marketplaces.economy.economy import PANELS, POSITION, draw_marketplaces
 from makers import FOUR_SITES, as_svg
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
@@ -21,6 +20,7 @@ from matplotlib.patches import FancyArrowPatch
 from agora.models import Marketplaces, Solution
 from agora.runners import solve
 from agora.runners.figures import style
+from agora.runners.figures.marketplaces.economy import PANELS, POSITION, draw_marketplaces
 from agora.runners.figures.pictures import pictures, save
 
 PAPER = {**FOUR_SITES, "commodity_shares": [0.2, 0.3]}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from makers import command
+from commands import agora
 
 from agora.data import Caution, read_scenario
 from agora.models.registry import model_named
@@ -69,7 +69,7 @@ def test_a_new_run_gives_the_numbers_of_the_old_one_and_takes_its_place(tmp_path
 
 
 def test_an_old_sweep_is_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     folder = copied("finished", tmp_path)
     for words in (
@@ -77,19 +77,21 @@ def test_an_old_sweep_is_drawn(
         ["--x", "commuting_cost", "--y", "cells.rent", "--color", "location"],
         ["--x", "commuting_cost", "--y", "geography.land", "--z", "objective"],
     ):
-        code, out, said = command(monkeypatch, capsys, "plot", str(folder), *words)
+        ran = agora("plot", str(folder), *words, folder=tmp_path)
+        code, out, said = ran.returncode, ran.stdout, ran.stderr
         assert code == 0, said
         assert all(Path(file).stat().st_size > 1000 for file in out.splitlines())
 
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_sweep_goes_on_in_an_old_folder_and_says_what_was_finished_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+    tmp_path: Path, name: str
 ) -> None:
     folder, old = copied(name, tmp_path), FOLDERS[name]
     before = journals_in(folder)
     words = ["sweep", str(DATASET), "--out", str(folder), "--workers", "0", "--json"]
-    code, out, said = command(monkeypatch, capsys, *words)
+    ran = agora(*words, folder=tmp_path)
+    code, out, said = ran.returncode, ran.stdout, ran.stderr
     assert code == 0, said
     assert f"warning: {old} rows were finished in {folder} by Agora 0.1.0 with other code" in said
     assert "is solved anew, and the journals are kept" in said
@@ -98,7 +100,8 @@ def test_a_sweep_goes_on_in_an_old_folder_and_says_what_was_finished_before(
     after = journals_in(folder)
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
-    code, out, said = command(monkeypatch, capsys, *words)  # and once more: nothing is left to solve or say
+    ran = agora(*words, folder=tmp_path)
+    code, out, said = ran.returncode, ran.stdout, ran.stderr  # and once more: nothing is left to solve or say
     assert (code, said) == (0, "")
     assert json.loads(out)["fresh"] == 0
     assert journals_in(folder) == after
