@@ -120,6 +120,7 @@ def test_every_equation_of_a_formulation_is_in_its_docstring() -> None:
 
 
 FILLED = {
+    "agora/methods/method.py: _registered": "methods that users register enter it",
     "agora/papers/computations.py: COMPUTATIONS": "computations enter it when they are imported",
     "agora/papers/computations.py: ADDITIONS": "papers enter it when they are imported",
     "agora/runners/sweeps/work.py: _benches": "the workbench of a worker process, kept while its block lasts",

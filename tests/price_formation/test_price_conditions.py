@@ -67,24 +67,6 @@ def planted(table: pd.DataFrame, column: str, row: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_in_any_column_of_any_table_is_caught(markets: dict[str, Solution], kind: str) -> None:
-    solution = markets[kind]
-    assert solution.certificate.passed
-    for name, table in solution.tables.items():
-        for column in table.columns:
-            for row in {0, len(table) // 3, len(table) // 2, len(table) - 1}:
-                spoiled = {**solution.tables, name: planted(table, column, row)}
-                assert not certify(solution.model, spoiled, 1e-6).passed, (name, column, row)
-            if not pd.api.types.is_integer_dtype(table[column]):
-                holes = table.copy()
-                holes.loc[holes.index[0], column] = np.nan
-                assert not certify(solution.model, {**solution.tables, name: holes}, 1e-6).passed, (
-                    name,
-                    column,
-                )
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_rows_may_come_in_any_order(markets: dict[str, Solution], kind: str) -> None:
     solution = markets[kind]
     shuffled = {name: table.sample(frac=1.0, random_state=1) for name, table in solution.tables.items()}

@@ -84,7 +84,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[Started]]]:
 WITHIN_A_PROCESS = """
 import sys
 from distributed import LocalCluster
-from agora.runners import engines
+from agora.runners.sweeps import engines
 from agora.runners.sweeps import run, sweep
 
 engines.CONNECT_SECONDS = 300  # on a busy machine

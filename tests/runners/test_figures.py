@@ -32,7 +32,7 @@ from agora.runners.figures.city.city import draw_city, draw_geography
 from agora.runners.figures.pictures import pictures, save
 
 NAMES = ("Harbour", "Market", "Old town", "Park", "Quarry", "Riverside", "Station", "University")
-RANDSTAD = Path(agora.__file__).parent / "data" / "networks" / "randstad.csv"
+RANDSTAD = Path(agora.__file__).parent / "data" / "shipped" / "networks" / "randstad.csv"
 
 
 def solved(graph: nx.Graph, t: float = 0.05, tau: float = 6.0, firm_mass: float = 0.5) -> Solution:
@@ -181,7 +181,7 @@ def test_net_flows_on_links_balance_and_cost_what_commuting_costs(
     cells = solution.tables["cells"]
     assert gain == pytest.approx((cells["employment"] - cells["residents"]).to_numpy(), abs=1e-9)
     cost = sum(0.02 * graph.edges[link]["length"] * mass for link, mass in flow.items())
-    assert cost == pytest.approx(solution.tables["totals"].iloc[0]["commuting_cost"])
+    assert cost == pytest.approx(solution.tables["totals"].iloc[0]["total_commuting_cost"])
     figure = drawing(solution)
     assert not every(figure, FancyArrowPatch)
     assert f"net commuters, widest {max(flow.values()):.3g}" in words(figure)
