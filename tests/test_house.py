@@ -130,7 +130,6 @@ FILLED = {
 CACHED = {
     "agora/methods/method.py: _shipped": "the methods that a family lists for a model",
     "agora/standard_output.py: _waiting_room": "the lasting stand-in of a stream, one for each",
-    "agora/data/datasets.py: _content": "files of scenarios that rows start from",
     "agora/runners/sweeps/plan.py: _definition": "a digest of the file that defines a model",
 }
 """Functions with arguments, outside the papers' computations, that remember what they returned, and why."""

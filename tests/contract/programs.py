@@ -528,12 +528,12 @@ def _(solving: Solving) -> None:
 
     program = solving(build)
     every = {pair: worth[list(pair)].max(axis=0).sum() for pair in combinations(range(4), 2)}
-    agree(pyo.value(program.total_worth), max(every.values()))
+    agree(pyo.value(program.total_value), max(every.values()))
     opened = {place for place, share in program.opened.items() if share.value > 0.5}
     assert tuple(sorted(opened)) == max(every, key=every.__getitem__)
     levels = np.array([price(program, row) for row in program.use_balance.values()])
     more = np.maximum(worth - levels, 0.0).sum(axis=1).max()
-    agree(levels.sum() + 2 * more, pyo.value(program.total_worth))  # the dual bound is met
+    agree(levels.sum() + 2 * more, pyo.value(program.total_value))  # the dual bound is met
 
 
 # --- coalitions ----------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_free_marketplaces_are_nearest_to_their_sites() -> None:
     assert str(program.travel_left[3].expr) == "-1.0  <=  travel[3] - location[2]"
 
 
-# --- two roads agree -------------------------------------------------------------------------------
+# --- two programs agree ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", [0.0, 0.2, 0.5, 0.9])

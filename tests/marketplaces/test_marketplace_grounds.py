@@ -15,7 +15,7 @@ from makers import FOUR_SITES, complaint, geographies
 from agora.data import InputError
 from agora.data.geographies import cell_network
 from agora.formulations.marketplaces.grounds import Line, Network, corners
-from agora.formulations.marketplaces.market_settlement import slack
+from agora.formulations.marketplaces.market_equilibrium import slack
 from agora.methods.marketplaces.branch_and_bound import best_structure
 from agora.methods.marketplaces.line_bound import bounded_structure
 from agora.methods.marketplaces.marketplaces import structure_problem
@@ -66,7 +66,7 @@ def test_ways_on_a_network_are_those_of_a_graph_with_the_marketplaces_in_it(
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["line", "plane", "network"]), st.integers(1, 2))
 def test_no_place_in_a_box_is_worth_more_than_its_corners(seed: int, kind: str, number: int) -> None:
-    """For a worth that is convex and falls with distance."""
+    """For a value that is convex and falls with distance."""
     random = np.random.default_rng(seed)
     grounds = {
         "line": Line(random.uniform(0, 1, 5), (0.0, 1.0)),
@@ -79,13 +79,13 @@ def test_no_place_in_a_box_is_worth_more_than_its_corners(seed: int, kind: str, 
     if kind == "plane":
         box = np.sort(random.uniform(0.1, 0.9, box.shape), axis=1)
 
-    def worth(travel: np.ndarray) -> np.ndarray:
+    def value(travel: np.ndarray) -> np.ndarray:
         return np.maximum(1.2 - travel, 0.0) ** 3
 
-    bound = ground.corner_worth(box, worth).sum(axis=-1).max()
+    bound = ground.corner_values(box, value).sum(axis=-1).max()
     for _ in range(30):
         places = random.uniform(box[:, 0], box[:, 1])
-        assert worth(ground.travel(places)).sum() <= bound * (1 + 1e-12)
+        assert value(ground.travel(places)).sum() <= bound * (1 + 1e-12)
 
 
 def test_the_bound_of_a_small_box_in_the_plane_is_exact_to_second_order() -> None:
@@ -93,7 +93,7 @@ def test_the_bound_of_a_small_box_in_the_plane_is_exact_to_second_order() -> Non
 
     def excess(width: float) -> float:
         box = np.stack([middle - width, middle + width], axis=1)
-        bound = ground.corner_worth(box, _cube).sum(axis=-1)
+        bound = ground.corner_values(box, _cube).sum(axis=-1)
         return float((bound - _cube(ground.travel(corners(box))).sum(axis=-1)).max())
 
     assert excess(1e-3) <= 1.5e-2 * excess(1e-2)
@@ -140,11 +140,11 @@ def test_the_best_structure_is_proved_and_certified(model: Marketplaces) -> None
     on = structure_problem(model)
     for number in (1, 2, 3):
         for places in combinations(ground.candidates, number):
-            assert on.settle(np.concatenate(places)).utility <= facts["bound"]
+            assert on.solve(np.concatenate(places)).utility <= facts["bound"]
         for _ in range(40):
             pieces = [ground.pieces[k] for k in random.integers(0, len(ground.pieces), number)]
             box = np.concatenate(pieces)
-            assert on.settle(random.uniform(box[:, 0], box[:, 1])).utility <= facts["bound"]
+            assert on.solve(random.uniform(box[:, 0], box[:, 1])).utility <= facts["bound"]
     table = solution.tables["structures"]
     assert (table["utility"] <= table["bound"]).all()
 
@@ -172,7 +172,7 @@ def test_a_bound_for_all_larger_numbers_holds_for_them() -> None:
     found = next(f for n in (2, 3, 4) if (f := median_structure(on, n, top.utility)).beyond)
     for number in range(found.number, 6):
         for places in combinations(on.ground.candidates, number):
-            assert on.settle(np.concatenate(places)).utility <= found.bound
+            assert on.solve(np.concatenate(places)).utility <= found.bound
 
 
 def test_a_limit_leaves_an_honest_bound() -> None:
@@ -187,7 +187,7 @@ def test_the_lagrangian_bound_holds_in_the_plane() -> None:
     on = structure_problem(model)
     for _ in range(20):
         here, there = random.uniform(0.1, 0.9, 4), random.uniform(0.1, 0.9, 4)
-        at, other = on.settle(here), on.settle(there)
+        at, other = on.solve(here), on.solve(there)
         assert float(slack(model.economy, at, other.utility, on.travel(there), on.need(there))) >= -1e-12
 
 

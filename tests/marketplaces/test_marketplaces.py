@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from agora.data import InputError
 from agora.data.datasets import read_dataset
 from agora.formulations.marketplaces.grounds import Line
-from agora.formulations.marketplaces.market_settlement import Economy, largest_need, settle, slack
+from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need, slack, solve_market
 from agora.formulations.marketplaces.preferences import ConstantElasticity, population
 from agora.methods.marketplaces.branch_and_bound import FLOOR, _Search, best_structure, least_bound
 from agora.methods.marketplaces.line_bound import allowed_utility, bounded_structure
@@ -111,14 +111,14 @@ def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int
         places = np.sort(random.uniform(0, 1, number))
         if random.random() < 0.5:
             places[0] = random.choice(model.sites)
-        assert line.settle(np.sort(places)).utility <= best.bound
+        assert line.solve(np.sort(places)).utility <= best.bound
 
 
 @settings(max_examples=6)
 @given(st.integers(0, 10**6), st.integers(2, 3))
 @example(39529, 3)  # two people in 10⁵ at a site, rents of 10⁻⁷
-@example(197, 2)  # IPOPT does not find back to the settlement it starts at
-def test_two_roads_settle_alike(seed: int, goods: int) -> None:
+@example(197, 2)  # IPOPT does not find back to the equilibrium it starts at
+def test_two_methods_give_the_same_equilibrium(seed: int, goods: int) -> None:
     """The reduced equations and the declarative program from its own start, on random economies."""
     random = np.random.default_rng(seed)
     shares = random.dirichlet(np.full(goods + 2, 4.0))
@@ -137,7 +137,7 @@ def test_two_roads_settle_alike(seed: int, goods: int) -> None:
     )
     solution = solve(model)
     assert solution.certificate.passed
-    quick = settle(model.economy, model.travel(np.array(model.marketplaces)), 2 * model.setup_cost)
+    quick = solve_market(model.economy, model.travel(np.array(model.marketplaces)), 2 * model.setup_cost)
     assert quick.utility == pytest.approx(solution.objective, rel=1e-7)
     program = model.program()
     solve_program(program)
@@ -183,7 +183,7 @@ def test_the_free_program_meets_the_search() -> None:
 
 @pytest.mark.parametrize("substitution", [0.5, 0.9, 1.5, 3.0])
 def test_ces_is_certified_for_given_places(substitution: float) -> None:
-    """The settlement by bid rents, the program from it, and the program from its own start agree."""
+    """The equilibrium by bid rents, the program from it, and the program from its own start agree."""
     model = economy(2, substitution=substitution, marketplaces=[0.2, 0.67])
     solution = solve(model)
     assert solution.certificate.passed
@@ -204,12 +204,12 @@ def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
     random, on = np.random.default_rng(7), structure_problem(model)
     for _ in range(15):
         places = np.sort(random.uniform(0, 1, int(random.integers(1, 4))))
-        assert on.settle(places).utility <= solution.certificate.facts["bound"]
+        assert on.solve(places).utility <= solution.certificate.facts["bound"]
 
 
 @pytest.mark.parametrize("substitution", [0.3, 0.8, 1.3, 4.0])
 def test_ces_roots_are_roots(substitution: float) -> None:
-    """One head lives at u, all land bids the worth, one head lives at μ; plain bracketing agrees."""
+    """One head lives at u, all land bids its value, one head lives at μ; plain bracketing agrees."""
     tastes = ConstantElasticity(np.array([0.2, 0.3]), 0.25, 0.25, substitution)
     random = np.random.default_rng(3)
     for _ in range(20):
@@ -226,8 +226,8 @@ def test_ces_roots_are_roots(substitution: float) -> None:
             xtol=1e-14,
         )
         assert float(utility) == pytest.approx(np.exp(log_u), rel=1e-11)
-        worth = float(plots @ tastes.bid_rent(prices, wages, income, utility))
-        assert tastes.utility_for_worth(prices, wages, income, plots, worth) == pytest.approx(
+        value = float(plots @ tastes.bid_rent(prices, wages, income, utility))
+        assert tastes.utility_for_land_value(prices, wages, income, plots, value) == pytest.approx(
             float(utility), rel=1e-12
         )
         head = tastes.head_price(prices, wages, income + 0.7, float(utility), plots)
@@ -316,7 +316,7 @@ def test_the_lagrangian_bound_holds_at_any_prices() -> None:
     random = np.random.default_rng(5)
     for _ in range(50):
         here, there = (np.sort(random.uniform(0, 1, 2)) for _ in range(2))
-        at, other = line.settle(here), line.settle(there)
+        at, other = line.solve(here), line.solve(there)
         margin = slack(model.economy, at, other.utility, line.travel(there), line.need(there))
         assert float(margin) >= -1e-12
 
@@ -326,7 +326,9 @@ def test_largest_setup_cost_is_named_and_is_the_largest() -> None:
         solve(economy(setup_cost=2.0, marketplaces=[0.5]))
     most = float(str(error.value).split("below ")[1].split(",")[0])
     assert most == pytest.approx(0.915, abs=1e-6)
-    assert settle(economy().economy, np.abs(np.array(PAPER["sites"]) - 0.5), most * (1 - 1e-6)).utility > 0
+    assert (
+        solve_market(economy().economy, np.abs(np.array(PAPER["sites"]) - 0.5), most * (1 - 1e-6)).utility > 0
+    )
     assert solve(economy(setup_cost=0.9, marketplaces=[0.5])).certificate.passed
 
 
@@ -380,9 +382,9 @@ def test_what_nobody_can_pay_for_is_refused_before_anything_is_solved(
     said = r"setup_cost is 5\.0, but must be below .*, the largest that all work could pay for\."
     for module in (
         "agora.methods.marketplaces.marketplaces",
-        "agora.formulations.marketplaces.market_settlement",
+        "agora.formulations.marketplaces.market_equilibrium",
     ):
-        monkeypatch.setattr(f"{module}.settle", None)
+        monkeypatch.setattr(f"{module}.solve_market", None)
     monkeypatch.setattr("agora.methods.marketplaces.marketplaces.solve_program", None)
     for attempt in (solve, Marketplaces.program, Marketplaces.check):
         with pytest.raises(InputError, match=said) as error:
@@ -451,7 +453,7 @@ def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
         bound, _ = allowed_utility(line, number, marks, prices, float(random.uniform(-1.0, 0.0)))
         for _ in range(5):
             places = np.sort(random.uniform(0, 1, number))
-            assert line.settle(places).utility <= bound * (1 + 1e-12)
+            assert line.solve(places).utility <= bound * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +517,7 @@ def test_a_limit_reports_a_bound_over_all_numbers(scale: str) -> None:
     for number in range(1, 13):  # the numbers that were not touched, too
         given = [random.uniform(sites[0], sites[-1], number) for _ in range(8)]
         on = structure_problem(many)
-        best = max(best, *(on.settle(np.sort(places)).utility for places in given))
+        best = max(best, *(on.solve(np.sort(places)).utility for places in given))
     assert solution.objective < best <= facts["bound"] < 2 * best
 
 

@@ -26,7 +26,7 @@ from agora.data.checks import InputError, finite
 from agora.data.geographies import CellNetwork
 from agora.typing import Vector
 
-Worth = Callable[[Vector], Vector]
+SiteValues = Callable[[Vector], Vector]
 """Travel times (…, J) → values of sites (…, J), each convex and falling in its own travel time."""
 
 SAME = 1e-7
@@ -47,7 +47,7 @@ class Ground(Protocol):
         ...
 
     @property
-    def settled(self) -> bool:
+    def candidates_suffice(self) -> bool:
         """Whether at given prices no location is better than the best candidates."""
         ...
 
@@ -64,7 +64,7 @@ class Ground(Protocol):
         """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
         ...
 
-    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+    def corner_values(self, box: Vector, site_values: SiteValues) -> Vector:
         """Return an upper bound of the sites' values, (corners, J): its sum is largest at a corner.
 
         `box` is (…, k · width, 2); the corners of several boxes come as (…, corners, J).
@@ -113,7 +113,7 @@ class Line:
     pace: float = 1.0
     breaks: Vector = field(default_factory=lambda: np.zeros(0))
     width = 1
-    settled = True
+    candidates_suffice = True
 
     @cached_property
     def marks(self) -> Vector:
@@ -148,7 +148,7 @@ class Line:
         time: Vector = self.pace * np.abs(self.positions[:, None] - locations[..., None, :]).min(axis=-1)
         return time
 
-    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+    def corner_values(self, box: Vector, site_values: SiteValues) -> Vector:
         """Return the values at the corners: between marks it is convex."""
         return site_values(self.travel(corners(box)))
 
@@ -183,7 +183,7 @@ class Plane:
     region: tuple[tuple[float, float], tuple[float, float]]
     pace: float = 1.0
     width = 2
-    settled = False
+    candidates_suffice = False
 
     @property
     def candidates(self) -> Vector:
@@ -214,7 +214,7 @@ class Plane:
         time: Vector = self.pace * np.hypot(ways[..., 0], ways[..., 1]).min(axis=-1)
         return time
 
-    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+    def corner_values(self, box: Vector, site_values: SiteValues) -> Vector:
         r"""Return a bound of the values at the corners, affine in each marketplace's location.
 
         .. math:: \phi_j(|x_j - d|) \le \phi_j(a) - s \, (|x_j - c| + n \cdot (d - c) - a)
@@ -272,7 +272,7 @@ class Network:
     cells: CellNetwork
     pace: float = 1.0
     width = 1
-    settled = True
+    candidates_suffice = True
 
     @cached_property
     def edges(self) -> NDArray[np.int64]:
@@ -338,7 +338,7 @@ class Network:
         time: Vector = self.pace * np.minimum(to_tail, to_head).min(axis=-2)
         return time
 
-    def corner_worth(self, box: Vector, site_values: Worth) -> Vector:
+    def corner_values(self, box: Vector, site_values: SiteValues) -> Vector:
         """Return the values at the corners: along edges it is convex."""
         return site_values(self.travel(corners(box)))
 

@@ -36,7 +36,7 @@ def add_median_choice(block: pyo.Block, value: NDArray[np.float64], number: int)
         expr=(None, pyo.quicksum(block.opened[location] for location in block.places), float(number))
     )
     values = value.tolist()
-    block.total_worth = pyo.Objective(
+    block.total_value = pyo.Objective(
         expr=pyo.quicksum(values[c][j] * block.use[c, j] for c in block.places for j in block.sites),
         sense=pyo.maximize,
     )

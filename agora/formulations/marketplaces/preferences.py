@@ -21,7 +21,7 @@ from agora.typing import Vector
 
 
 class Preferences(Protocol):
-    """What a settlement needs to know of a utility."""
+    """What the equilibrium of a market depends on in a utility."""
 
     @property
     def elasticity(self) -> float:
@@ -46,7 +46,7 @@ class Preferences(Protocol):
         """Return the u at which one head lives at all sites together (…), and who lives where (…, J)."""
         ...
 
-    def utility_for_worth(
+    def utility_for_land_value(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
         """Return the u at which all land bids Σ b_j r_j = `value` > 0 together."""
@@ -134,7 +134,7 @@ class CobbDouglas:
         utility: Vector = np.where(total > 1e-290, np.exp(level) * some**self.land, 0.0)
         return utility, weight / some[..., None]
 
-    def utility_for_worth(
+    def utility_for_land_value(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
         """Return u = (Σ b_j r_j(1) / value)^{α_L}."""
@@ -265,7 +265,7 @@ class ConstantElasticity:
         utility: Vector = np.where(some, np.exp(logs), 0.0)
         return utility, np.where(some[..., None], people, 0.0)
 
-    def utility_for_worth(
+    def utility_for_land_value(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
         """Return the root of the falling Σ b_j r_j(u) − value by Newton's method in logs."""

@@ -1,9 +1,9 @@
 r"""How many marketplaces and where: branch and bound with a proof, on any ground.
 
-For fixed marketplaces the economy is settled exactly (`agora.formulations.marketplaces.market_settlement`).
-Over locations utility is not concave, so boxes of locations are searched. What a site is worth at given
-prices, φ_j, is convex and falls with distance, and the distance to the nearest marketplace is a minimum; so
-within a box between the marks of a line, or along edges, the Lagrangian bound Σ φ_j + μ − F(d) is convex in d
+For fixed marketplaces the equilibrium is exact (`agora.formulations.marketplaces.market_equilibrium`). Over
+locations utility is not concave, so boxes of locations are searched. The value of a site at given prices,
+φ_j, is convex and falls with distance, and the distance to the nearest marketplace is a minimum; so within
+a box between the marks of a line, or along edges, the Lagrangian bound Σ φ_j + μ − F(d) is convex in d
 and largest at a corner, and in the plane a bound of it is (`agora.formulations.marketplaces.grounds`). A box
 none of whose corners reaches the target utility at the prices of its own centre holds nothing better. Near an
 optimum the bound is exact to second order, so boxes vanish quickly.
@@ -21,17 +21,17 @@ import numpy as np
 from scipy.optimize import minimize
 
 from agora.formulations.marketplaces.grounds import Ground, Line, corners
-from agora.formulations.marketplaces.market_settlement import (
+from agora.formulations.marketplaces.market_equilibrium import (
     Economy,
-    Settlement,
+    MarketEquilibrium,
     head_price,
-    settle,
-    site_worth,
+    site_values,
+    solve_market,
 )
 from agora.typing import Vector
 
 FLOOR = 1e-6
-"""Utilities below this are not told apart: a number of marketplaces nobody can pay for has this bound."""
+"""Utilities below this count as nothing: a number of marketplaces nobody can pay for has this bound."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class StructureProblem:
         """Return locations in ascending order where the ground is a line."""
         return np.sort(locations) if isinstance(self.ground, Line) else locations
 
-    def settle(self, locations: Vector, start: Settlement | None = None) -> Settlement:
+    def solve(self, locations: Vector, start: MarketEquilibrium | None = None) -> MarketEquilibrium:
         """Return the equilibrium with marketplaces at `locations` (k · width,)."""
         places = self.ordered(locations)
-        return settle(self.economy, self.travel(places), float(self.need(places)), start)
+        return solve_market(self.economy, self.travel(places), float(self.need(places)), start)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class StructureResult:
         Its utility, and a proved upper bound for every structure with k marketplaces.
     boxes : int
         Boxes examined.
-    settlement : Settlement
+    equilibrium : MarketEquilibrium
         The equilibrium there.
     beyond : bool
         Whether `bound` is proved for every larger number of marketplaces too.
@@ -92,7 +92,7 @@ class StructureResult:
     utility: float
     bound: float
     boxes: int
-    settlement: Settlement
+    equilibrium: MarketEquilibrium
     beyond: bool = False
 
 
@@ -116,7 +116,7 @@ def best_structure(
     if search.heap:
         bound = max(bound, search.open_bound())
     places = problem.ordered(search.locations)
-    return StructureResult(number, places, search.utility, bound, search.boxes, search.settlement)
+    return StructureResult(number, places, search.utility, bound, search.boxes, search.equilibrium)
 
 
 def least_bound(problem: StructureProblem, number: int) -> float:
@@ -128,7 +128,7 @@ def least_bound(problem: StructureProblem, number: int) -> float:
     places = problem.ground.candidates
     ways = problem.travel(problem.ordered(places.ravel()))
     need = float(problem.need(np.tile(places[0], number)))
-    return max(settle(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
+    return max(solve_market(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
 
 
 class _Search:
@@ -141,27 +141,27 @@ class _Search:
         pieces = problem.ground.pieces
         self.boxes, middle = 0, pieces[len(pieces) // 2].mean(axis=1)
         self.locations = np.tile(middle, number) if known is None else known
-        self.settlement = problem.settle(self.locations)
-        self.utility = self.settlement.utility
-        self.heap: list[tuple[float, int, Vector, Settlement]] = []
+        self.equilibrium = problem.solve(self.locations)
+        self.utility = self.equilibrium.utility
+        self.heap: list[tuple[float, int, Vector, MarketEquilibrium]] = []
         self.order = count()
         for box in combinations_with_replacement(pieces, number):
-            self.push(np.concatenate(box), self.settlement)
+            self.push(np.concatenate(box), self.equilibrium)
         self.polish()
 
-    def consider(self, locations: Vector, start: Settlement | None = None) -> Settlement:
-        """Settle a structure and keep it if it is the best so far."""
-        state = self.problem.settle(locations, start)
+    def consider(self, locations: Vector, start: MarketEquilibrium | None = None) -> MarketEquilibrium:
+        """Solve the market of a structure and keep the structure if it is the best so far."""
+        state = self.problem.solve(locations, start)
         if state.utility > self.utility:
-            self.utility, self.locations, self.settlement = state.utility, locations.copy(), state
+            self.utility, self.locations, self.equilibrium = state.utility, locations.copy(), state
         return state
 
     def corners(self, box: Vector) -> Vector:
         """Return the corners of a box, (2^n, n), each in ascending order on a line."""
         return self.problem.ordered(corners(box))
 
-    def push(self, box: Vector, prices: Settlement) -> None:
-        """Keep a box open unless none of its corners can be better; settle its centre for new prices."""
+    def push(self, box: Vector, prices: MarketEquilibrium) -> None:
+        """Keep a box open unless none of its corners can be better; solve at its centre for new prices."""
         self.boxes += 1
         if prices.utility > 0 and self.margins(box, prices).max() < 0:
             return
@@ -178,16 +178,16 @@ class _Search:
         if margins.max() >= 0:
             heapq.heappush(self.heap, (-centre.utility, next(self.order), box, centre))
 
-    def relaxed(self, box: Vector) -> Settlement:
-        """Settle with every site as near to a marketplace as at any corner, at the least need there.
+    def relaxed(self, box: Vector) -> MarketEquilibrium:
+        """Solve with every site as near to a marketplace as at any corner, at the least need there.
 
         A source of prices only: bounds hold at any.
         """
         places = self.corners(box)
         ways = self.problem.travel(places).min(axis=0)
-        return settle(self.problem.economy, ways, float(self.problem.need(places).min()))
+        return solve_market(self.problem.economy, ways, float(self.problem.need(places).min()))
 
-    def margins(self, box: Vector, at: Settlement, target: float | None = None) -> Vector:
+    def margins(self, box: Vector, at: MarketEquilibrium, target: float | None = None) -> Vector:
         """Return by how much each corner could do better than the target, at given prices.
 
         The target is a little more than the best utility found, unless given.
@@ -199,10 +199,10 @@ class _Search:
         if target > 1.02 * at.utility:
             head = head_price(economy, at, target)
 
-        def worth(travel: Vector) -> Vector:
-            return site_worth(economy, at.prices, target, travel, head)
+        def values_at(travel: Vector) -> Vector:
+            return site_values(economy, at.prices, target, travel, head)
 
-        total = problem.ground.corner_worth(box, worth).sum(axis=-1)
+        total = problem.ground.corner_values(box, values_at).sum(axis=-1)
         rest = head - np.asarray(problem.need(self.corners(box))) * economy.setup_price(at.prices)
         margins: Vector = total + rest
         return margins
@@ -218,7 +218,7 @@ class _Search:
             part[side, 1 - half] = box[side].mean()
             self.push(part, centre)
 
-    def decisive_side(self, box: Vector, at: Settlement) -> int:
+    def decisive_side(self, box: Vector, at: MarketEquilibrium) -> int:
         """Return the side along which the bound changes most; a marketplace nobody uses has none."""
         values = self.margins(box, at)
         change = np.zeros(len(box))
@@ -243,13 +243,13 @@ class _Search:
         if isinstance(ground, Line):
             limits = [ground.region] * number
         found = minimize(
-            lambda d: -self.problem.settle(d, self.settlement).utility,
+            lambda d: -self.problem.solve(d, self.equilibrium).utility,
             self.locations,
             method="L-BFGS-B",
             bounds=limits,
             options={"ftol": 1e-15, "gtol": 1e-10},
         )
-        self.consider(np.asarray(found.x, dtype=float), self.settlement)
+        self.consider(np.asarray(found.x, dtype=float), self.equilibrium)
 
     def open_bound(self) -> float:
         """Return a utility that no open box can exceed, by bisection on the target; infinite if unproved."""
@@ -268,6 +268,6 @@ class _Search:
                 low = middle
         return high
 
-    def unreachable(self, target: float, boxes: list[tuple[Vector, Settlement]]) -> bool:
+    def unreachable(self, target: float, boxes: list[tuple[Vector, MarketEquilibrium]]) -> bool:
         """Tell whether it is proved that no structure in these boxes reaches `target`."""
         return all(self.margins(box, centre, target).max() < 0 for box, centre in boxes)

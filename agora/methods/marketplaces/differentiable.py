@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 
 from agora.data.checks import InputError
 from agora.formulations.marketplaces.grounds import Line
-from agora.formulations.marketplaces.market_settlement import settle
+from agora.formulations.marketplaces.market_equilibrium import solve_market
 from agora.methods.differentiable import ACCURATE, Differentiable, followed
 from agora.methods.marketplaces.marketplaces import IPOPT_FROM_SOLUTION
 from agora.models.marketplaces.coalition import CoalitionTest
@@ -82,7 +82,7 @@ class _GivenPlaces:
         program, places = self.build(model), self.places(model)
         if model.substitution is None:
             need = model.setup_cost * float(model.units(np.sort(places)))
-            start_from(model, program, settle(model.economy, model.travel(places), need), places)
+            start_from(model, program, solve_market(model.economy, model.travel(places), need), places)
         solve_program(program, FROM_NEAR_BY if model.substitution is None else ACCURATE)
         return program
 
@@ -113,7 +113,7 @@ def _solved_from(
     places = np.clip(places, low, high)
     travel = np.abs(line_of(model).positions - places[groups])
     need = model.setup_cost * float(model.units(np.sort(places)))
-    start_from(model, program, settle(model.economy, travel, need), places)
+    start_from(model, program, solve_market(model.economy, travel, need), places)
     for k, place in enumerate(places.tolist()):
         program.location[k].set_value(place)
     for site, hours in enumerate(travel.tolist()):

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from agora.formulations.marketplaces.grounds import Line
-from agora.formulations.marketplaces.market_settlement import Settlement, site_worth
+from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, site_values
 from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
 from agora.typing import Vector
 
@@ -32,7 +32,7 @@ def bounded_structure(problem: StructureProblem, number: int, enough: float = 0.
     """
     marks = line_of(problem).marks
     spread = marks[np.linspace(0, len(marks) - 1, number + 2).round().astype(int)[1:-1]]
-    start = problem.settle(spread)
+    start = problem.solve(spread)
     locations, state = _climbed(problem, marks, spread, start)
     if state.utility <= 0:
         bound, places = _least_bound(problem, number, marks, replace(start, utility=0.5), enough)
@@ -62,7 +62,7 @@ class _Enough(Exception):
 
 
 def _least_bound(
-    problem: StructureProblem, number: int, marks: Vector, at: Settlement, enough: float
+    problem: StructureProblem, number: int, marks: Vector, at: MarketEquilibrium, enough: float
 ) -> tuple[float, Vector]:
     """Minimise the bound over log prices and μ, from the prices of `at`, until it is `enough`."""
     enough = max(enough, at.utility * (1 + 1e-11))
@@ -94,8 +94,8 @@ def allowed_utility(
 
     Infinite where some structure costs no more than μ. The best places at a utility allow a higher one, and
     so on (Dinkelbach's method), a few dynamic programs in turn; each gives a bound, converged or not: if
-    all sites are worth V more than the railway at u, and the rest costs `least`, no utility beyond
-    u (V / least)^ε can be reached, with ε the elasticity of the preferences.
+    the value of all sites exceeds the cost of the railway by V at u, and the rest costs `least`, no utility
+    beyond u (V / least)^ε can be reached, with ε the elasticity of the preferences.
     """
     economy = problem.economy
     tastes, unit, wages = economy.preferences, economy.setup_price(prices), prices[economy.makes]
@@ -109,18 +109,18 @@ def allowed_utility(
         return np.inf, marks[:number]
     utility, proved, places = 0.5, np.inf, marks[:number]
     for _ in range(30):
-        worth = site_worth(economy, prices, utility, ways, head).T
-        if not np.isfinite(worth).all():
+        values = site_values(economy, prices, utility, ways, head).T
+        if not np.isfinite(values).all():
             utility *= 2
             continue
-        value, places = _along_the_line(line.positions, marks, worth, unit * rail, number)
+        value, places = _along_the_line(line.positions, marks, values, unit * rail, number)
         if value <= 0:
             utility /= 2
             continue
         proved = min(proved, utility * max(value / least, 1.0) ** tastes.elasticity)
         beyond = unit * (float(problem.need(np.sort(places)[None, :])[0]) - base)
         margin = wages * (economy.time - problem.travel(np.sort(places))) - head
-        after = tastes.utility_for_worth(prices, wages, margin, economy.plots, least + beyond)
+        after = tastes.utility_for_land_value(prices, wages, margin, economy.plots, least + beyond)
         if after >= proved * (1 - 1e-13) or abs(after - utility) <= 1e-13 * utility:
             break
         utility = after
@@ -128,22 +128,22 @@ def allowed_utility(
 
 
 def _along_the_line(
-    sites: Vector, marks: Vector, worth: Vector, toll: Vector, number: int
+    sites: Vector, marks: Vector, values: Vector, toll: Vector, number: int
 ) -> tuple[float, Vector]:
     """Return the best `number` marks by dynamic programming: each site counts its best marketplace.
 
-    `worth` is (J, marks); `toll` (marks, marks) is charged between neighbouring marketplaces.
+    `values` is (J, marks); `toll` (marks, marks) is charged between neighbouring marketplaces.
     """
     count = len(marks)
     between = np.zeros((count, count))
     for a in range(count):
         inside = (sites > marks[a]) & (sites[:, None] <= marks[None, :]).T
-        best = np.maximum(worth[:, [a]], worth)
+        best = np.maximum(values[:, [a]], values)
         between[a] = np.where(inside, best.T, 0.0).sum(axis=1)
     between -= toll
     between[np.tril_indices(count, -1)] = -np.inf
-    left = np.where((sites[:, None] <= marks[None, :]), worth, 0.0).sum(axis=0)
-    right = np.where((sites[:, None] > marks[None, :]), worth, 0.0).sum(axis=0)
+    left = np.where((sites[:, None] <= marks[None, :]), values, 0.0).sum(axis=0)
+    right = np.where((sites[:, None] > marks[None, :]), values, 0.0).sum(axis=0)
     value, came = left.copy(), []
     for _ in range(number - 1):
         table = value[:, None] + between
@@ -157,11 +157,11 @@ def _along_the_line(
 
 
 def _climbed(
-    problem: StructureProblem, marks: Vector, places: Vector, start: Settlement
-) -> tuple[Vector, Settlement]:
+    problem: StructureProblem, marks: Vector, places: Vector, start: MarketEquilibrium
+) -> tuple[Vector, MarketEquilibrium]:
     """Move one marketplace at a time to a neighbouring mark while that helps, then off the marks."""
     here = np.searchsorted(marks, places).clip(0, len(marks) - 1)
-    state = problem.settle(marks[here], start)
+    state = problem.solve(marks[here], start)
     moved = True
     while moved:
         moved = False
@@ -169,7 +169,7 @@ def _climbed(
             for step in (-1, 1):
                 trial = here.copy()
                 trial[k] = np.clip(trial[k] + step, 0, len(marks) - 1)
-                found = problem.settle(marks[trial], state)
+                found = problem.solve(marks[trial], state)
                 if found.utility > state.utility * (1 + 1e-12):
                     here, state, moved = trial, found, True
     locations = marks[here].astype(float)
@@ -177,7 +177,7 @@ def _climbed(
         for target in (marks[max(here[k] - 1, 0)], marks[min(here[k] + 1, len(marks) - 1)]):
             trial = locations.copy()
             trial[k] = (locations[k] + target) / 2
-            found = problem.settle(trial, state)
+            found = problem.solve(trial, state)
             if found.utility > state.utility * (1 + 1e-12):
                 locations, state = trial, found
     return locations, state

@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 from pydantic import Field
 
 from agora.formulations.marketplaces.grounds import Line, Network, Plane, distinct
-from agora.formulations.marketplaces.market_settlement import Settlement, settle
+from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, solve_market
 from agora.methods.marketplaces.branch_and_bound import (
     StructureProblem,
     StructureResult,
@@ -33,7 +33,7 @@ IPOPT_ACCURACY = {"tol": 1e-11}
 """Rents are small multipliers; land clears to 1e-6 only if complementarity is tighter than usual."""
 
 IPOPT_FROM_SOLUTION = {**IPOPT_ACCURACY, "bound_push": 1e-8, "bound_frac": 1e-8, "mu_init": 1e-6}
-"""Started at a settlement, the program is not pushed off its bounds again."""
+"""Started at the equilibrium, the program is not pushed off its bounds again."""
 
 _HOW = {
     Line: "Lagrangian dynamic programming",
@@ -85,7 +85,7 @@ def solve_marketplaces(
     top = ranked[0]
     progress("solving the best structure")
     places = distinct(economy.ground, top.locations)
-    program, record = _solved(economy, places, top.settlement)
+    program, record = _solved(economy, places, top.equilibrium)
     utility = float(program.utility.value)
     bounds = [min(result.bound, least_bound(problem, result.number)) for result in found]
     untouched = numbers[len(found) :] if not found[-1].beyond else []
@@ -187,7 +187,7 @@ def _searched(
 
 def _given(economy: Marketplaces, places: Vector) -> Answer:
     need = economy.setup_cost * float(economy.units(places))
-    state = settle(economy.economy, economy.travel(places), need)
+    state = solve_market(economy.economy, economy.travel(places), need)
     program, record = _solved(economy, places, state)
     utility = float(program.utility.value)
     facts = {
@@ -215,8 +215,10 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
     )
 
 
-def _solved(economy: Marketplaces, places: Vector, at: Settlement) -> tuple[pyo.ConcreteModel, SolverRecord]:
-    """Solve the program for given places from the settlement; from its own start if IPOPT loses the way."""
+def _solved(
+    economy: Marketplaces, places: Vector, at: MarketEquilibrium
+) -> tuple[pyo.ConcreteModel, SolverRecord]:
+    """Solve the program for given places from the equilibrium; from its own start if IPOPT fails."""
     program = economy.fixed_program(places.tolist())
     start_from(economy, program, at, places)
     try:

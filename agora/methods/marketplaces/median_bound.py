@@ -1,15 +1,15 @@
 r"""Many sites in the plane or on a network: a bound on every structure with k marketplaces, and a climb.
 
-At given prices p and price of a head μ the best structure is a k-median: each site j is worth φ_j(δ_j) to
-the marketplace it uses. For any numbers v_j
+At given prices p and price of a head μ the best structure is a k-median: each site j adds
+φ_j(δ_j) to the value of the marketplace it uses. For any numbers v_j
 
 .. math:: \max_d \sum_j \phi_j(\delta_j(d)) \;\le\;
           \sum_j v_j + k \max_{x} \sum_j \bigl(\phi_j(\mathrm{time}(j, x)) - v_j\bigr)^+
 
 and the right side asks for a single best place x only: one of the cells on a network, and in the plane a
 maximum that boxes bound. The v_j are multipliers of the linear relaxation over a few places, to which the
-best x is added until it is among them. If a single place is worth no more than it costs to set up, the bound
-for k holds for all larger numbers too. The bound holds at any (p, μ); these are taken from the best
+best x is added until it is among them. If the value of a single place does not exceed its set-up cost,
+the bound for k holds for all larger numbers too. The bound holds at any (p, μ); these are taken from the best
 structure found, and where that leaves a gap, from the structures met so far: where the most that any of
 them allows is least.
 """
@@ -23,8 +23,8 @@ import numpy as np
 import pyomo.environ as pyo
 from scipy.optimize import minimize
 
-from agora.formulations.marketplaces.grounds import Ground, Worth, nearest
-from agora.formulations.marketplaces.market_settlement import Settlement, site_worth
+from agora.formulations.marketplaces.grounds import Ground, SiteValues, nearest
+from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, site_values
 from agora.formulations.marketplaces.medians import add_median_choice
 from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
 from agora.methods.method import collector_paused
@@ -71,7 +71,7 @@ def median_structure(
         search.utility,
         max(bound, search.utility),
         0,
-        search.settlement,
+        search.equilibrium,
         search.beyond and search.utility <= enough and bound <= enough * (1 + CLOSED),
     )
 
@@ -101,22 +101,22 @@ class _Median:
         self.utility, self.locations = -1.0, np.tile(self.places[0], self.number)
         known = before.locations if before is not None else np.zeros(0)
         found: list[tuple[float, Vector]] = []
-        start = before.settlement if before is not None and before.utility > 0 else None
+        start = before.equilibrium if before is not None and before.utility > 0 else None
         for place in self.places:
             trial = np.concatenate([known, place])
             rest = np.tile(place, self.number - len(trial) // ground.width)
             trial = np.concatenate([trial, rest])
-            found.append((self.problem.settle(trial, start).utility, trial))
-        self.settlement = self.problem.settle(self.locations)
+            found.append((self.problem.solve(trial, start).utility, trial))
+        self.equilibrium = self.problem.solve(self.locations)
         self.climb(max(found, key=lambda pair: pair[0])[1])
-        state = self.settlement
+        state = self.equilibrium
         self.prices, self.head = state.prices, state.fee - state.rent_income
 
-    def consider(self, places: Vector) -> Settlement:
-        """Settle a structure, remember it, and keep it if it is the best so far."""
-        state = self.problem.settle(places, self.settlement if self.utility > 0 else None)
+    def consider(self, places: Vector) -> MarketEquilibrium:
+        """Solve the market of a structure, remember it, and keep it if it is the best so far."""
+        state = self.problem.solve(places, self.equilibrium if self.utility > 0 else None)
         if state.utility > self.utility:
-            self.utility, self.locations, self.settlement = state.utility, places, state
+            self.utility, self.locations, self.equilibrium = state.utility, places, state
         return state
 
     def climb(self, places: Vector) -> None:
@@ -135,21 +135,21 @@ class _Median:
                 for c in near.tolist():
                     trial = points.copy()
                     trial[k] = self.places[c]
-                    found = self.problem.settle(trial.ravel(), state)
+                    found = self.problem.solve(trial.ravel(), state)
                     if found.utility > state.utility * (1 + 1e-12):
                         points, state, moved = trial, found, True
         self.consider(points.ravel())
         self.pool.append(self.problem.travel(points.ravel()))
-        if not ground.settled and state.utility > 0:
+        if not ground.candidates_suffice and state.utility > 0:
             self.consider(self.slid(points.ravel(), state))
 
-    def slid(self, places: Vector, state: Settlement) -> Vector:
+    def slid(self, places: Vector, state: MarketEquilibrium) -> Vector:
         """Climb in the plane: −∂ log u/∂δ_j = w_j m_j / Σ Y m, by the envelope theorem."""
         ground, economy = self.problem.ground, self.problem.economy
         width, piece = ground.width, ground.pieces[0]
 
         def descent(flat: Vector) -> tuple[float, Vector]:
-            at = self.problem.settle(flat, state)
+            at = self.problem.solve(flat, state)
             if at.utility <= 0:
                 return 1e3, np.zeros(len(flat))
             slope = at.prices[economy.makes] * at.population / float(at.income @ at.population)
@@ -176,13 +176,13 @@ class _Median:
         if least <= 0:
             return np.inf, None
 
-        def worth(travel: Vector) -> Vector:
-            return site_worth(economy, prices, target, travel, head)
+        def values_at(travel: Vector) -> Vector:
+            return site_values(economy, prices, target, travel, head)
 
         best, places = np.inf, None
         for _ in range(ROUNDS):
             ways = ground.travel(self.places)
-            table = worth(ways)
+            table = values_at(ways)
             if not np.isfinite(table).all():
                 return np.inf, None
             scale = max(float(table.max()), 1e-300)
@@ -193,7 +193,7 @@ class _Median:
                 rest = self.number - len(places) // ground.width
                 places = np.concatenate([places, np.tile(places[: ground.width], rest)])
             inside = float(np.maximum(table - floor, 0.0).sum(axis=1).max())
-            most, place = _best_place(ground, worth, floor, inside)
+            most, place = _best_place(ground, values_at, floor, inside)
             value = float(floor.sum()) + self.number * most
             best = min(best, target * max(value / least, 1.0) ** economy.preferences.elasticity)
             self.beyond = value <= least and most <= self.step * economy.setup_price(prices)
@@ -216,7 +216,7 @@ class _Median:
                 return 1e3
             margins = wages * (economy.time - pool) - head
             utilities = [
-                tastes.utility_for_worth(prices, wages, own, economy.plots, least) for own in margins
+                tastes.utility_for_land_value(prices, wages, own, economy.plots, least) for own in margins
             ]
             return float(np.log(max(*utilities, 1e-300)))
 
@@ -231,11 +231,11 @@ class _Median:
         return True
 
 
-def _relaxed(worth: Vector, number: int) -> tuple[Vector, Vector]:
+def _relaxed(values: Vector, number: int) -> tuple[Vector, Vector]:
     """Return the multipliers v_j of the relaxed k-median and how far each place is opened."""
     with collector_paused():
         program = pyo.ConcreteModel(name="median")
-        add_median_choice(program, worth, number)
+        add_median_choice(program, values, number)
         linear = LinearProgram(program)
     answer = linear.solve()
     sign = 1.0 if objective_of(program).sense == pyo.maximize else -1.0
@@ -245,22 +245,24 @@ def _relaxed(worth: Vector, number: int) -> tuple[Vector, Vector]:
     return floor, answer.values[column]
 
 
-def _best_place(ground: Ground, worth: Worth, floor: Vector, known: float) -> tuple[float, Vector | None]:
+def _best_place(
+    ground: Ground, values_at: SiteValues, floor: Vector, known: float
+) -> tuple[float, Vector | None]:
     """Return an upper bound of Σ_j (φ_j − v_j)^+ over all places, and the best place if beyond `known`.
 
     In the plane by branch and bound, all open boxes of a size at once.
     """
-    if ground.settled:
+    if ground.candidates_suffice:
         return known, None
     best, place = known, None
     boxes = np.stack(ground.pieces)
     for _ in range(200):
         middles = boxes.mean(axis=-1)
         ways = ground.travel(middles)
-        values = np.maximum(worth(ways) - floor, 0.0).sum(axis=-1)
+        values = np.maximum(values_at(ways) - floor, 0.0).sum(axis=-1)
         if values.max() > best:
             best, place = float(values.max()), middles[int(values.argmax())]
-        bounds = np.maximum(ground.corner_worth(boxes, worth) - floor, 0.0).sum(axis=-1).max(axis=-1)
+        bounds = np.maximum(ground.corner_values(boxes, values_at) - floor, 0.0).sum(axis=-1).max(axis=-1)
         open_ones = bounds > best + CLOSED * max(best, float(floor.sum()) * 1e-2, 1e-300)
         if not open_ones.any():
             break

@@ -36,7 +36,7 @@ from agora.formulations.marketplaces.envy_free import (
     add_travel_on_line,
 )
 from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane, plane_points
-from agora.formulations.marketplaces.market_settlement import Economy, largest_need
+from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need
 from agora.models.certificate import Condition
 from agora.models.marketplaces.conditions.economy import marketplace_conditions
 from agora.models.marketplaces.table_specs import MARKETPLACE_TABLES, marketplace_rows

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from agora.formulations.marketplaces.coalitions import Taste
 from agora.formulations.marketplaces.grounds import Ground, nearest
-from agora.formulations.marketplaces.market_settlement import Economy, Settlement
+from agora.formulations.marketplaces.market_equilibrium import Economy, MarketEquilibrium
 from agora.models.prices import price
 from agora.typing import Vector
 
@@ -100,9 +100,9 @@ def marketplace_tables(
 
 
 def start_from(
-    model: MarketplaceEconomy, program: pyo.ConcreteModel, at: Settlement, locations: Vector
+    model: MarketplaceEconomy, program: pyo.ConcreteModel, at: MarketEquilibrium, locations: Vector
 ) -> None:
-    """Start a program at a settlement, so that IPOPT needs a few steps only."""
+    """Start a program at an equilibrium, so that IPOPT needs a few steps only."""
     wages, people = at.prices[model.economy.makes], np.maximum(at.population, 1e-8)
     income = np.maximum(at.income, float(at.income @ at.population))
     tastes, level = model.economy.preferences, max(at.utility, 1e-6)

@@ -88,7 +88,7 @@ def outcome(on: StructureProblem, locations: tuple[float, ...]) -> Outcome:
     """Return the equilibrium with marketplaces at `locations`; utility 0 where nobody can live."""
     places = np.sort(np.array(locations))
     with np.errstate(all="ignore"):  # a trial step of Newton's method may leave the range of prices
-        state = on.settle(places)
+        state = on.solve(places)
     given = on.economy
     wages, spent = state.prices[given.makes], state.income * state.population
     rent = given.land * spent / given.plots

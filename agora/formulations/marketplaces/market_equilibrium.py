@@ -79,7 +79,7 @@ class Economy:
 
 
 @dataclass(frozen=True)
-class Settlement:
+class MarketEquilibrium:
     """An equilibrium for given travel times; prices with p_1 = 1.
 
     Attributes
@@ -120,7 +120,9 @@ def largest_need(economy: Economy, travel: Vector) -> float:
     return float(np.exp(total))
 
 
-def settle(economy: Economy, travel: Vector, need: float, start: Settlement | None = None) -> Settlement:
+def solve_market(
+    economy: Economy, travel: Vector, need: float, start: MarketEquilibrium | None = None
+) -> MarketEquilibrium:
     """Return the equilibrium for travel times `travel` (J,) and a set-up need of `need` composites.
 
     Newton's method on the markets of commodities 2 … I and the rent income; where it fails, nested
@@ -163,14 +165,14 @@ def settle(economy: Economy, travel: Vector, need: float, start: Settlement | No
     return _state(economy, travel, need, unknown)
 
 
-def _nobody(economy: Economy) -> Settlement:
+def _nobody(economy: Economy) -> MarketEquilibrium:
     sites = len(economy.makes)
-    return Settlement(0.0, np.ones(len(economy.shares)), 0.0, 0.0, np.zeros(sites), np.zeros(sites))
+    return MarketEquilibrium(0.0, np.ones(len(economy.shares)), 0.0, 0.0, np.zeros(sites), np.zeros(sites))
 
 
-def _state(economy: Economy, travel: Vector, need: float, unknown: Vector) -> Settlement:
+def _state(economy: Economy, travel: Vector, need: float, unknown: Vector) -> MarketEquilibrium:
     prices, fee, income, population, utility = _evaluate(economy, travel, need, unknown)
-    return Settlement(float(utility), prices, float(unknown[-1]), float(fee), income, population)
+    return MarketEquilibrium(float(utility), prices, float(unknown[-1]), float(fee), income, population)
 
 
 def _evaluate(
@@ -238,7 +240,7 @@ def _bracketed(economy: Economy, travel: Vector, need: float) -> Vector:
     return np.append(logs, _rent_income(economy, travel, need, logs))
 
 
-def _by_descent(economy: Economy, travel: Vector, need: float) -> Settlement:
+def _by_descent(economy: Economy, travel: Vector, need: float) -> MarketEquilibrium:
     """Minimise over prices the utility that they allow: quasi-convex, least in equilibrium."""
     from scipy.optimize import minimize
 
@@ -263,7 +265,7 @@ def _by_descent(economy: Economy, travel: Vector, need: float) -> Settlement:
 # --- bounds ---------------------------------------------------------------------------------------
 
 
-def head_price(economy: Economy, at: Settlement, utility: float) -> float:
+def head_price(economy: Economy, at: MarketEquilibrium, utility: float) -> float:
     r"""Return the μ at which, at the prices of `at`, exactly one head wants to live at `utility`.
 
     The Lagrangian bound holds for any μ; this one makes it least at the travel times of `at`, as the
@@ -274,7 +276,7 @@ def head_price(economy: Economy, at: Settlement, utility: float) -> float:
     return economy.preferences.head_price(at.prices, wages, own, utility, economy.plots)
 
 
-def site_worth(economy: Economy, prices: Vector, utility: float, travel: Vector, head: float) -> Vector:
+def site_values(economy: Economy, prices: Vector, utility: float, travel: Vector, head: float) -> Vector:
     r"""Return the value of each site at given prices when everybody must reach `utility`, (…, J).
 
     .. math:: \phi_j(\delta) = \max_{m \ge 0} \; (w_j (T - \delta) - \mu) m - B_j(u m) = b_j r_j
@@ -291,7 +293,7 @@ def site_worth(economy: Economy, prices: Vector, utility: float, travel: Vector,
 
 def slack(
     economy: Economy,
-    at: Settlement,
+    at: MarketEquilibrium,
     utility: float,
     travel: Vector,
     need: Vector | float,
@@ -300,11 +302,11 @@ def slack(
     r"""Return Σ φ_j(δ_j) + μ − F(d), shape (…): negative means that `utility` cannot be reached.
 
     An allocation with utility u exists for travel δ and need F(d) only if the sum is ≥ 0: the Lagrangian
-    bound with φ_j from `site_worth`, valid at any prices and any μ (`head`; by default that of `at`, F − R).
+    bound with φ_j from `site_values`, valid at any prices and any μ (`head`; by default that of `at`, F − R).
     `travel` may have any leading shape (…, J).
     """
     if head is None:
         head = at.fee - at.rent_income
-    value = site_worth(economy, at.prices, utility, travel, head)
+    value = site_values(economy, at.prices, utility, travel, head)
     result: Vector = value.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
     return result
