@@ -16,6 +16,7 @@ from makers import city, complaint, write
 from agora.data import circle, two_cell
 from agora.data.datasets import read_dataset
 from agora.data.scenarios import read_scenario, shipped, shipped_scenarios
+from agora.methods.families import listed
 from agora.methods.method import (
     PROGRAM,
     Answer,
@@ -62,6 +63,20 @@ def test_the_first_method_of_a_model_is_its_default() -> None:
         "spatial-game": "newton",
         "spatial-trade": "auto",
     }
+
+
+@pytest.mark.parametrize(
+    ("room", "table"),
+    [("methods", "METHODS"), ("methods", "DIFFERENTIABLE"), ("runners.figures", "PICTURES")],
+)
+def test_what_the_tables_of_the_families_name_is_there(room: str, table: str) -> None:
+    for family in FAMILIES:
+        package = import_module(family.__name__.replace("agora.models", f"agora.{room}"))
+        entries = getattr(package, table, {})
+        assert set(entries) <= set(family.MODELS)
+        for name in entries:
+            found = listed(model_named(name), room, table)
+            assert callable(found) or all(isinstance(method, Method) for method in found.values())
 
 
 @pytest.mark.parametrize(("name", "method"), EVERY)
