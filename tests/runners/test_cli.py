@@ -179,7 +179,7 @@ def test_an_answer_that_is_not_certified_exits_with_3(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import signal
+import signal, sys
 from agora.runners import solvers
 from agora.runners.cli import main
 
@@ -189,7 +189,7 @@ def waits_at_the_twentieth(self, **named):
     global solves
     solves += 1
     if solves == 20:
-        print("in the middle", flush=True)
+        print("in the middle", file=sys.stderr, flush=True)
         while True:
             signal.pause()
     return solve(self, **named)
@@ -206,10 +206,13 @@ def test_ctrl_c_leaves_no_half_written_folder(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "in the middle\n"
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate()
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "in the middle\n"
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate()
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert stdout == ""
     assert stderr == "agora: interrupted; nothing was written.\n"
