@@ -43,7 +43,7 @@ def every_value(model: FujitaOgawa) -> np.ndarray:
     return values
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(3, 9), st.integers(0, 2**31), st.floats(0.01, 0.4), st.floats(0.3, 10.0))
 @example(9, 0, 0.02, 1.0)
 def test_the_best_and_all_near_it_are_those_of_enumeration(
@@ -72,7 +72,7 @@ def test_a_star_with_its_many_ties(leaves: int, cost: float) -> None:
     assert len(found.listed) == 1  # leaves are exchangeable
 
 
-@pytest.mark.parametrize("cells", [24, 48])
+@pytest.mark.parametrize("cells", [24, pytest.param(48, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("cost", [0.03, 0.05, 0.12])
 def test_a_line_as_a_tree_and_as_a_chain(cells: int, cost: float) -> None:
     lattice = lattice_city(city(segment(cells), cost, 25.0))

@@ -206,10 +206,13 @@ def test_ctrl_c_leaves_no_half_written_folder(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == "in the middle\n"
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate()
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "in the middle\n"
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate()
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert stdout == ""
     assert stderr == "agora: interrupted; nothing was written.\n"

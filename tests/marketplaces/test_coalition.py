@@ -349,6 +349,7 @@ def test_nobody_improves_upon_the_optimum() -> None:
     assert answer.facts["bound"] <= 1e-6
 
 
+@pytest.mark.heavy
 def test_two_marketplaces_are_better_where_they_are_cheap() -> None:
     """Case 1, q̄ = .05: k = 2 gives .904617, k = 1 .876070 (six digits)."""
     answer = most_improving_coalition(case_one(0.904617, marketplaces=2, setup=0.05))
@@ -589,8 +590,8 @@ def test_bad_structures_and_utilities() -> None:
 
 
 def test_the_figures() -> None:
-    assert len(draw_frontier(points=9).axes) == 1
-    lower = draw_empty_core(points=9).axes[2]
+    assert len(draw_frontier(points=5).axes) == 1
+    lower = draw_empty_core(points=5).axes[2]
     words = " ".join(text.get_text() for text in lower.texts)
     assert "0.58412" in words
     assert "0.50000" in words

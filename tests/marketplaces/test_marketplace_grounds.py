@@ -120,16 +120,24 @@ def test_a_network_in_a_row_is_a_line() -> None:
     assert there.tables["marketplaces"]["distance"][0] == pytest.approx(0.6557 - 0.33, abs=1e-4)
 
 
-def test_sites_in_a_row_of_the_plane_are_a_line() -> None:
+@pytest.mark.parametrize("width", [0.02, pytest.param(0.2, marks=pytest.mark.heavy)])
+def test_sites_in_a_row_of_the_plane_are_a_line(width: float) -> None:
     sites = [[x, 0.0] for x in FOUR_SITES["sites"]]
-    flat = {"sites": sites, "region": [[0.0, -0.2], [1.0, 0.2]], "setup_cost": 0.1, "marketplaces": 1}
+    flat = {"sites": sites, "region": [[0.0, -width], [1.0, width]], "setup_cost": 0.1, "marketplaces": 1}
     there = solve(Marketplaces(**{**FOUR_SITES, **flat}), seconds=600)
     here = solve(Marketplaces(**{**FOUR_SITES, "setup_cost": 0.1, "marketplaces": 1}))
     assert there.is_global
     assert there.objective == pytest.approx(here.objective, rel=1e-8)
 
 
-@pytest.mark.parametrize("model", [plane(), network()])
+@pytest.mark.parametrize(
+    "model",
+    [
+        plane(region=[[0.4, 0.4], [0.6, 0.6]]),
+        network(),
+        pytest.param(plane(), marks=pytest.mark.heavy),
+    ],
+)
 def test_the_best_structure_is_proved_and_certified(model: Marketplaces) -> None:
     solution = solve(model)
     facts = solution.certificate.facts

@@ -63,7 +63,7 @@ def test_rates_are_the_slope_of_the_worth(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["upwind", "central", "exponential"])
 @pytest.mark.parametrize("time_scheme", ["implicit-euler", "trapezoid"])
 def test_every_scheme_is_certified(case: str, scheme: str, time_scheme: str) -> None:
-    solution = solve(game(case, 12, noise=0.03, scheme=scheme, time_scheme=time_scheme))
+    solution = solve(game(case, 8, noise=0.03, scheme=scheme, time_scheme=time_scheme))
     assert solution.certificate.passed
     assert solution.tables["branch"]["iterations"].max() <= 10
     assert not solution.is_global
@@ -115,7 +115,7 @@ def test_amenity_draws_and_congestion_disperses() -> None:
 )
 def test_small_waves_follow_the_closed_form(case: str, middle: float, end: float, value: float) -> None:
     delta, errors = 1e-3, []
-    for cells in (8, 16):
+    for cells in (6, 12):
         model = game(case, cells, scheme="exponential", time_scheme="trapezoid", **wave(case, delta))
         solution = solve(model)
         shape = np.cos(model.angles[0])
@@ -127,7 +127,7 @@ def test_small_waves_follow_the_closed_form(case: str, middle: float, end: float
 
 def test_upwind_and_euler_are_of_first_order() -> None:
     errors = []
-    for cells in (8, 16, 32):
+    for cells in (4, 8, 16):
         model = game("A1", cells, **wave("A1", 1e-3))
         last = field(solve(model), "density")[-1]
         errors.append(abs(2 * float(last @ np.cos(model.angles[0])) / cells / 1e-3 - 0.199683796113))
@@ -159,10 +159,14 @@ def test_a1_on_64_by_64() -> None:
     assert solution.tables["branch"]["iterations"].iloc[-1] <= 10
 
 
-def test_k1_in_the_limit_of_fine_grids() -> None:
+@pytest.mark.parametrize(
+    ("grids", "accuracy"),
+    [((12, 16, 24, 32), 2e-4), pytest.param((24, 32, 48, 64), 1e-5, marks=pytest.mark.heavy)],
+)
+def test_k1_in_the_limit_of_fine_grids(grids: tuple[int, ...], accuracy: float) -> None:
     # continuous space-time, by Richardson extrapolation: five digits of an independent derivation
-    limit = fine_grid_limit("K1", "exponential", (24, 32, 48, 64))
-    assert limit == pytest.approx([2.44711, 0.24786, 13.82591, 10.82150, 1.580731], rel=0, abs=1e-5)
+    limit = fine_grid_limit("K1", "exponential", grids)
+    assert limit == pytest.approx([2.44711, 0.24786, 13.82591, 10.82150, 1.580731], rel=0, abs=accuracy)
 
 
 # --- at rest and for ever ------------------------------------------------------------------------
@@ -211,12 +215,17 @@ def test_an_infinite_horizon_does_not_move_when_doubled() -> None:
     assert heights[1] < heights[0]
 
 
-def test_an_economy_that_hardly_disperses_comes_to_rest_after_ages() -> None:
-    """A little above the pitchfork the last waves die out at the grid's own rate, period by period."""
-    model = game("K1", 16, horizon="infinite", steps=8, moving_cost=240.0, scheme="exponential")
+@pytest.mark.parametrize(
+    ("cells", "moving_cost", "ages"), [(6, 400.0, 2e3), pytest.param(16, 240.0, 2e4, marks=pytest.mark.heavy)]
+)
+def test_an_economy_that_hardly_disperses_comes_to_rest_after_ages(
+    cells: int, moving_cost: float, ages: float
+) -> None:
+    """Above the pitchfork the last waves die out at the grid's own rate, period by period."""
+    model = game("K1", cells, horizon="infinite", steps=8, moving_cost=moving_cost, scheme="exponential")
     solution = solve(model)
     facts = solution.certificate.facts
-    assert facts["horizon"] >= 2e4
+    assert facts["horizon"] >= ages
     assert max(facts["turnpike_residual"], facts["distance_to_rest"]) <= 1e-4
     linear = model.wave(1)
     times = solution.tables["concentration"]["time"].to_numpy()
@@ -238,10 +247,13 @@ def euler_factor(linear: LinearGame, step: float) -> float:
     return float(next(z.real for z in roots if 0 < z.real < 1))
 
 
-def test_an_agglomeration_is_where_an_infinite_path_ends() -> None:
-    model = game("K1", 16, horizon="infinite", steps=8, scheme="exponential")
-    solution = solve(model, start="agglomerated")
-    still = solve(game("K1", 16, horizon="stationary", scheme="exponential"), start="agglomerated")
+@pytest.mark.parametrize(
+    ("cells", "steps", "moving_cost"), [(6, 4, 200.0), pytest.param(16, 8, 120.0, marks=pytest.mark.heavy)]
+)
+def test_an_agglomeration_is_where_an_infinite_path_ends(cells: int, steps: int, moving_cost: float) -> None:
+    shared: dict[str, Any] = {"scheme": "exponential", "moving_cost": moving_cost}
+    solution = solve(game("K1", cells, horizon="infinite", steps=steps, **shared), start="agglomerated")
+    still = solve(game("K1", cells, horizon="stationary", **shared), start="agglomerated")
     assert field(solution, "density")[-1] == pytest.approx(field(still, "density")[0], abs=1e-4)
     assert solution.tables["concentration"]["hhi"].is_monotonic_increasing
     with pytest.raises(SolveFailed, match="no path ends at an even one from which waves grow"):

@@ -64,7 +64,8 @@ for name in model_names():
     methods_of(model_named(name))
 print(*(sys.modules[name].__file__ for name in sys.modules if name.startswith("agora.")), sep="\\n")
 """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-P", "-c", code]  # -P: the package that is tested, not a checkout around it
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {Path(file) for file in run.stdout.splitlines()}
     deciding = set(deciding_files(PACKAGE))
     assert len(loaded & deciding) > 100
