@@ -54,7 +54,7 @@ from .economies import (
     racetrack,
     short_run,
     solved,
-    trading,
+    within_bounds,
 )
 
 TOLERANCE = 1e-6
@@ -793,7 +793,7 @@ def _(solving: Solving) -> None:
 @program("price-formation.program, bounds")
 def _(solving: Solving) -> None:
     """States and velocities at their limits: against the definition, whose bounds are dual."""
-    model = trading((0, 1, 2), control_bounds=(-0.5, 0.5), state_bounds=(0.0, None))
+    model = within_bounds((0, 1, 2))
     program = solving(model.program)
     hold(model, model.read(program))
     speeds = values(program.control)
@@ -804,7 +804,7 @@ def _(solving: Solving) -> None:
 @program("price-formation.relaxed_program")
 def _(solving: Solving) -> None:
     """Agents that mix two replies: against the price level at which they are indifferent."""
-    found = mixing()
+    found = solved("price-formation, two wells")
     model, paths = found.model, found.tables["paths"]
     agents = paths.groupby(["agent", "path"], sort=False).size().index.get_level_values(0).tolist()
     assert len(agents) > len(model.masses)  # somebody mixes
@@ -834,7 +834,7 @@ def _(solving: Solving) -> None:
 @program("price-formation.variational_program")
 def _(solving: Solving) -> None:
     """Give the linear program in the price level the replies that agents are indifferent between."""
-    found = mixing()
+    found = solved("price-formation, two wells")
     model, paths = found.model, found.tables["paths"]
     each = paths.groupby(["agent", "path"], sort=False)
     bought = (each["state"].last() - each["state"].first()).to_numpy()
@@ -846,14 +846,6 @@ def _(solving: Solving) -> None:
     agents = each.size().index.get_level_values(0).tolist()
     program = solving(partial(model.variational_program, agents, paid.tolist(), bought.tolist()))
     agree(program.price_level.value, found.certificate.facts["price_level"])
-
-
-@cache
-def mixing() -> Solution:
-    """Return a market whose agents have two wells, and of whom some mix."""
-    wells = {"kind": "double-well", "weight": 50.0, "wells": [0.25, 0.75]}
-    absent = {"kind": "none"}
-    return solve(trading((0, 1, 2), running=absent, terminal=wells))
 
 
 # --- sectors -------------------------------------------------------------------------------------
