@@ -144,12 +144,16 @@ def marketplaces(order: Order) -> Marketplaces:
 
 def on_a_plane(order: Order) -> Marketplaces:
     sites = at(order, ((0.0, 0.1), (1.0, 0.0), (0.4, 0.7)))
-    return marketplaces(order).model_copy(update={"sites": tuple(sites), "marketplaces": ((0.45, 0.3),)})
+    return marketplaces(order).model_copy(
+        update={"sites": tuple(sites), "marketplaces": ((0.45, 0.3), (0.9, 0.05))}
+    )
 
 
 def on_a_network(order: Order) -> Marketplaces:
     given = marketplaces(order).model_dump()
-    return Marketplaces(**{**given, "sites": (), "geography": town(order), "marketplaces": [("a", "b", 0.1)]})
+    return Marketplaces(
+        **{**given, "sites": (), "geography": town(order), "marketplaces": [("a", "b", 0.1), "c"]}
+    )
 
 
 def coalition(order: Order, *, everybody: bool = True) -> CoalitionTest:
@@ -236,7 +240,9 @@ def on_a_tree(order: Order) -> PriceFormation:
         events.add_node(name, supply=supply, probability=chance)
         events.add_edge("now", name)
     states = at(order[:2], ((0.1, 0.3), (0.45, 0.0), (0.9, 0.5)))
-    return trading(order, steps=2, supply=events, agents={"kind": "list", "states": states})
+    coupled = {"kind": "quadratic", "weight": [[3.0, 1.0], [1.0, 2.0]], "target": [0.2, 0.1]}
+    agents = {"kind": "list", "states": states}
+    return trading(order, steps=2, supply=events, agents=agents, running=coupled)
 
 
 def sectors(order: Order) -> dict[str, Any]:
@@ -269,7 +275,7 @@ def in_proportion(order: Order) -> MyopicMigration:
 
 
 def within_bounds(order: Order) -> PriceFormation:
-    return trading(order, control_bounds=(-0.5, 0.5), state_bounds=(0.0, None))
+    return trading(order, control_bounds=(-0.5, 0.5), state_bounds=(None, 0.74))
 
 
 def two_wells(order: Order) -> PriceFormation:

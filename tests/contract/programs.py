@@ -798,6 +798,7 @@ def _(solving: Solving) -> None:
     hold(model, model.read(program))
     speeds = values(program.control)
     agree(np.abs(speeds).max(), 0.5)
+    agree(max(state.value for state in program.state.values() if not state.fixed), 0.74)
     assert np.abs(column(solved("price-formation"), "paths", "control")[:3]).max() > 0.55
 
 
