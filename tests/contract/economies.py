@@ -59,6 +59,11 @@ class Line:
         Tables that its answer has beyond those that every answer of the model has.
     unchecked : mapping
         ``table.column`` → why nothing checks it yet.
+    places : int
+        How many places it has, where it is not turned.
+    regime : bool
+        Whether the line is another regime of a model, with tables as in its first line: only its answer and
+        planted errors are tested.
     accuracy : float
         How closely the turned answer is the same.
     step, difference : float
@@ -74,6 +79,8 @@ class Line:
     options: Mapping[str, Any] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     unchecked: Mapping[str, str] = field(default_factory=dict)
+    regime: bool = False
+    places: int = 3
     accuracy: float = 1e-6
     step: float = 1e-3
     difference: float = 1e-4
@@ -81,7 +88,7 @@ class Line:
     @property
     def order(self) -> tuple[int, ...]:
         """The order that is solved."""
-        return tuple(range(len(self.turned) or 3))
+        return tuple(range(len(self.turned) or self.places))
 
     @property
     def economy(self) -> Model:
@@ -137,12 +144,16 @@ def marketplaces(order: Order) -> Marketplaces:
 
 def on_a_plane(order: Order) -> Marketplaces:
     sites = at(order, ((0.0, 0.1), (1.0, 0.0), (0.4, 0.7)))
-    return marketplaces(order).model_copy(update={"sites": tuple(sites), "marketplaces": ((0.45, 0.3),)})
+    return marketplaces(order).model_copy(
+        update={"sites": tuple(sites), "marketplaces": ((0.45, 0.3), (0.9, 0.05))}
+    )
 
 
 def on_a_network(order: Order) -> Marketplaces:
     given = marketplaces(order).model_dump()
-    return Marketplaces(**{**given, "sites": (), "geography": town(order), "marketplaces": [("a", "b", 0.1)]})
+    return Marketplaces(
+        **{**given, "sites": (), "geography": town(order), "marketplaces": [("a", "b", 0.1), "c"]}
+    )
 
 
 def coalition(order: Order, *, everybody: bool = True) -> CoalitionTest:
@@ -229,7 +240,9 @@ def on_a_tree(order: Order) -> PriceFormation:
         events.add_node(name, supply=supply, probability=chance)
         events.add_edge("now", name)
     states = at(order[:2], ((0.1, 0.3), (0.45, 0.0), (0.9, 0.5)))
-    return trading(order, steps=2, supply=events, agents={"kind": "list", "states": states})
+    coupled = {"kind": "quadratic", "weight": [[3.0, 1.0], [1.0, 2.0]], "target": [0.2, 0.1]}
+    agents = {"kind": "list", "states": states}
+    return trading(order, steps=2, supply=events, agents=agents, running=coupled)
 
 
 def sectors(order: Order) -> dict[str, Any]:
@@ -252,16 +265,50 @@ def short_run(order: Order, **changes: Any) -> ShortRunCompetition:
     return ShortRunCompetition.model_validate(given | changes)
 
 
+def at_rest(order: Order) -> SpatialGame:
+    changes = {"horizon": "stationary", "scheme": "exponential", "productivity": at(order, (1.0, 1.5, 0.7))}
+    return racetrack(order, **changes)
+
+
+def in_proportion(order: Order) -> MyopicMigration:
+    return myopic(order, dynamics="replicator", noise=0.0)
+
+
+def within_bounds(order: Order) -> PriceFormation:
+    return trading(order, control_bounds=(-0.5, 0.5), state_bounds=(None, 0.74))
+
+
+def two_wells(order: Order) -> PriceFormation:
+    """Return a market in which one agent is indifferent between two wells and mixes."""
+    wells = {"kind": "double-well", "weight": 50.0, "wells": [0.25, 0.75]}
+    return trading(order, running={"kind": "none"}, terminal=wells)
+
+
+def wells_on_the_way(order: Order) -> PriceFormation:
+    wells = {"kind": "double-well", "weight": 50.0, "wells": [0.25, 0.75]}
+    return trading(order, running=wells, terminal={"kind": "none"})
+
+
+def at_a_fixed_cost(order: Order) -> InvisibleHand:
+    return firms_on_the_move(order, fixed_cost=0.2)
+
+
+def bound_to_sectors(order: Order) -> ShortRunCompetition:
+    return short_run(order, substitution=1.0, immobile_labor=at(order, (0.5, 1.0, 0.8)), externality=0.2)
+
+
 IN_CELLS = dict.fromkeys(("cell", "origin", "destination", "location", "sector"), CELLS)
 CYCLE = (1, 2, 0)
 ON_THE_RING = {3: 2 * np.pi * np.arange(3) / 3, 4: 2 * np.pi * np.arange(4) / 4}
 OF_METHOD = "what a method tells of its search: the definition of equilibrium does not read it"
+LAST_ROW = "the last row alone is compared"
 MARKETS = {
-    **{f"structures.{name}": OF_METHOD for name in ("marketplaces", "utility", "bound")},
+    **{f"structures.{name}": OF_METHOD for name in ("marketplaces", "utility", "bound", "locations")},
 }
 
 COALITION = {
     "structures.number": OF_METHOD,
+    "structures.locations": OF_METHOD,
     "structures.gain": OF_METHOD,
     "structures.bound": OF_METHOD,
     "structures.solved": OF_METHOD,
@@ -275,7 +322,8 @@ LINES: dict[str, Line] = {
         also=("equilibria",),
         unchecked=dict.fromkeys(
             (
-                "equilibria.equilibrium", "equilibria.potential", "equilibria.total_commuting_cost",
+                "equilibria.equilibrium", "equilibria.potential", "equilibria.kind",
+                "equilibria.total_commuting_cost",
                 "equilibria.reached", "equilibria.firms_a", "equilibria.firms_b", "equilibria.firms_c",
             ),
             OF_METHOD,
@@ -287,7 +335,8 @@ LINES: dict[str, Line] = {
         also=("equilibria", "equilibrium_firms"),
         unchecked=dict.fromkeys(
             (
-                "equilibria.equilibrium", "equilibria.potential", "equilibria.total_commuting_cost",
+                "equilibria.equilibrium", "equilibria.potential", "equilibria.kind",
+                "equilibria.total_commuting_cost",
                 "equilibria.orbit", "equilibria.orbit_size", "equilibria.basin",
                 "equilibrium_firms.firms",
             ),
@@ -306,10 +355,16 @@ LINES: dict[str, Line] = {
     "marketplaces": Line(
         marketplaces, CYCLE, {"site": (0, 1, 2), "of": (0, 1, 2)}, (0, 1), "setup_cost",
         also=("structures",),
-        unchecked={**MARKETS, "structures.used": OF_METHOD, "structures.boxes": OF_METHOD},
+        unchecked={
+            **MARKETS,
+            **{f"structures.{name}": OF_METHOD for name in ("used", "boxes", "distinct")},
+        },
         accuracy=1e-4, step=0.02, difference=2e-3,  # places are found to the root of the accuracy of utility
     ),
-    "marketplaces, plane": Line(on_a_plane, also=("structures",), unchecked=MARKETS),
+    "marketplaces, plane": Line(
+        on_a_plane, also=("structures",),
+        unchecked={**MARKETS, "sites.position": "words for people: x and y count"},
+    ),
     "marketplaces, network": Line(on_a_network, also=("structures",), unchecked=MARKETS),
     "coalition-test": Line(
         coalition, (1, 0), {}, (0,), "setup.amount", also=("structures",), unchecked=COALITION, accuracy=1e-5
@@ -317,6 +372,15 @@ LINES: dict[str, Line] = {
     "coalition-test, some leave": Line(
         some_leave, also=("structures",), unchecked=COALITION
     ),
+    "myopic-migration, replicator": Line(in_proportion, regime=True, places=4),
+    "spatial-game, at rest": Line(
+        at_rest, regime=True, also=("branch",), unchecked={"branch.iterations": OF_METHOD}
+    ),
+    "price-formation, bounds": Line(within_bounds, regime=True),
+    "price-formation, two wells": Line(two_wells, regime=True),
+    "price-formation, wells on the way": Line(wells_on_the_way, regime=True),
+    "invisible-hand, fixed cost": Line(at_a_fixed_cost, regime=True, also=("reallocation",)),
+    "short-run-competition, bound to sectors": Line(bound_to_sectors, regime=True),
     "graph-game": Line(
         graph_game, CYCLE, IN_CELLS, (0, 1), "moving_cost",
         also=("branch",), unchecked={"branch.iterations": OF_METHOD},
@@ -334,7 +398,7 @@ LINES: dict[str, Line] = {
         also=("branch",),
         unchecked={
             "branch.iterations": OF_METHOD,
-            **dict.fromkeys(("branch.value", "branch.hhi", "branch.moved"), "the last row alone is compared"),
+            **dict.fromkeys(("branch.parameter", "branch.value", "branch.hhi", "branch.moved"), LAST_ROW),
         },
     ),
     "spatial-game, torus": Line(
@@ -344,7 +408,7 @@ LINES: dict[str, Line] = {
         unchecked=dict.fromkeys(
             (
                 "branch.iterations", "branches.start", "branches.centre", "branches.strength",
-                "branches.hhi", "branches.mean_value",
+                "branches.hhi", "branches.mean_value", "branches.deflated", "branches.solved", "branches.new",
             ),
             OF_METHOD,
         ),

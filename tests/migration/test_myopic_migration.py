@@ -79,6 +79,13 @@ def test_armington_disperses_and_krugman_agglomerates() -> None:
     assert ends[1] < 0 < ends[0]
 
 
+def test_a_negative_wage_is_caught() -> None:
+    solution = solve(model())
+    path = solution.tables["path"].copy()
+    path.loc[5, "wage"] = -1.0
+    assert not certify(solution.model, {**solution.tables, "path": path}, 1e-6).passed
+
+
 def test_another_speed_violates_the_law_of_motion_alone() -> None:
     tables = solve(model()).tables
     certificate = certify(model(moving_cost=121.0), tables, 1e-6)

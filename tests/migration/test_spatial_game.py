@@ -14,7 +14,6 @@ from makers import complaint
 from agora.data import Caution, circle
 from agora.formulations.migration.racetrack import LinearGame, wave_eigenvalue
 from agora.models.migration.graph_game import GraphGame
-from agora.models.solution import Solution
 from agora.papers.spatial_dynamics.dynamics import fine_grid_limit
 from agora.runners import NotCertified, SolveFailed, certify, solve, solve_program
 
@@ -311,20 +310,8 @@ def test_uneven_land_is_filled_evenly_by_shocks(moving: str) -> None:
 # --- the certificate -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def solved() -> dict[str, Solution]:
-    """Return a path, a stationary equilibrium and an infinite horizon."""
-    return {
-        "path": solve(game("K1", 6)),
-        "rest": solve(game("K1", 6, horizon="stationary", scheme="exponential")),
-        "ever": solve(
-            game("A1", 6, horizon="infinite", steps=4, first_horizon=40.0, turnpike=1e-3),
-        ),
-    }
-
-
-def test_a_path_that_nobody_would_choose_is_exploitable(solved: dict[str, Solution]) -> None:
-    solution = solved["path"]
+def test_a_path_that_nobody_would_choose_is_exploitable() -> None:
+    solution = solve(game("K1", 6))
     path = solution.tables["path"].copy()
     path.loc[6:12, "value"] += 0.05 * np.arange(7)
     conditions = certify(solution.model, {**solution.tables, "path": path}, 1e-6).conditions

@@ -159,9 +159,13 @@ def test_splitting_a_place_changes_nothing() -> None:
 # --- planted errors --------------------------------------------------------------------------------
 
 
-def _planted() -> list[tuple[str, str]]:
-    tables = solve(SpatialTrade(**THREE)).tables
-    return [(table, name) for table in tables for name in tables[table].columns]
+@pytest.mark.parametrize("wage", [-1.0, 0.0])
+def test_a_wage_that_is_not_positive_is_caught(wage: float) -> None:
+    model = SpatialTrade(**THREE)
+    tables = solve(model).tables
+    bad = tables["locations"].copy()
+    bad.loc[1, "wage"] = wage
+    assert not certify(model, {**tables, "locations": bad}, 1e-6).passed
 
 
 def test_doubled_wages_violate_the_normalisation_alone_among_market_conditions() -> None:

@@ -5,32 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agora.data.checks import InputError
-from agora.data.scenarios import read_scenario
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.model import unit_in
 from agora.models.registry import model_named, model_names
 from agora.models.table_spec import DIMENSIONLESS, Column
-from agora.runners.solving import solve_scenario
 from agora.runners.sweeps.plan import units
-
-SOLVED = (
-    "two-cell-low",
-    "short-run",
-    "racetrack-myopic",
-    "armington-three",
-    "price-bounded",
-    "invisible-hand",
-)
-
-
-@pytest.mark.parametrize("name", SOLVED)
-def test_every_number_of_the_tables_has_its_unit(name: str) -> None:
-    solution = solve_scenario(read_scenario(name))
-    for table, frame in solution.tables.items():
-        for column in frame.select_dtypes("float").columns:
-            declared = solution.model.tables_spec[table].column(column)
-            assert declared is not None
-            assert declared.unit, f"{table}.{column}"
 
 
 def test_every_model_that_has_parameters_with_units_says_them() -> None:

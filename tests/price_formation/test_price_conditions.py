@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,18 +51,6 @@ def markets() -> dict[str, Solution]:
 
 
 KINDS = ("quadratic", "mixed", "running", "tree", "assets", "bounded")
-
-
-def planted(table: pd.DataFrame, column: str, row: int) -> pd.DataFrame:
-    """Return a table with an error in one entry: 1e-2, or another whole number."""
-    spoiled = table.copy()
-    here = spoiled.index[row]
-    value = spoiled.loc[here, column]
-    if pd.api.types.is_integer_dtype(spoiled[column]):
-        spoiled.loc[here, column] = value + 1
-    else:
-        spoiled.loc[here, column] = 0.5 if np.isnan(value) else value + 1e-2
-    return spoiled
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -279,13 +279,6 @@ def test_an_unstable_externality_is_warned_of_and_not_called_global() -> None:
     assert spread[-1] > spread[0]
 
 
-@pytest.fixture(scope="module", params=["minimizing-movement", "ode", "fixed cost"])
-def small(request: Any) -> Solution:
-    changes = {"fixed_cost": 0.2} if request.param == "fixed cost" else {}
-    method = "ode" if request.param == "ode" else "minimizing-movement"
-    return solve(hand(4, horizon=0.04, **changes), method=method)
-
-
 def test_golden_text_on_two_sectors() -> None:
     program = hand(2, productivity=1.0, initial=1.0).program()
     assert str(program.firm_flow_balance[1, 0].expr) == ("firms[0] - previous[0] + flow[1,0]  ==  0.0")
