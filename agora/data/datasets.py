@@ -70,7 +70,7 @@ class Row:
     Attributes
     ----------
     number : int
-        Its place in the dataset, from 1.
+        Its number in the dataset, from 1.
     values : dict
         Column → value; cells that were left empty are not there.
     content : dict
@@ -179,9 +179,9 @@ def read_dataset(name_or_file: str | Path) -> Dataset:
 
 
 def _check_columns(columns: list[str]) -> None:
-    for place, column in enumerate(columns, start=1):
+    for number, column in enumerate(columns, start=1):
         if not column.strip():
-            raise InputError(f"column {place}", column, "named: a field of the model")
+            raise InputError(f"column {number}", column, "named: a field of the model")
         if columns.count(column) > 1:
             raise InputError("columns", column, "named once each")
 

@@ -113,7 +113,7 @@ def hexagonal(rings: int, spacing: float = 1.0, land: Land = None) -> nx.Graph:
             for _ in range(ring):
                 axial.append((q, r))
                 q, r = q + step_q, r + step_r
-    number = {place: cell for cell, place in enumerate(axial)}
+    number = {axis: cell for cell, axis in enumerate(axial)}
     edges = [
         (cell, number[q + step_q, r + step_r])
         for (q, r), cell in number.items()

@@ -70,8 +70,8 @@ def read_edge_table(  # noqa: PLR0913 (options that users type by name)
     one_way = _flag("directed", directed) and not both_ways
     graph = nx.MultiDiGraph(kind="file") if one_way else nx.MultiGraph(kind="file")
     lengths = zip(table.column(length), table.numbers(length), strict=True)
-    for tail, head, ((place, _), miles) in zip(*ends, lengths, strict=True):
-        graph.add_edge(naming(tail), naming(head), length=positive(place, miles))
+    for tail, head, ((position, _), miles) in zip(*ends, lengths, strict=True):
+        graph.add_edge(naming(tail), naming(head), length=positive(position, miles))
     if cells is not None:
         _add_cells(graph, cells, [naming(name) for name in names])
     land = "land" if cells is not None and "land" in cells.columns else None
@@ -172,12 +172,12 @@ def read_tntp(  # noqa: PLR0913 (options that users type by name)
     first_through, links = _tntp_links(file, str(length))
     first = 0 if _flag("centroids", centroids) else first_through
     graph = nx.MultiGraph(kind="file") if _flag("undirected", undirected) else nx.MultiDiGraph(kind="file")
-    for place, tail, head, number in links:
+    for position, tail, head, number in links:
         graph.add_nodes_from(node for node in (tail, head) if node >= first)
         if tail >= first and head >= first:
             if number < 0 or (number == 0 and not replacement):
                 hint = "a finite number > 0 (zero_length= replaces zeros)"
-                raise InputError(f"{length} of link {tail} -> {head} in {place}", number, hint)
+                raise InputError(f"{length} of link {tail} -> {head} in {position}", number, hint)
             graph.add_edge(tail, head, length=number or replacement)
     if nodes is not None:
         for node, x, y in _tntp_coordinates(existing("nodes", nodes)):
@@ -247,22 +247,22 @@ def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None
     missing = [cell for cell in graph if cell not in known]
     if missing:
         raise InputError("cell of the edge table", missing[0], f"a cell of {table.file.name}, too")
-    for (place, _), cell in zip(table.column("cell"), names, strict=True):
+    for (position, _), cell in zip(table.column("cell"), names, strict=True):
         if cell not in known:
-            raise InputError(place, cell, "given once")
+            raise InputError(position, cell, "given once")
         known.remove(cell)
         graph.add_node(cell)
     if "land" in table.columns:
-        for (place, _), cell, land in zip(table.column("land"), names, table.numbers("land"), strict=True):
-            graph.nodes[cell]["land"] = positive(place, land)
+        for (position, _), cell, land in zip(table.column("land"), names, table.numbers("land"), strict=True):
+            graph.nodes[cell]["land"] = positive(position, land)
     axes = {"x": "x", "y": "y"}
     if not {"x", "y"} <= set(table.columns) and {"longitude", "latitude"} <= set(table.columns):
         axes = {"x": "longitude", "y": "latitude"}
     for axis, column in axes.items():
         cells = table.column(column) if column in table.columns else []
-        for cell, (place, given) in zip(names, cells, strict=False):
+        for cell, (position, given) in zip(names, cells, strict=False):
             if given is not None:
-                graph.nodes[cell][axis] = as_number(place, given)
+                graph.nodes[cell][axis] = as_number(position, given)
     if axes["x"] == "longitude":
         latitudes = [data["y"] for _, data in graph.nodes(data=True) if "y" in data]
         scale = math.cos(math.radians(math.fsum(latitudes) / max(len(latitudes), 1)))
@@ -272,34 +272,34 @@ def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None
 
 
 def _tntp_lines(file: Path) -> list[tuple[str, str]]:
-    """Return the lines that are not empty, each with its place."""
+    """Return the lines that are not empty, each with its position in the file."""
     text = file.read_text(encoding="utf-8", errors="replace")
     lines = enumerate(text.splitlines(), start=1)
     return [(f"line {number} of {file.name}", line.strip()) for number, line in lines if line.strip()]
 
 
 def _tntp_metadata(file: Path, lines: list[tuple[str, str]]) -> tuple[dict[str, tuple[str, str]], int]:
-    """Return each metadata entry's place and text, and how many lines the metadata take."""
+    """Return each metadata entry's position and text, and how many lines the metadata take."""
     entries: dict[str, tuple[str, str]] = {}
-    for number, (place, line) in enumerate(lines, start=1):
+    for number, (position, line) in enumerate(lines, start=1):
         entry = re.fullmatch(r"<([^>]+)>(.*)", line)
         if entry:
             key = entry[1].strip().upper()
             if key == "END OF METADATA":
                 return entries, number
-            entries[key] = (place, entry[2].strip())
+            entries[key] = (position, entry[2].strip())
         elif not line.startswith("~"):
             allowed = "TNTP metadata such as '<NUMBER OF NODES> 24' or '<END OF METADATA>'"
-            raise InputError(place, line, allowed)
+            raise InputError(position, line, allowed)
     raise InputError(f"<END OF METADATA> of {file.name}", MISSING, "a line of a network file in TNTP format")
 
 
 def _tntp_count(file: Path, entries: Mapping[str, tuple[str, str]], key: str) -> int:
     if key not in entries:
         raise InputError(f"<{key}> of {file.name}", MISSING, "metadata of a network file in TNTP format")
-    place, text = entries[key]
+    position, text = entries[key]
     if not re.fullmatch("[0-9]+", text):
-        raise InputError(f"<{key}> in {place}", text, "a whole number >= 0")
+        raise InputError(f"<{key}> in {position}", text, "a whole number >= 0")
     return int(text)
 
 
@@ -316,12 +316,12 @@ def _tntp_key(name: str) -> str:
 
 
 def _tntp_links(file: Path, length: str) -> tuple[int, list[tuple[str, int, int, float]]]:
-    """Return the first through node and the links: place, tail, head, length."""
+    """Return the first through node and the links: position, tail, head, length."""
     lines = _tntp_lines(file)
     entries, start = _tntp_metadata(file, lines)
     first = _tntp_count(file, entries, "FIRST THRU NODE")
     announced = _tntp_count(file, entries, "NUMBER OF LINKS")
-    rows = [(place, line) for place, line in lines[start:] if not line.startswith("~")]
+    rows = [(position, line) for position, line in lines[start:] if not line.startswith("~")]
     # Comments begin with ~, too: the header is the one before the rows. The format fixes the order of columns
     # for files without a header.
     before = itertools.takewhile(lambda entry: entry[1].startswith("~"), lines[start:])
@@ -332,35 +332,37 @@ def _tntp_links(file: Path, length: str) -> tuple[int, list[tuple[str, int, int,
     if at is None:
         raise InputError("length", length, f"a column of {file.name}: {nearest(length, columns[2:])}")
     links = []
-    for place, line in rows:
+    for position, line in rows:
         fields = line.rstrip(";").split()
         if len(fields) != len(columns) or not line.endswith(";"):
             allowed = f"a row of {len(columns)} numbers ended by ';' ({', '.join(columns)})"
-            raise InputError(place, line, allowed)
-        tail, head = _tntp_node(place, fields[0]), _tntp_node(place, fields[1])
-        links.append((place, tail, head, as_number(f"{columns[at]} in {place}", fields[at])))
+            raise InputError(position, line, allowed)
+        tail, head = _tntp_node(position, fields[0]), _tntp_node(position, fields[1])
+        links.append((position, tail, head, as_number(f"{columns[at]} in {position}", fields[at])))
     if len(links) != announced:
         raise InputError(f"<NUMBER OF LINKS> of {file.name}", announced, f"its number of links, {len(links)}")
     return first, links
 
 
-def _tntp_node(place: str, text: str) -> int:
+def _tntp_node(position: str, text: str) -> int:
     if not re.fullmatch("[0-9]+", text):
-        raise InputError(f"node in {place}", text, "a whole number >= 0")
+        raise InputError(f"node in {position}", text, "a whole number >= 0")
     return int(text)
 
 
 def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
     """Return the rows of a node file: node, x, y."""
     found = []
-    for number, (place, line) in enumerate(_tntp_lines(file)):
+    for number, (position, line) in enumerate(_tntp_lines(file)):
         fields = line.rstrip(";").split()
         if line.startswith("~") or (number == 0 and fields[0].lower() == "node"):
             continue
         if len(fields) < 3:
-            raise InputError(place, line, "a row of three numbers: node, x, y")
-        x, y = (as_number(f"{axis} in {place}", text) for axis, text in zip("xy", fields[1:3], strict=True))
-        found.append((_tntp_node(place, fields[0]), x, y))
+            raise InputError(position, line, "a row of three numbers: node, x, y")
+        x, y = (
+            as_number(f"{axis} in {position}", text) for axis, text in zip("xy", fields[1:3], strict=True)
+        )
+        found.append((_tntp_node(position, fields[0]), x, y))
     if not found:
         raise InputError("file", file.name, "a file of rows 'node x y ;'")
     return found

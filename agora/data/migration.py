@@ -68,7 +68,7 @@ def as_trade_costs(field: str, given: Any) -> TradeRate | TradeTable | tuple[tup
 def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
     """Return a square matrix of iceberg costs τ(o, d) ≥ 1, rows origins, columns destinations.
 
-    A place's cost of serving itself may exceed 1 (distances within the place). The matrix need not be
+    A location's cost of serving itself may exceed 1 (distances within it). The matrix need not be
     symmetric, nor obey the triangle inequality.
 
     Raises
@@ -91,9 +91,9 @@ def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
     if costs is None or not (np.isfinite(costs) & (costs >= 1)).all():
         for origin, row in enumerate(given):
             for destination, cost in enumerate(row):
-                place, allowed = f"{field}[{origin}][{destination}]", "a finite number >= 1"
-                if finite(place, cost, allowed) < 1:
-                    raise InputError(place, cost, allowed)
+                entry, allowed = f"{field}[{origin}][{destination}]", "a finite number >= 1"
+                if finite(entry, cost, allowed) < 1:
+                    raise InputError(entry, cost, allowed)
     assert costs is not None
     return tuple(map(tuple, costs.tolist()))
 
@@ -101,12 +101,12 @@ def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
 def read_trade_costs(given: TradeTable) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
     """Read trade costs from a file with the columns origin, destination, cost.
 
-    Every ordered pair of different places stands in one row; a place's cost to itself is 1 unless given.
+    Every ordered pair of different locations has one row; a location's cost to itself is 1 unless given.
 
     Returns
     -------
     tuple
-        The names of the places in sorted order (numbers by size), and the matrix of costs.
+        The names of the locations in sorted order (numbers by size), and the matrix of costs.
 
     Raises
     ------
@@ -115,20 +115,20 @@ def read_trade_costs(given: TradeTable) -> tuple[tuple[str, ...], tuple[tuple[fl
     """
     field = "trade_cost.file"
     table = read_table(given.file, field, sheet=given.sheet)
-    origins, destinations = (table.names(column, of="a place") for column in COLUMNS[:2])
+    origins, destinations = (table.names(column, of="a location") for column in COLUMNS[:2])
     pairs: dict[tuple[str, str], float] = {}
     costs_there = zip(origins, destinations, table.numbers("cost"), strict=True)
     for row, (origin, destination, cost) in enumerate(costs_there):
         if (origin, destination) in pairs:
-            raise InputError(table.place(row), f"{origin} to {destination}", "a pair that is given once")
+            raise InputError(table.position(row), f"{origin} to {destination}", "a pair that is given once")
         if cost < 1:
-            raise InputError(f"cost in {table.place(row)}", cost, "a finite number >= 1")
+            raise InputError(f"cost in {table.position(row)}", cost, "a finite number >= 1")
         pairs[origin, destination] = cost
     names = sorted({name for pair in pairs for name in pair})
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
     if len(names) < 2:
-        raise InputError(field, table.file.name, "a table of at least 2 places")
+        raise InputError(field, table.file.name, "a table of at least 2 locations")
     costs = np.ones((len(names), len(names)))
     for o, origin in enumerate(names):
         for d, destination in enumerate(names):

@@ -1,4 +1,4 @@
-"""Numbers that vary over places, by name: ``{ kind = "sine", amplitude = 0.5 }`` and the like."""
+"""Numbers that vary over locations, by name: ``{ kind = "sine", amplitude = 0.5 }`` and the like."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AMPLITUDE: dict[str, JsonValue] = {
 
 
 class Profile(Kind):
-    """Numbers over places, a function of where they are."""
+    """Numbers over locations, a function of where they are."""
 
     @abstractmethod
     def over(self, x: Vector) -> Vector:

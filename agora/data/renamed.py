@@ -23,7 +23,7 @@ def current_name(name: str, known: Container[str]) -> str:
     Parameters
     ----------
     name : str
-        A column, or ``table.column``; the number of a place may follow.
+        A column, or ``table.column``; the number of a location may follow.
     known : container of str
         The names there are; a known name stays as it is.
     """

@@ -48,8 +48,8 @@ class Scenario:
 
 def shipped(folder: str) -> dict[str, Path]:
     """Return the TOML files that come with Agora in a folder of its data: name → file, sorted by name."""
-    place = Path(str(files("agora.data"))) / "shipped" / folder
-    return {path.stem: path for path in sorted(place.glob("*.toml"))}
+    source = Path(str(files("agora.data"))) / "shipped" / folder
+    return {path.stem: path for path in sorted(source.glob("*.toml"))}
 
 
 def shipped_scenarios() -> dict[str, Path]:

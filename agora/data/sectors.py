@@ -40,11 +40,11 @@ def read_panel(name_or_file: str | Path) -> pd.DataFrame:
             raise InputError("panel", str(name_or_file), f"a file, or {nearest(str(name_or_file), shipped)}")
         path = shipped[str(name_or_file)]
     table = read_table(path, "panel")
-    return check_panel(table.frame(), table.place)
+    return check_panel(table.frame(), table.position)
 
 
 def check_panel(
-    table: pd.DataFrame, place: Callable[[int], str] = lambda row: f"row {row + 1}"
+    table: pd.DataFrame, position: Callable[[int], str] = lambda row: f"row {row + 1}"
 ) -> pd.DataFrame:
     """Return the panel's columns, sorted by sector and year; the table handed in stays as it is.
 
@@ -52,7 +52,7 @@ def check_panel(
     ----------
     table : DataFrame
         The panel.
-    place : callable
+    position : callable
         Position of a row → how a complaint calls it.
 
     Raises
@@ -77,7 +77,7 @@ def check_panel(
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             allowed = "a whole number" if column == "year" else "a finite number" + " > 0" * positive
-            raise InputError(f"{column} in {place(row)}", table[column].tolist()[row], allowed)
+            raise InputError(f"{column} in {position(row)}", table[column].tolist()[row], allowed)
         panel[column] = numbers.astype(int) if column == "year" else numbers
     twice = panel.duplicated(["sector", "year"])
     if twice.any():

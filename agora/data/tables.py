@@ -47,7 +47,7 @@ class FileTable:
     rows: tuple[tuple[Any, ...], ...] = field(repr=False)
     lines: tuple[int, ...] = field(repr=False)
 
-    def place(self, row: int) -> str:
+    def position(self, row: int) -> str:
         """Return where the row of this position (from 0) stands, such as 'line 3 of roads.csv'."""
         unit = "line" if self.file.suffix.lower() == ".csv" else "row"
         return f"{unit} {self.lines[row]} of {self.file.name}"
@@ -63,15 +63,15 @@ class FileTable:
         if name not in self.columns:
             raise InputError(f"column of {self.file.name}", name, nearest(str(name), self.columns))
         at = self.columns.index(name)
-        return [(f"{name} in {self.place(row)}", cells[at]) for row, cells in enumerate(self.rows)]
+        return [(f"{name} in {self.position(row)}", cells[at]) for row, cells in enumerate(self.rows)]
 
     def numbers(self, name: str) -> list[float]:
         """Return a column of finite numbers; anything else is an `InputError` that names its line."""
-        return [as_number(place, cell) for place, cell in self.column(name)]
+        return [as_number(position, cell) for position, cell in self.column(name)]
 
     def names(self, name: str, of: str) -> list[str]:
         """Return a column of names, whole numbers as text; one that is missing is an `InputError`."""
-        return [as_name(place, cell, of) for place, cell in self.column(name)]
+        return [as_name(position, cell, of) for position, cell in self.column(name)]
 
     def frame(self) -> pd.DataFrame:
         """Return the table as a DataFrame: columns of whole numbers, of numbers, or of what stands there."""
@@ -170,7 +170,7 @@ def _check_widths(table: FileTable) -> None:
             shown = ",".join("" if cell is None else str(cell) for cell in cells)
             hint = " (decimals after a point)" if len(cells) > len(table.columns) else ""
             allowed = f"{len(table.columns)} values: {', '.join(table.columns)}{hint}"
-            raise InputError(table.place(row), shown, allowed)
+            raise InputError(table.position(row), shown, allowed)
 
 
 def _is_number(cell: object) -> bool:

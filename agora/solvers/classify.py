@@ -77,7 +77,7 @@ def sign_test_program(sense: Any = pyo.minimize) -> pyo.ConcreteModel:
 
 def explain(program: pyo.ConcreteModel, record: Any) -> str:
     """Say what the solver said, which row is violated most where it stopped, and what may help."""
-    worst, place = 0.0, "no row"
+    worst, where = 0.0, "no row"
     for row in program.component_data_objects(pyo.Constraint, active=True):
         body = pyo.value(row.body, exception=False)
         if body is None:
@@ -87,12 +87,12 @@ def explain(program: pyo.ConcreteModel, record: Any) -> str:
             *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)),
         )
         if gap > worst:
-            worst, place = gap, row.name
+            worst, where = gap, row.name
     infeasible = "infeasible" in record.status.lower()
     hint = (
         "the constraints contradict each other" if infeasible else "another start or more iterations may help"
     )
     return (
         f"{record.solver} stopped with '{record.status}' (iterations: {record.iterations}); "
-        f"largest violated row: {place} by {worst:.3g}; {hint}."
+        f"largest violated row: {where} by {worst:.3g}; {hint}."
     )

@@ -159,7 +159,7 @@ class _Walk:
             return False
         self.constants.append(self._number(constant))
         for factor, variable in zip(factors, variables, strict=True):
-            self.terms.append((row, self._place(variable), self._number(pyo.value(factor))))
+            self.terms.append((row, self._index_of(variable), self._number(pyo.value(factor))))
         return True
 
     def lines_of(self, expression: Any) -> list[str]:
@@ -199,14 +199,14 @@ class _Walk:
         if not hasattr(node, "is_potentially_variable") or not node.is_potentially_variable():
             lines.append(f"p{self._number(pyo.value(node))}")
         elif node.is_variable_type():
-            lines.append(f"p{self._number(node.value)}" if node.fixed else f"v{self._place(node)}")
+            lines.append(f"p{self._number(node.value)}" if node.fixed else f"v{self._index_of(node)}")
         elif node.is_named_expression_type():
-            place = self._names.get(id(node))
-            if place is None:
+            index = self._names.get(id(node))
+            if index is None:
                 inside = self.lines_of(node.arg(0))
-                place = self._names[id(node)] = len(self.named)
+                index = self._names[id(node)] = len(self.named)
                 self.named.append(inside)
-            lines.append(f"d{place}")
+            lines.append(f"d{index}")
         elif isinstance(node, expressions.UnaryFunctionExpression) and node.getname() in _FUNCTIONS:
             lines.append(_FUNCTIONS[node.getname()])
             stack.append(node.arg(0))
@@ -218,13 +218,13 @@ class _Walk:
         self.numbers.append(float(number))
         return len(self.numbers) - 1
 
-    def _place(self, variable: Any) -> int:
+    def _index_of(self, variable: Any) -> int:
         key = id(variable)
-        place = self._column.get(key)
-        if place is None:
-            place = self._column[key] = len(self.variables)
+        index = self._column.get(key)
+        if index is None:
+            index = self._column[key] = len(self.variables)
             self.variables.append(variable)
-        return place
+        return index
 
 
 # --- put together again, with symbols for the numbers ----------------------------------------------
@@ -272,14 +272,14 @@ def algebra(structure: Structure) -> Algebra:
     order = np.lexsort((rows, columns))  # by column, as CasADi keeps them
     matrix = casadi.SX(sparsity, p[factors[order].tolist()])
     straight = casadi.mtimes(matrix, x) + p[structure.constants.tolist()]
-    parts, places = [matrix], [np.arange(structure.flat)]
+    parts, positions = [matrix], [np.arange(structure.flat)]
     if bent.numel():
         length = np.bincount(casadi.jacobian_sparsity(bent, x).row(), minlength=bent.numel())
         for part in (np.flatnonzero(length <= LONG_ROW), np.flatnonzero(length > LONG_ROW)):
             if len(part):
                 parts.append(casadi.jacobian(bent[part.tolist()], x))
-                places.append(structure.flat + part)
-    jacobian = casadi.vertcat(*parts)[np.argsort(np.concatenate(places)).tolist(), :]
+                positions.append(structure.flat + part)
+    jacobian = casadi.vertcat(*parts)[np.argsort(np.concatenate(positions)).tolist(), :]
     return Algebra(x, p, f, casadi.vertcat(straight, bent), jacobian)
 
 
@@ -321,8 +321,8 @@ def _nl(structure: Structure) -> str:
         f" {number + count} {number + count} {number + count}", " 0 0 0 1", " 0 0 0 0 0", " 0 0", " 0 0",
         f" {len(structure.named)} 0 0 0 0",
     ]  # fmt: skip
-    for place, lines in enumerate(structure.named):
-        text += [f"V{offsets['d'] + place} 0 0", *written(lines)]
+    for index, lines in enumerate(structure.named):
+        text += [f"V{offsets['d'] + index} 0 0", *written(lines)]
     for row, lines in enumerate(structure.curved[:-1]):
         text += [f"C{row}", *written(lines)]
     text += [f"O0 {0 if structure.sign > 0 else 1}", *written(structure.curved[-1])]
@@ -350,7 +350,7 @@ class ProgramFunctions:
     ----------
     variables, rows : list
         Pyomo's variables and rows, in the order of all arrays.
-    columns, places : dict
+    columns, positions : dict
         Name → position, of variables and of rows.
     lower, upper : array (n,)
         Bounds of the variables; infinite where there are none.
@@ -365,7 +365,7 @@ class ProgramFunctions:
         self.sign, self._numbers = structure.sign, structure.numbers
         self.variables, self.rows = structure.variables, structure.rows
         self.columns = {variable.name: k for k, variable in enumerate(self.variables)}
-        self.places = {row.name: k for k, row in enumerate(self.rows)}
+        self.positions = {row.name: k for k, row in enumerate(self.rows)}
         self.lower = np.array([-np.inf if v.lb is None else v.lb for v in self.variables], dtype=float)
         self.upper = np.array([np.inf if v.ub is None else v.ub for v in self.variables], dtype=float)
         self.row_lower, self.row_upper = structure.lower, structure.upper

@@ -80,21 +80,21 @@ class LinearProgram:
             self._highs.setOptionValue(name, value)
         self._highs.passModel(lp)
 
-    def place(self) -> Any:
+    def state(self) -> Any:
         """Return the basis of the last solve."""
         return self._highs.getBasis()
 
-    def rewind(self, place: Any | None) -> None:
+    def rewind(self, state: Any | None) -> None:
         """Start the next solve from a basis, or from nothing; counters start at zero."""
         self._highs.clearSolver()
-        if place is not None:
-            self._highs.setBasis(place)
+        if state is not None:
+            self._highs.setBasis(state)
         self.solves, self.iterations, self.seconds = 0, 0, 0.0
 
     def rows_of(self, constraints: Iterable[Any]) -> NDArray[np.int32]:
         """Return the rows of some constraints, each of which is one row."""
-        place = {id(row): k for k, row in enumerate(self.rows)}
-        return np.array([place[id(constraint)] for constraint in constraints], dtype=np.int32)
+        index = {id(row): k for k, row in enumerate(self.rows)}
+        return np.array([index[id(constraint)] for constraint in constraints], dtype=np.int32)
 
     def set_rows(self, rows: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
         """Change the limits of rows."""

@@ -56,16 +56,16 @@ class NonlinearProgram:
         self._compiled = known(self.key, partial(_Compiled, structure, self._options()))
         self.seconds += time.perf_counter() - start
 
-    def place(self) -> Any:
+    def state(self) -> Any:
         """Return the last optimum and its multipliers, or None before the first."""
         last: Any = self._last
         return None if last is None else {name: np.array(last[name]) for name in ("x", "lam_x", "lam_g")}
 
-    def rewind(self, place: Any | None) -> None:
+    def rewind(self, state: Any | None) -> None:
         """Start the next warm solve from an optimum of a program of this structure and its multipliers."""
-        self._last = place
-        if place is not None:
-            self._put(place["x"])
+        self._last = state
+        if state is not None:
+            self._put(state["x"])
 
     def _put(self, values: Any) -> None:
         for variable, value in zip(self.variables, np.array(values).ravel().tolist(), strict=True):

@@ -24,11 +24,11 @@ MOST_KEPT = 64
 class Kept(Protocol):
     """A program in its solver."""
 
-    def place(self) -> Any:
+    def state(self) -> Any:
         """Return where the solver stands: a basis, or a primal and dual point."""
 
-    def rewind(self, place: Any | None) -> None:
-        """Set the solver to a place, or to a cold start; counters start at zero."""
+    def rewind(self, state: Any | None) -> None:
+        """Set the solver to a state, or to a cold start; counters start at zero."""
 
 
 KeptType = TypeVar("KeptType", bound=Kept)
@@ -36,66 +36,66 @@ Value = TypeVar("Value")
 
 
 class Workbench:
-    """What a process keeps from row to row: programs, places to start from, numbers.
+    """What a process keeps from row to row: programs, states to start from, numbers.
 
     Attributes
     ----------
     warm : bool
         Whether a program of this row started where one of the block's first row ended.
-    found : int
+    reused : int
         Programs and numbers of this row that were there already.
     """
 
     def __init__(self) -> None:
         self._programs: OrderedDict[Hashable, Kept] = OrderedDict()
         self._values: OrderedDict[Hashable, object] = OrderedDict()
-        self._places: dict[Hashable, Any] = {}
+        self._states: dict[Hashable, Any] = {}
         self._lent: dict[Hashable, Kept] = {}
-        self.warm, self.found = False, 0
+        self.warm, self.reused = False, 0
 
     def start_block(self) -> None:
-        """Forget the places to start from: the next row, the block's first, starts cold."""
-        self._places = {}
+        """Forget the states to start from: the next row, the block's first, starts cold."""
+        self._states = {}
 
     def start_row(self) -> None:
         """Take back what was lent to the last row."""
         self._lent = {}
-        self.warm, self.found = False, 0
+        self.warm, self.reused = False, 0
 
     def mark(self) -> None:
         """Remember where the programs of this row, the block's first, ended."""
-        self._places = {key: program.place() for key, program in self._lent.items()}
+        self._states = {key: program.state() for key, program in self._lent.items()}
 
     def start_beside(self, key: Hashable, program: Kept) -> bool:
         """Set a row's own program where the block's first row left one of that structure, if it did."""
         if key in self._lent:
             return False
         self._lent[key] = program
-        place = self._places.get(key)
-        if place is not None:
+        state = self._states.get(key)
+        if state is not None:
             self.warm = True
-            program.rewind(place)
-        return place is not None
+            program.rewind(state)
+        return state is not None
 
     def take(self, key: Hashable, build: Callable[[], KeptType]) -> KeptType:
         """Return the program of that structure, set back; a second one in the same row is built anew."""
         if key in self._lent:
             return build()
-        self.found += key in self._programs
+        self.reused += key in self._programs
         if key not in self._programs:
             self._programs[key] = build()
             if len(self._programs) > MOST_KEPT:
                 self._programs.popitem(last=False)
         self._programs.move_to_end(key)
         program = self._lent[key] = self._programs[key]
-        place = self._places.get(key)
-        self.warm = self.warm or place is not None
-        program.rewind(place)
+        state = self._states.get(key)
+        self.warm = self.warm or state is not None
+        program.rewind(state)
         return cast(KeptType, program)
 
     def know(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """Return what depends on `key` alone, computed at most once."""
-        self.found += key in self._values
+        self.reused += key in self._values
         if key not in self._values:
             self._values[key] = compute()
             if len(self._values) > MOST_KEPT:

@@ -36,7 +36,8 @@ def test_every_kind_of_file_says_the_same(tmp_path: Path, ending: str) -> None:
     assert frame["rent"].dtype == float
     assert frame["place"].tolist() == ["a", "b"]
     assert (
-        table.place(1) == {"csv": "line 3", "parquet": "row 2", "xlsx": "row 3"}[ending] + f" of t.{ending}"
+        table.position(1)
+        == {"csv": "line 3", "parquet": "row 2", "xlsx": "row 3"}[ending] + f" of t.{ending}"
     )
 
 

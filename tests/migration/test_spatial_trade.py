@@ -313,7 +313,7 @@ def test_costs_from_a_table_beside_the_scenario(tmp_path: Path) -> None:
             "origin,destination,cost\nx,y,dear\n",
             "cost in line 2 of costs.csv is 'dear', but must be a finite number.",
         ),
-        ("origin,destination,cost\nx,x,1\n", "a table of at least 2 places"),
+        ("origin,destination,cost\nx,x,1\n", "a table of at least 2 locations"),
     ],
 )
 def test_bad_tables_of_costs(tmp_path: Path, text: str, said: str) -> None:

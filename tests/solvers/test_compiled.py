@@ -196,6 +196,6 @@ def test_a_structure_is_compiled_once_and_nothing_of_a_solve_stays() -> None:
     bench = Workbench()
     with working_at(bench):
         first, between, last = solved(0.2), solved(0.3), solved(0.2)
-    assert bench.found == 2
+    assert bench.reused == 2
     assert first == last
     assert between == alone

@@ -39,13 +39,13 @@ class BestResponses:
         shared.linear.set_rows(shared.mass, mass, mass)
         return shared
 
-    def place(self) -> Any:
+    def state(self) -> Any:
         """Return the basis."""
-        return self.linear.place()
+        return self.linear.state()
 
-    def rewind(self, place: Any | None) -> None:
+    def rewind(self, state: Any | None) -> None:
         """Start from a basis, or from nothing."""
-        self.linear.rewind(place)
+        self.linear.rewind(state)
 
 
 class SupportingPrices:
@@ -86,10 +86,10 @@ class SupportingPrices:
         answer = linear.solve()
         return float(answer.values[self.profit[0]]), answer.values[self.wage], linear.record()
 
-    def place(self) -> Any:
+    def state(self) -> Any:
         """Return the basis."""
-        return self.linear.place()
+        return self.linear.state()
 
-    def rewind(self, place: Any | None) -> None:
+    def rewind(self, state: Any | None) -> None:
         """Start from a basis, or from nothing."""
-        self.linear.rewind(place)
+        self.linear.rewind(state)

@@ -152,7 +152,7 @@ class _Reader:
         shown = self.text[at : at + 20] or "its end"
         return InputError(f"expression, at character {at + 1},", shown, allowed)
 
-    def place(self, tree: ast.expr) -> int:
+    def position(self, tree: ast.expr) -> int:
         return self.tokens[bisect(self.starts, tree.col_offset) - 1].start()
 
     def check(self) -> None:
@@ -176,7 +176,7 @@ class _Reader:
     def node(self, tree: ast.expr, depth: int = 0) -> _Node:
         """Return the function of a node; only the nodes named here may stand in an expression."""
         if depth > DEEPEST:
-            raise self.fault(self.place(tree), _SHALLOW)
+            raise self.fault(self.position(tree), _SHALLOW)
         match tree:
             case ast.Name(id=name):
                 return self.operand(self.tokens[int(name[1:])])
@@ -189,7 +189,7 @@ class _Reader:
             case ast.Compare(ops=[sign], comparators=[right]):
                 return self.chain(tree.left, [(sign, right)], depth)
             case ast.Compare(comparators=[_, second, *_]):
-                raise self.fault(self.place(second), "joined by 'and', as in a < b and b < c")
+                raise self.fault(self.position(second), "joined by 'and', as in a < b and b < c")
             case ast.BinOp():
                 steps: list[tuple[ast.AST, ast.expr]] = []
                 start: ast.expr = tree
@@ -197,7 +197,7 @@ class _Reader:
                     steps.insert(0, (start.op, start.right))
                     start = start.left
                 return self.chain(start, steps, depth)
-        raise self.fault(self.place(tree), _STARTED)
+        raise self.fault(self.position(tree), _STARTED)
 
     def chain(self, start: ast.expr, steps: list[tuple[ast.AST, ast.expr]], depth: int) -> _Node:
         first = self.node(start, depth)

@@ -133,7 +133,7 @@ def _attempt(
         outcome, record = SOLVED if solution.certificate.passed else UNCERTIFIED, record_of(solution)
     record["work"] |= {
         "start": "warm" if bench.warm else "cold",
-        "kept": bench.found,
+        "kept": bench.reused,
         "row_seconds": time.perf_counter() - start,
     }
     return outcome, record

@@ -336,19 +336,19 @@ def drift_of(at: Optimum, others: Sequence[ProgramFunctions], side: str, step: f
 def conditions_of(other: ProgramFunctions, at: Optimum) -> list[Vector]:
     """Return slope, rows and sides of a program at the values and multipliers of `at`."""
     f = at.functions
-    missing = set(f.places) ^ set(other.places)
+    missing = set(f.positions) ^ set(other.positions)
     if missing:
         raise NoOptimum(f"the parameter changes the program's structure: row {min(missing)}")
     x = dict(zip(f.columns, at.x.tolist(), strict=True))
     start = other.point()
     there = np.array([x.get(name, start[k]) for name, k in other.columns.items()])
-    order = np.array([f.places[name] for name in other.places], dtype=int)
+    order = np.array([f.positions[name] for name in other.positions], dtype=int)
     slope, level = other.values(there, at.y[order])
     columns = [(f.columns[name], k) for name, k in other.columns.items() if name in f.columns]
     to, source = (np.array([pair[i] for pair in columns], dtype=int) for i in (0, 1))
     full_slope, lower, upper = np.zeros(len(f.columns)), f.lower.copy(), f.upper.copy()
     full_slope[to], lower[to], upper[to] = slope[source], other.lower[source], other.upper[source]
-    rows = [np.zeros(len(f.places)) for _ in range(3)]
+    rows = [np.zeros(len(f.positions)) for _ in range(3)]
     for target, values in zip(rows, (level, other.row_lower, other.row_upper), strict=True):
         target[order] = values
     return [np.nan_to_num(v, posinf=0.0, neginf=0.0) for v in (full_slope, *rows, lower, upper)]
@@ -387,10 +387,10 @@ def _right(at: Optimum, drift: Drift) -> Vector:
 def _brought_back(base: Optimum, near: Optimum) -> Optimum:
     """Return the optimum at the base's parameters in the regime of a neighbour."""
     f, g = base.functions, near.functions
-    if set(f.columns) != set(g.columns) or set(f.places) != set(g.places):
+    if set(f.columns) != set(g.columns) or set(f.positions) != set(g.positions):
         raise NoOptimum("the parameter changes the program's structure")
     columns = np.array([g.columns[name] for name in f.columns], dtype=int)
-    rows = np.array([g.places[name] for name in f.places], dtype=int)
+    rows = np.array([g.positions[name] for name in f.positions], dtype=int)
     moved = replace(
         near, functions=f, x=near.x[columns], y=near.y[rows], columns=near.columns[columns],
         rows=near.rows[rows], weak_columns=near.weak_columns[columns], weak_rows=near.weak_rows[rows],

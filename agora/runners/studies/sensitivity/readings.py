@@ -65,7 +65,7 @@ class Readings:
         """Return the numbers of the tables of `model` at x, y; at the optimum's own unless given."""
         f = at.functions
         values = dict(zip(f.columns, (at.x if x is None else x).tolist(), strict=True))
-        duals = dict(zip(f.places, (at.y if y is None else y).tolist(), strict=True))
+        duals = dict(zip(f.positions, (at.y if y is None else y).tolist(), strict=True))
         program = self.what.build(model)
         import pyomo.environ as pyo
 
