@@ -183,6 +183,7 @@ import signal, sys
 from agora import solvers
 from agora.cli import main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 solve, solves = solvers.LinearProgram.solve, 0
 
 def waits_at_the_twentieth(self, **named):

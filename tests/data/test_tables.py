@@ -35,10 +35,8 @@ def test_every_kind_of_file_says_the_same(tmp_path: Path, ending: str) -> None:
     assert frame["year"].dtype == int
     assert frame["rent"].dtype == float
     assert frame["place"].tolist() == ["a", "b"]
-    assert (
-        table.position(1)
-        == {"csv": "line 3", "parquet": "row 2", "xlsx": "row 3"}[ending] + f" of t.{ending}"
-    )
+    second = {"csv": "line 3", "parquet": "row 2", "xlsx": "row 3"}[ending]
+    assert table.position(1) == f"{second} of t.{ending}"
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
