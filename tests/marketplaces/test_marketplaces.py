@@ -77,7 +77,7 @@ def test_the_table_of_the_spec(
     assert solution.objective == pytest.approx(utility, abs=1e-5)
     assert facts["marketplaces"] == number
     assert facts["gap"] <= 1e-8
-    assert facts["two_roads_differ_by"] <= 1e-7
+    assert facts["methods_differ_by"] <= 1e-7
     if population is not None:
         assert solution.tables["sites"]["population"].to_numpy() == pytest.approx(population, abs=6e-5)
     if runner_up is None:
@@ -188,7 +188,7 @@ def test_ces_is_certified_for_given_places(substitution: float) -> None:
     solution = solve(model)
     assert solution.certificate.passed
     assert solution.is_global
-    assert solution.certificate.facts["two_roads_differ_by"] <= 1e-8
+    assert solution.certificate.facts["methods_differ_by"] <= 1e-8
     program = model.program()
     solve_program(program)
     assert float(program.utility.value) == pytest.approx(solution.objective, rel=1e-8)

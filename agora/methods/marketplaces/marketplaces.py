@@ -101,7 +101,7 @@ def solve_marketplaces(
         "runner_up": runner_up.utility if runner_up else None,
         "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
         "boxes": sum(result.boxes for result in found),
-        "two_roads_differ_by": abs(utility - top.utility),
+        "methods_differ_by": abs(utility - top.utility),
     }
     tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
     status = "global optimum" if proof.is_global else "best structure found"
@@ -192,7 +192,7 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
     utility = float(program.utility.value)
     facts = {
         "marketplaces": len(economy.ground.names(places)),
-        "two_roads_differ_by": abs(utility - state.utility),
+        "methods_differ_by": abs(utility - state.utility),
     }
     structures = pd.DataFrame(
         {
