@@ -10,6 +10,7 @@ All quantities are dimensionless unless the caller says otherwise.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
@@ -21,6 +22,8 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 
 from agora.typing import Vector
 
+Entries = Sequence[Any]
+"""N variables, one a location."""
 SMALLEST_STEP = 1e-3
 """Decay over one cell below which the recurrence loses digits: its inverse square amplifies rounding."""
 
@@ -241,11 +244,8 @@ def low_rank_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -
         gap = np.abs(values - (left[:, :rank] * sizes[:rank]) @ right[:rank])
         return float((np.concatenate([gap @ weights, weights @ gap]) / totals).max())
 
-    low, high = 1, len(sizes)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if error(middle) <= tolerance else (middle + 1, high)
-    return LowRankKernel(left[:, :low] * roots[:low], right[:low].T * roots[:low], weights, error(low))
+    rank = 1 + bisect_left(range(1, len(sizes)), True, key=lambda rank: error(rank) <= tolerance)
+    return LowRankKernel(left[:, :rank] * roots[:rank], right[:rank].T * roots[:rank], weights, error(rank))
 
 
 def sparse_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -> Kernel:
@@ -273,12 +273,7 @@ def torus_kernel(rows: int, columns: int, decay: float, spacing: float) -> Kerne
 
 @singledispatch
 def add_kernel_product(
-    kernel: Any,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: Any, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Add rows that say X = K Y + z to `block`, as the constraint ``<name>``; they are linear.
 
@@ -307,12 +302,7 @@ def add_kernel_product(
 
 @add_kernel_product.register
 def add_kernel_product_dense(
-    kernel: DenseKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: DenseKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write the product as it stands: N + 1 non-zeros a row; the oracle of the other forms.
 
@@ -327,12 +317,7 @@ def add_kernel_product_dense(
 
 @add_kernel_product.register
 def add_kernel_product_ring(
-    kernel: RingKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: RingKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write an exponential kernel on a ring as a three-point recurrence, exactly: five non-zeros a row.
 
@@ -349,12 +334,7 @@ def add_kernel_product_ring(
 
 @add_kernel_product.register
 def add_kernel_product_torus(
-    kernel: TorusKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: TorusKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write a Kronecker product as two sweeps of recurrences, exactly: ten non-zeros a location.
 
@@ -380,12 +360,7 @@ def add_kernel_product_torus(
 
 @add_kernel_product.register
 def add_kernel_product_low_rank(
-    kernel: LowRankKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: LowRankKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write a product of rank r through r factors: 2 r N non-zeros; the truncation is `kernel`'s.
 
@@ -407,7 +382,7 @@ def add_kernel_product_low_rank(
         _set_row(constraint, kernel.rank + row, [1.0, *coefficients], [targets[row], *factors], slack)
 
 
-def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any], name: str) -> None:
+def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Entries, name: str) -> None:
     """Set a product's own variables anew to what the values of `sources` imply (for another start)."""
     if isinstance(kernel, TorusKernel):
         table = _numbers(sources).reshape(kernel.down.cells, kernel.across.cells)
@@ -422,12 +397,7 @@ def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any
 
 
 def _add_ring_rows(
-    constraint: Any,
-    first: int,
-    kernel: RingKernel,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    slack: Any = None,
+    constraint: Any, first: int, kernel: RingKernel, sources: Entries, targets: Entries, slack: Any = None
 ) -> None:
     """Add the N rows of a ring's recurrence, indexed from `first`.
 
@@ -467,5 +437,5 @@ def _set_row(
     constraint[index] = (body, 0.0)
 
 
-def _numbers(variables: Sequence[Any]) -> Vector:
+def _numbers(variables: Entries) -> Vector:
     return np.array([float(pyo.value(variable)) for variable in variables])
