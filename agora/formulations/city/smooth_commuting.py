@@ -205,8 +205,7 @@ class SmoothCommuting:
         """Return the gradient c (I,) of ȟ_ε where `flows` (E,) are those of the firms."""
         paths, _, _ = self._tree
         rise = self.commuting_cost * self._links[2] * flows / np.hypot(flows, self.width)
-        gradient: Vector = (1 + self.labor_per_firm) * (paths @ rise)
-        return gradient
+        return (1 + self.labor_per_firm) * (paths @ rise)
 
 
 def _normal_solve(matrix: Vector, right: Vector) -> Vector:

@@ -272,8 +272,7 @@ def site_values(economy: Economy, prices: Vector, utility: float, travel: Vector
     """
     wages = prices[economy.makes]
     margin = wages * (economy.time - travel) - head
-    value: Vector = economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
-    return value
+    return economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
 
 
 def slack(

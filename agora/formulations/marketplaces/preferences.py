@@ -94,10 +94,7 @@ class CobbDouglas:
 
     def _log_other_cost(self, prices: Vector, wages: Vector) -> Vector:
         """Return log e_j(r) without its factor r^{α_L} (…, J)."""
-        cost: Vector = (
-            (np.log(prices) @ self.commodities)[..., None] + self.leisure * np.log(wages) - self._log_scale
-        )
-        return cost
+        return (np.log(prices) @ self.commodities)[..., None] + self.leisure * np.log(wages) - self._log_scale
 
     def _log_unit_rent(self, prices: Vector, wages: Vector, income: Vector) -> Vector:
         """Return the log of the bid rent for u = 1; −∞ without income."""
@@ -108,8 +105,7 @@ class CobbDouglas:
     def bid_rent(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return r_j = (Y_j / u K_j)^{1/α_L}."""
         level = np.asarray(np.log(utility))[..., None] / self.land
-        rent: Vector = np.exp(np.minimum(self._log_unit_rent(prices, wages, income) - level, 700.0))
-        return rent
+        return np.exp(np.minimum(self._log_unit_rent(prices, wages, income) - level, 700.0))
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return α_L everywhere."""
@@ -202,14 +198,12 @@ class ConstantElasticity:
         logs = power * (np.log(np.maximum(left, 1e-300)) - self.substitution * np.log(self.land))
         none = 0.0 if self.substitution < 1 else np.inf
         result = np.where(left > 0, np.exp(np.clip(logs, -700.0, 700.0)), none)
-        rent: Vector = np.where(income > 0, result, 0.0)
-        return rent
+        return np.where(income > 0, result, 0.0)
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return α_L^σ (r_j/e_j)^{1−σ}."""
         whole, left = self._costs(prices, wages, income, utility)
-        share: Vector = np.clip(left / whole, 1e-300, 1.0)
-        return share
+        return np.clip(left / whole, 1e-300, 1.0)
 
     def other_shares(
         self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float

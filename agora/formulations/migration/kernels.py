@@ -51,13 +51,11 @@ class Kernel(ABC):
 
     def matrix(self) -> Vector:
         """Return K(x, y) m(y), (N, N): the dense oracle of every other form."""
-        product: Vector = self.dense() * self.weights
-        return product
+        return self.dense() * self.weights
 
     def apply(self, sources: Vector) -> Vector:
         """Return X = K Y for Y (N,)."""
-        product: Vector = self.matrix() @ sources
-        return product
+        return self.matrix() @ sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,15 +111,13 @@ class RingKernel(Kernel):
     @cached_property
     def weights(self) -> Vector:  # type: ignore[override]
         """Equal weights, (N,)."""
-        equal: Vector = np.full(self.cells, 1.0 / self.cells)
-        return equal
+        return np.full(self.cells, 1.0 / self.cells)
 
     @cached_property
     def profile(self) -> Vector:
         """K(x, 0) for all x, (N,)."""
         apart = np.arange(self.cells)
-        profile: Vector = np.exp(-self.step * np.minimum(apart, self.cells - apart))
-        return profile
+        return np.exp(-self.step * np.minimum(apart, self.cells - apart))
 
     def dense(self) -> Vector:
         """Return K(x, y), (N, N)."""
@@ -137,8 +133,7 @@ class RingKernel(Kernel):
     def apply(self, sources: Vector) -> Vector:
         """Return X = K Y by the fast Fourier transform, for Y (…, N)."""
         spectrum = np.fft.rfft(self.profile) / self.cells
-        product: Vector = np.fft.irfft(spectrum * np.fft.rfft(sources), self.cells)
-        return product
+        return np.fft.irfft(spectrum * np.fft.rfft(sources), self.cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,13 +156,11 @@ class TorusKernel(Kernel):
     @cached_property
     def weights(self) -> Vector:  # type: ignore[override]
         """Equal weights, (N₁N₂,)."""
-        equal: Vector = np.asarray(np.kron(self.down.weights, self.across.weights), dtype=np.float64)
-        return equal
+        return np.asarray(np.kron(self.down.weights, self.across.weights), dtype=np.float64)
 
     def dense(self) -> Vector:
         """Return K(x, y), (N₁N₂, N₁N₂)."""
-        crossed: Vector = np.asarray(np.kron(self.down.dense(), self.across.dense()), dtype=np.float64)
-        return crossed
+        return np.asarray(np.kron(self.down.dense(), self.across.dense()), dtype=np.float64)
 
     @property
     def transposed(self) -> TorusKernel:
@@ -177,8 +170,7 @@ class TorusKernel(Kernel):
     def apply(self, sources: Vector) -> Vector:
         """Return X = K Y by two sweeps."""
         table = self.across.apply(sources.reshape(self.down.cells, self.across.cells))
-        product: Vector = self.down.apply(table.T).T.ravel()
-        return product
+        return self.down.apply(table.T).T.ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,8 +200,7 @@ class LowRankKernel(Kernel):
 
     def dense(self) -> Vector:
         """Return L Rᵀ, (N, N)."""
-        product: Vector = self.left @ self.right.T
-        return product
+        return self.left @ self.right.T
 
     @property
     def transposed(self) -> LowRankKernel:
@@ -218,8 +209,7 @@ class LowRankKernel(Kernel):
 
     def apply(self, sources: Vector) -> Vector:
         """Return X = L Rᵀ (m Y)."""
-        product: Vector = self.left @ (self.right.T @ (self.weights * sources))
-        return product
+        return self.left @ (self.right.T @ (self.weights * sources))
 
 
 def low_rank_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -> LowRankKernel:

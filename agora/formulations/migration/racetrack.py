@@ -97,8 +97,7 @@ def squared_wavenumber(mode: int, radius: float, cells: int | None = None) -> fl
 def _profile(decay: float, radius: float, cells: int) -> Vector:
     apart = np.arange(cells)
     step = 2 * np.pi * radius / cells
-    profile: Vector = np.exp(-decay * step * np.minimum(apart, cells - apart))
-    return profile
+    return np.exp(-decay * step * np.minimum(apart, cells - apart))
 
 
 # --- the linearised game -----------------------------------------------------------------------
@@ -205,15 +204,13 @@ class LinearGame:
 
     def concentration(self, time: ArrayLike) -> Vector:
         """Return H(t) = ∫ μ² dm = 1 + a²/2."""
-        hhi: Vector = 1 + self.density(time) ** 2 / 2
-        return hhi
+        return 1 + self.density(time) ** 2 / 2
 
     def concentration_growth(self, time: ArrayLike) -> Vector:
         """Return H'(t)/2 = a a'/2."""
         a, b = self._paths(time)
         k2 = self.squared_wavenumber
-        growth: Vector = a * (k2 / self.moving_cost * b - self.noise * k2 * a) / 2
-        return growth
+        return a * (k2 / self.moving_cost * b - self.noise * k2 * a) / 2
 
     def forces(self, time: ArrayLike) -> dict[str, Vector]:
         r"""Return the four forces of H'/2: shocks, myopic, uncertainty, expectations.

@@ -399,8 +399,7 @@ def real_wage_jacobian(
     wage_change = _bordered_solve(parts.by_wage(economy), income, -by_density, -income)
     access_change = parts.purchases.T @ (c * np.eye(n) - theta * wage_change)
     log_real = wage_change + access_change / theta - economy.congestion * np.eye(n)
-    jacobian: Vector = state.real_wage[:, None] * log_real / density
-    return jacobian
+    return state.real_wage[:, None] * log_real / density
 
 
 @dataclass(frozen=True, eq=False)
@@ -414,8 +413,7 @@ class _Shares:
     def by_wage(self, economy: TradeEconomy) -> Vector:
         """Return the derivative of the wage gaps by log wages, (N, N); its rows sum to zero."""
         n, theta = len(self.access), economy.trade_elasticity
-        slope: Vector = (theta + 1.0) * np.eye(n) - self.sales @ (np.eye(n) + theta * self.purchases.T)
-        return slope
+        return (theta + 1.0) * np.eye(n) - self.sales @ (np.eye(n) + theta * self.purchases.T)
 
 
 def _wage_gap(
@@ -438,5 +436,4 @@ def _bordered_solve(slope: Vector, income: Vector, right: Vector, level: Any = 0
     whole = np.zeros((n + 1, n + 1))
     whole[:n, :n], whole[:n, n], whole[n, :n] = slope, -1.0, income
     bottom = np.broadcast_to(np.asarray(level, dtype=float), right.shape[1:])[None, ...]
-    solution: Vector = np.linalg.solve(whole, np.concatenate([right, bottom]))[:n]
-    return solution
+    return np.linalg.solve(whole, np.concatenate([right, bottom]))[:n]

@@ -106,8 +106,7 @@ class LatticeCity:
         """Return the distribution of firms (…, I), in the order of the network."""
         u = np.empty(np.shape(steps))
         u[..., self.order] = steps
-        masses: Vector = self.land / 2 * (1 + u)
-        return masses
+        return self.land / 2 * (1 + u)
 
     def potential(self, value: float) -> float:
         """Turn a value V into a potential g, numéraire."""

@@ -63,8 +63,7 @@ class Lines:
 
     def kinks(self) -> Vector:
         """Return the fields at which one line gives way to the next (L − 1,)."""
-        crossing: Vector = -np.diff(self.intercept) / np.diff(self.slope)
-        return crossing
+        return -np.diff(self.intercept) / np.diff(self.slope)
 
     def best(self, slope: Vector, intercept: Vector) -> Vector:
         """Return the highest sum with other lines less the square of the field, max_a (N,)."""

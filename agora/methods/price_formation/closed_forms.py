@@ -124,10 +124,9 @@ class PriceLevel:
 
     def cost(self, purchases: Vector) -> Vector:
         """Return what replies (…, agents) cost besides the price."""
-        result: Vector = self._slack / 2 * (purchases - self.supplied) ** 2 + self.model.terminal.value(
+        return self._slack / 2 * (purchases - self.supplied) ** 2 + self.model.terminal.value(
             self.starts + purchases
         )
-        return result
 
     def replies(self, level: float) -> Vector:
         """Return what every agent buys in a global best reply at the level P.
@@ -147,16 +146,14 @@ class PriceLevel:
         )
         order = np.lexsort((total, agents))
         first = order[np.r_[True, np.diff(agents[order]) > 0]]
-        replies: Vector = bought[first]
-        return replies
+        return bought[first]
 
     def bought(self, level: float) -> float:
         """Return what all agents buy in best replies at the level P."""
         return float(self.masses @ self.replies(level))
 
     def _origin(self, ends: Vector, level: float) -> Vector:
-        result: Vector = ends - self.supplied + (level + self.model.terminal.slope(ends)) / self._slack
-        return result
+        return ends - self.supplied + (level + self.model.terminal.slope(ends)) / self._slack
 
     def found(self, level: float, agents: NDArray[np.int64], bought: Vector, masses: Vector) -> Found:
         """Return prices and trajectories of replies."""

@@ -66,8 +66,7 @@ class TradingGame:
     def prices(self, multipliers: Vector) -> Vector:
         """Return ω (N,) for multipliers λ_1 … λ_N of the mean of y."""
         smooth = np.cumsum(multipliers[::-1])[::-1]
-        result: Vector = smooth - self.model.control_cost * self.supply
-        return result
+        return smooth - self.model.control_cost * self.supply
 
     def multipliers(self, prices: Vector) -> Vector:
         """Return λ (N,) for prices ω."""
@@ -235,8 +234,7 @@ class TradingGame:
 
     def excess(self, columns: Columns, shares: Vector) -> Vector:
         """Return the mean of y − x̄ at 1 … N: what has been bought beyond supply."""
-        result: Vector = shares @ columns.states[:, 1:] - self.mean
-        return result
+        return shares @ columns.states[:, 1:] - self.mean
 
     def curvature(self, columns: Columns, shares: Vector, temperature: float) -> Vector:
         """Return minus the Hessian of the smoothed dual (N, N)."""

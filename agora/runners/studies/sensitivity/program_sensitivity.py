@@ -24,6 +24,7 @@ from agora.runners.studies.parameters import Parameter
 from agora.runners.studies.sensitivity.optimality import SLACK, UPPER, NoOptimum, Optimum, optimum, polished
 from agora.runners.studies.sensitivity.ranging import (
     ALLOWED,
+    Direction,
     Range,
     allowed_move,
     allowed_point,
@@ -69,19 +70,11 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Move:
-    """How the optimum moves with a parameter, on one side or on both.
+class Move(Direction):
+    """How the optimum and the numbers of its tables move with a parameter.
 
     Attributes
     ----------
-    side : str
-        ``both``, ``left`` or ``right``.
-    at : Optimum
-        The optimum, with the regime of that side.
-    x, y : array (n,), (m,)
-        Derivatives of values and multipliers.
-    drift : Drift
-        Of the conditions.
     table : Series
         Derivative of every number of the tables.
     base : Series
@@ -90,11 +83,6 @@ class Move:
         Numbers that other optima or other multipliers give other values.
     """
 
-    side: str
-    at: Optimum
-    x: Vector
-    y: Vector
-    drift: Drift
     table: pd.Series
     base: pd.Series
     unsure: frozenset[Any] = field(default_factory=frozenset)
@@ -366,13 +354,11 @@ def moved(at: Optimum, drift: Drift) -> tuple[Vector, Vector]:
 def _bound_drift(at: Optimum, drift: Drift) -> Vector:
     """Return how the held variables move with their bounds (n,); zero for the free ones."""
     held = np.where(at.columns == UPPER, drift.upper, drift.lower)
-    result: Vector = np.where((at.columns == SLACK) | at.weak_columns, 0.0, held)
-    return result
+    return np.where((at.columns == SLACK) | at.weak_columns, 0.0, held)
 
 
 def _side_drift(at: Optimum, drift: Drift) -> Vector:
-    result: Vector = np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
-    return result
+    return np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
 
 
 def _right(at: Optimum, drift: Drift) -> Vector:

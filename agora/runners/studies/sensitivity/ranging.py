@@ -29,8 +29,7 @@ from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
 if TYPE_CHECKING:
-    from agora.runners.studies.sensitivity.path_sensitivity import StepMove
-    from agora.runners.studies.sensitivity.program_sensitivity import Drift, Move
+    from agora.runners.studies.sensitivity.program_sensitivity import Drift
 
 WITHIN = 1e-4
 """Relative width to which the end of a range is verified."""
@@ -80,8 +79,20 @@ class Range:
 
 
 @dataclass(frozen=True)
-class _Direction:
-    """A direction to move in, in the shape of a move."""
+class Direction:
+    """How the optimum, or that of one step of a path, moves with a parameter, on one side or on both.
+
+    Attributes
+    ----------
+    side : str
+        ``both``, ``left`` or ``right``.
+    at : Optimum
+        The optimum, with the regime of that side.
+    x, y : array (n,), (m,)
+        Derivatives of values and multipliers.
+    drift : Drift
+        Of the conditions.
+    """
 
     side: str
     at: Optimum
@@ -97,7 +108,7 @@ def allowed_move(at: Optimum, x: Vector, y: Vector, drift: Drift, side: str) -> 
     regime but touched at the point. None if every move does.
     """
     sign = 1.0 if side == "right" else -1.0
-    limits = _limits(at, _Direction(side, at, x, y, drift))
+    limits = _limits(at, Direction(side, at, x, y, drift))
     touched = [k for k, (_, value, _) in enumerate(limits) if value <= TOUCHING]
     own = np.array([sign * limits[k][2] for k in touched])
     shift = _shift_inside(at, drift, own, touched, sign)
@@ -106,7 +117,7 @@ def allowed_move(at: Optimum, x: Vector, y: Vector, drift: Drift, side: str) -> 
 
 def allowed_point(at: Optimum, drift: Drift) -> Optimum | None:
     """Return the optimum, among those of its regime, at which no limit is violated; None if there is none."""
-    zero = _Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)
+    zero = Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)
     limits = _limits(at, zero)
     values = np.array([value for _, value, _ in limits])
     shift = _shift_inside(at, drift, values, list(range(len(limits))), 1.0)
@@ -130,7 +141,7 @@ def _shift_inside(
         return None
     columns = []
     for x, y in shifts:
-        changes = _limits(at, _Direction("both", at, x, y, still))
+        changes = _limits(at, Direction("both", at, x, y, still))
         columns.append([sign * changes[k][2] for k in which])
     matrix = np.array(columns).T
     number = len(shifts)
@@ -142,7 +153,7 @@ def _shift_inside(
     return across, along
 
 
-def first_order_range(at: Optimum, move: Move | StepMove, value: float) -> Range:
+def first_order_range(at: Optimum, move: Direction, value: float) -> Range:
     """Return the range by the ratio test: slacks and multipliers go on as they move now.
 
     Exact where slacks and multipliers are linear in the parameter: linear programs whose costs or
@@ -162,7 +173,7 @@ def first_order_range(at: Optimum, move: Move | StepMove, value: float) -> Range
     return span
 
 
-def _limits(at: Optimum, move: Move | StepMove) -> list[tuple[str, float, float]]:
+def _limits(at: Optimum, move: Direction) -> list[tuple[str, float, float]]:
     """Return every slack and multiplier that must not fall below zero: what, its value, its derivative."""
     f, drift = at.functions, move.drift
     hessian, jacobian = at.matrices
@@ -191,7 +202,7 @@ def _limits(at: Optimum, move: Move | StepMove) -> list[tuple[str, float, float]
     return results
 
 
-def _ratios(at: Optimum, move: Move | StepMove, sign: float) -> tuple[float, str]:
+def _ratios(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
     reach, what = np.inf, "nothing"
     for name, value, change in _limits(at, move):
         if sign * change < -1e-12 * max(1.0, abs(value)):
@@ -201,7 +212,7 @@ def _ratios(at: Optimum, move: Move | StepMove, sign: float) -> tuple[float, str
     return reach, what
 
 
-def _widest(at: Optimum, move: Move | StepMove, sign: float) -> tuple[float, str]:
+def _widest(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
     """Return the farthest the parameter may go with some values and multipliers of the regime.
 
     max s over (dx, dy, s ≥ 0) with the conditions' linearisation = 0, slacks and multipliers ≥ 0.
@@ -271,9 +282,7 @@ def _widest(at: Optimum, move: Move | StepMove, sign: float) -> tuple[float, str
 # --- verification ---------------------------------------------------------------------------------
 
 
-def verified_range(
-    each: Parameter, moves: Sequence[Move | StepMove], span: Range, what: Differentiable
-) -> Range:
+def verified_range(each: Parameter, moves: Sequence[Direction], span: Range, what: Differentiable) -> Range:
     """Return the range with each end verified by solves: the same limits bind inside, others outside."""
     for move in moves:
         if move.side in ("both", "left"):
@@ -285,7 +294,7 @@ def verified_range(
     return span
 
 
-def _verified(each: Parameter, move: Move | StepMove, end: float, what: Differentiable) -> tuple[float, str]:
+def _verified(each: Parameter, move: Direction, end: float, what: Differentiable) -> tuple[float, str]:
     """Return the end of a range between two solves with and without the regime, and how it is known."""
     if not np.isfinite(end) or end == each.value:
         return end, FIRST_ORDER
