@@ -9,7 +9,7 @@ derivatives of every number of its tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -203,16 +203,23 @@ class Study:
         self, each: Parameter, side: str, at: Optimum, x: Vector, y: Vector
     ) -> tuple[pd.Series, pd.Series]:
         """Return derivatives of all numbers of the tables, read along the move; NaN where rows come or go."""
-        offsets, weights = STENCILS[side]
-        step = step_of(each)
         base = self.readings.numbers(self.model, at)
-        total = pd.Series(0.0, index=base.index)
-        for offset, weight in zip(offsets, weights, strict=True):
-            change = offset * step
-            model = each.at(each.value + change) if offset else self.model
-            numbers = self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
-            total += weight / step * numbers.reindex(base.index)
-        return beyond_rounding(total, base, each), base
+
+        def read(model: Model, change: float) -> pd.Series:
+            return self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
+
+        return self.differences(each, side, base, read), base
+
+    def differences(
+        self, each: Parameter, side: str, base: pd.Series, read: Callable[[Model, float], pd.Series]
+    ) -> pd.Series:
+        """Return the derivatives of the numbers `base`, read at the points of a stencil; rounding is zero."""
+        step, total = step_of(each), pd.Series(0.0, index=base.index)
+        for offset, weight in zip(*STENCILS[side], strict=True):
+            model = each.at(each.value + offset * step) if offset else self.model
+            total += weight / step * read(model, offset * step).reindex(base.index)
+        noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
+        return total.mask(total.abs() <= noise, 0.0)
 
     # --- ranges and rows -----------------------------------------------------------------------
 
@@ -278,12 +285,6 @@ def _verdicts(key: Any, moves: list[Move]) -> list[tuple[str, float]]:
     if abs(left - right) <= AGREE * max(1.0, abs(left)):
         return [("yes", (left + right) / 2)]
     return [("left", left), ("right", right)]
-
-
-def beyond_rounding(total: pd.Series, base: pd.Series, each: Parameter) -> pd.Series:
-    """Return derivatives of numbers, zero where a difference is rounding."""
-    noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
-    return total.mask(total.abs() <= noise, 0.0)
 
 
 def step_of(each: Parameter) -> float:
