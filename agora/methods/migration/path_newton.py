@@ -204,10 +204,12 @@ def newton_path(
         change = change * _deflation(x[1], change[1], known)
         falls = x[1] + change[1] <= 0
         length = float(min(1.0, *(0.9 * x[1][falls] / -change[1][falls]), 1.0)) if falls.any() else 1.0
-        for length in length * 0.5 ** np.arange(11):  # noqa: B020 (the last is taken in any case)
+        while True:  # deflated gaps may rise, and the shortest step is taken whatever it brings
             trial = equations.residual(x + length * change)
-            if known or worst < 1e-7 or np.linalg.norm(trial) < np.linalg.norm(gap):
+            lower = np.linalg.norm(trial) < np.linalg.norm(gap)
+            if known or lower or worst < 1e-7 or length < 1e-3:
                 break
+            length /= 2
         x, gap = x + length * change, trial
     raise ArithmeticError(f"no path found in {limit} steps: largest gap {worst:.3g}")
 

@@ -51,11 +51,10 @@ from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
 from agora.models.migration.tables import GAME_TABLES, concentration_table
 from agora.models.model import Model
-from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE, UNITS_OF_MOVES
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
-NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 SHARE: dict[str, JsonValue] = {"allowed": "a number from 0 to 1"}
 HORIZON = "a finite number > 0, 'stationary' or 'infinite'"
 
