@@ -68,7 +68,6 @@ def damped_newton(
     *,
     tolerance: float,
     limit: int = 100,
-    shortest: float = 1e-6,
 ) -> tuple[Vector, float, int]:
     """Follow Newton's steps, each halved until the largest gap of the equations falls.
 
@@ -86,9 +85,7 @@ def damped_newton(
     tolerance : float
         Largest gap, in the equations' units, at which to end.
     limit : int
-        Steps.
-    shortest : float
-        Share of a step below which it is not halved further.
+        Steps; each is tried at up to twenty lengths.
 
     Returns
     -------
@@ -108,7 +105,7 @@ def damped_newton(
             move = step(point, left)
         except np.linalg.LinAlgError:
             return point, worst, taken
-        for share in 0.5 ** np.arange(int(-np.log2(shortest)) + 1):
+        for share in 0.5 ** np.arange(20):
             trial = gaps(point + share * move)
             if np.abs(trial).max() < worst:
                 break
