@@ -21,7 +21,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import depth_first_order, dijkstra
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 from agora.data.fields import known_kind
@@ -276,6 +276,17 @@ class CellNetwork:
         """Whether every arc has a twin of the same length."""
         lengths = self.matrix()
         return bool((lengths != lengths.T).nnz == 0)
+
+    @cached_property
+    def walk(self) -> list[int] | None:
+        """The cells, as positions, in their order along a circle or a line; None on other geographies."""
+        lengths = self.matrix()
+        neighbours = np.diff(lengths.indptr)
+        ends = np.flatnonzero(neighbours == 1)
+        if self.number < 2 or neighbours.max() > 2 or len(ends) not in (0, 2):
+            return None
+        order = depth_first_order(lengths, int(min(ends, default=0)), return_predecessors=False)
+        return order.tolist() if len(order) == self.number else None
 
     @cached_property
     def outgoing(self) -> tuple[tuple[int, ...], ...]:

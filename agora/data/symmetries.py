@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
 from networkx.algorithms.isomorphism import DiGraphMatcher
 from numpy.typing import NDArray
 
-
-class Numbers(Protocol):
-    """The arrays of a geography, see `agora.data.geographies.CellNetwork`."""
-
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def land(self) -> NDArray[np.float64]: ...  # noqa: D102
-    @property
-    def tails(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def heads(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def lengths(self) -> NDArray[np.float64]: ...  # noqa: D102
+if TYPE_CHECKING:
+    from agora.data.geographies import CellNetwork
 
 
-def rearrangements(network: Numbers) -> Iterator[NDArray[np.int_]]:
+def rearrangements(network: CellNetwork) -> Iterator[NDArray[np.int_]]:
     """Yield every symmetry as the positions that the cells move to (I,), the identity among them."""
     graph, scale = nx.DiGraph(), float(network.land.mean())
     for cell, land in enumerate(network.land.tolist()):

@@ -62,8 +62,7 @@ def differentiable(model: Any, tables: Tables) -> Any:
         return found(model, tables)
 
     def build(other: Any) -> pyo.ConcreteModel:
-        program: pyo.ConcreteModel = other.program()
-        return program
+        return other.program()
 
     def read(other: Any, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
         answer: dict[str, pd.DataFrame] = other.read(program)

@@ -18,6 +18,7 @@ Commuting = Callable[[pyo.Block, CellNetwork, float], None]
 """A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""
 
 POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
+NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 UNITS_OF_MOVES: dict[str, str] = {
     "trade_cost_rate": "per unit of length",
     "radius": "length",

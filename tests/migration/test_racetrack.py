@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import solve_bvp, solve_ivp
 
@@ -17,7 +18,6 @@ from agora.formulations.migration.monotonicity import (
 )
 from agora.formulations.migration.racetrack import (
     LinearGame,
-    concentration_forces,
     freeness_share,
     mean_freeness,
     squared_wavenumber,
@@ -25,6 +25,8 @@ from agora.formulations.migration.racetrack import (
     wave_eigenvalue,
 )
 from agora.formulations.migration.trade import real_wage_jacobian, solve_wages, trade_economy
+from agora.models.migration.spatial_game import SpatialGame
+from agora.models.migration.tables import concentration_table
 
 KRUGMAN, ARMINGTON = trade_economy("krugman", 5.0, 1), trade_economy("armington", 5.0, 1)
 CASES: dict[str, dict[str, Any]] = {
@@ -230,11 +232,22 @@ def manufactured(cells: int, steps: int, growth: float = -0.2) -> tuple[Any, ...
     return t, mu, height * np.log(mu), v, exact, {"noise": nu, "discount": rho, "moving_cost": c0}
 
 
+def decomposed(t: Any, mu: Any, u: Any, v: Any, **numbers: float) -> pd.DataFrame:
+    """Return the table ``concentration`` of a path on a racetrack, by central differences."""
+    initial = {"kind": "cosine", "amplitude": 0.5}
+    model = SpatialGame(
+        elasticity=5.0, trade_cost_rate=0.5, horizon=float(t[-1]), cells=mu.shape[1], initial=initial,
+        scheme="central", **numbers,
+    )  # fmt: skip
+    parts = {"density": mu.ravel(), "value": u.ravel(), "real_wage": v.ravel()}
+    return concentration_table(model, pd.DataFrame({"time": np.repeat(t, mu.shape[1]), **parts}))
+
+
 def test_the_exact_decomposition_is_exact_up_to_second_order() -> None:
     errors = []
     for size in (32, 64, 128):
         t, mu, u, v, exact, numbers = manufactured(size, size)
-        found = concentration_forces(t, mu, u, v, **numbers, radius=1.0)
+        found = decomposed(t, mu, u, v, **numbers)
         five = sum(found[name] for name in ("shocks", "myopic", "uncertainty", "expectations", "gradient"))
         np.testing.assert_allclose(found["growth"] - five, found["rest"], atol=1e-15)
         np.testing.assert_allclose(found["hhi"], (mu**2).mean(axis=1))
@@ -249,7 +262,7 @@ def test_the_exact_decomposition_of_a_small_wave_is_the_linear_one() -> None:
     t = np.linspace(0, 100, 401)
     mu = 1 + path.density(t)[:, None] * np.cos(x)
     u, v = path.value(t)[:, None] * np.cos(x), path.eigenvalue * (mu - 1)
-    found = concentration_forces(t, mu, u, v, noise=0.01, discount=0.05, moving_cost=120.0, radius=1.0)
+    found = decomposed(t, mu, u, v, noise=0.01, discount=0.05, moving_cost=120.0)
     for name, force in path.forces(t).items():
         np.testing.assert_allclose(found[name][1:-1], force[1:-1], rtol=2e-3, atol=1e-14)
     assert np.abs(found["gradient"]).max() < 1e-3 * np.abs(found["myopic"]).max()

@@ -67,14 +67,12 @@ def test_random_supply_has_a_price_that_cannot_foresee() -> None:
     table = solution.tables["price"]
     assert table.groupby("time")["probability"].sum().to_numpy() == pytest.approx(1.0)
     # before the first event the price is the mean of what it would be on each path if that were known
-    graph = model.supply_graph()
-    assert nx.is_arborescence(graph)
-    leaves = [node for node in graph if graph.out_degree(node) == 0]
+    leaves = [node for node in tree if tree.out_degree(node) == 0]
     known = []
     for leaf in leaves:
-        path = nx.shortest_path(graph, next(iter(graph)), leaf)
+        path = nx.shortest_path(tree, "0", leaf)
         sure = game(
-            4, 12, supply=[graph.nodes[n]["supply"][0] for n in path], running=quadratic(6, 0.2),
+            4, 12, supply=[tree.nodes[n]["supply"] for n in path], running=quadratic(6, 0.2),
             terminal=quadratic(2, 0.5),
         )  # fmt: skip
         known.append(prices(solve(sure).tables)[0])

@@ -30,22 +30,15 @@ def closed_form_commuting_cost(network: CellNetwork) -> Callable[[Vector], Vecto
 
     with F_e the imbalance accumulated along the circle; the best c is the weighted median.
     """
-    lengths = {
-        (int(u), int(v)): float(x)
-        for u, v, x in zip(network.tails, network.heads, network.lengths, strict=True)
-    }
-    if any(lengths.get((v, u)) != x for (u, v), x in lengths.items()):
+    if not network.two_way:
         return None
     graph = nx.Graph()
     graph.add_nodes_from(range(network.number))
-    graph.add_weighted_edges_from(
-        ((u, v, x) for (u, v), x in sorted(lengths.items()) if u < v), weight="length"
-    )
+    arcs = zip(network.tails.tolist(), network.heads.tolist(), network.lengths.tolist(), strict=True)
+    graph.add_weighted_edges_from(arcs, weight="length")
     if nx.is_tree(graph):
         return _tree(graph)
-    if all(degree == 2 for _, degree in graph.degree) and nx.is_connected(graph):
-        return _circle(graph)
-    return None
+    return None if network.walk is None else _circle(graph, network.walk)
 
 
 def _tree(graph: nx.Graph) -> Callable[[Vector], Vector]:
@@ -67,10 +60,7 @@ def _tree(graph: nx.Graph) -> Callable[[Vector], Vector]:
     return cost
 
 
-def _circle(graph: nx.Graph) -> Callable[[Vector], Vector]:
-    cycle = [0]
-    while len(cycle) < graph.number_of_nodes():
-        cycle.append(next(cell for cell in sorted(graph[cycle[-1]]) if cell not in cycle[-2:]))
+def _circle(graph: nx.Graph, cycle: list[int]) -> Callable[[Vector], Vector]:
     lengths = np.array([graph.edges[u, v]["length"] for u, v in zip(cycle, [*cycle[1:], 0], strict=True)])
 
     def cost(imbalance: Vector) -> Vector:

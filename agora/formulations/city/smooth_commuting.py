@@ -175,8 +175,7 @@ class SmoothCommuting:
     def _share(self, x: Vector, along: Vector, cost: float, decrement: float) -> float:
         """Return how much of a step to take: the slope along it falls by half, or is not yet positive."""
         _, _, lengths = self._links
-        share = 1.0
-        for _ in range(HALVINGS):
+        for share in (0.5 ** np.arange(HALVINGS + 1)).tolist():
             trial = x + share * along
             root = np.hypot(trial, self.width)
             slope = float((lengths * trial / root) @ along)
@@ -184,8 +183,7 @@ class SmoothCommuting:
             lower = slope <= 0 or self._length(trial, root) <= cost * (1 + ROUNDING)
             if slope <= decrement / 2 and lower:
                 break
-            share /= 2
-        return share
+        return float(share)
 
     def _length(self, x: Vector, root: Vector) -> float:
         """Return Σ ℓ (root − ε), root = sqrt(x² + ε²), without the cancellation."""
@@ -207,8 +205,7 @@ class SmoothCommuting:
         """Return the gradient c (I,) of ȟ_ε where `flows` (E,) are those of the firms."""
         paths, _, _ = self._tree
         rise = self.commuting_cost * self._links[2] * flows / np.hypot(flows, self.width)
-        gradient: Vector = (1 + self.labor_per_firm) * (paths @ rise)
-        return gradient
+        return (1 + self.labor_per_firm) * (paths @ rise)
 
 
 def _normal_solve(matrix: Vector, right: Vector) -> Vector:

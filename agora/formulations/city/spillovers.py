@@ -33,8 +33,7 @@ from agora.typing import Vector
 
 def exponential_kernel(distances: Vector, decay: float) -> Vector:
     r"""Return D, d_ij = e^{-τ ℓ_ij} (I × I, dimensionless). Osawa & Akamatsu (2019), Assumption 2."""
-    kernel: Vector = np.exp(-decay * distances)
-    return kernel
+    return np.exp(-decay * distances)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agora.formulations.marketplaces.coalitions import Setup, Taste
+from agora.numerics import bisected
 from agora.typing import Vector
 
 
@@ -65,14 +66,9 @@ def least_gain(
     best = alone.max(axis=-1)
     if shares is None:
         return max(float(best.max()), least)
-    low, high = least, max(float(best.max()), least)
-    for _ in range(200):
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        left = income[:, None, :] - (utility + middle * unit)[:, None] * costs
-        if (left.max(axis=-1) @ shares).max() > 0:
-            low = middle
-        else:
-            high = middle
-    return high
+
+    def gained(more: float) -> bool:
+        left = income[:, None, :] - (utility + more * unit)[:, None] * costs
+        return bool((left.max(axis=-1) @ shares).max() > 0)
+
+    return bisected(gained, least, max(float(best.max()), least))[1]

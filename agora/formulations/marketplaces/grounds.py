@@ -88,8 +88,7 @@ def corners(box: Vector) -> Vector:
     """Return the corners of boxes, (…, n, 2) → (…, 2^n, n)."""
     number = box.shape[-2]
     choice = np.array(list(product((0, 1), repeat=number)))
-    every: Vector = np.where(choice, box[..., None, :, 1], box[..., None, :, 0])
-    return every
+    return np.where(choice, box[..., None, :, 1], box[..., None, :, 0])
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,7 @@ class Line:
     def marks(self) -> Vector:
         """Ends of the region, sites and breaks within it, ascending."""
         low, high = self.region
-        marks: Vector = np.unique(
-            np.clip(np.concatenate([[low, high], self.positions, self.breaks]), low, high)
-        )
-        return marks
+        return np.unique(np.clip(np.concatenate([[low, high], self.positions, self.breaks]), low, high))
 
     @property
     def candidates(self) -> Vector:
@@ -388,8 +384,7 @@ def distinct(ground: Ground, locations: Vector) -> Vector:
         if all(np.abs(ways[k] - ways[other]).max() > SAME for other in kept):
             kept.append(k)
     used = sorted({kept[j] for j in ways[kept].argmin(axis=0).tolist()})
-    flat: Vector = points[used].ravel()
-    return flat
+    return points[used].ravel()
 
 
 def nearest(ground: Ground, locations: Vector) -> NDArray[np.int_]:

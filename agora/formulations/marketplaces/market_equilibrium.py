@@ -13,13 +13,14 @@ the rent income R of a head's land and the fee F, the least cost of the set-up n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from agora.formulations.marketplaces.preferences import CobbDouglas, ConstantElasticity, Preferences
+from agora.numerics import damped_newton, reached
 from agora.typing import Vector
 
 
@@ -137,28 +138,16 @@ def solve_market(
         guess[-1] = start.rent_income
     else:
         guess[-1] = economy.land * economy.time / 2
-    unknown = guess
-    residual = _residual(economy, travel, need, unknown)
-    for _ in range(60):
-        if np.abs(residual).max() < 1e-13:
-            break
-        near = _residual(economy, travel, need, unknown + 1e-7 * np.eye(goods))
-        slope = ((near - residual) / 1e-7).T
-        try:
-            move = np.linalg.solve(slope, -residual)
-        except np.linalg.LinAlgError:
-            break
-        share = min(1.0, 3.0 / max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0))
-        while share > 1e-6:
-            trial = unknown + share * move
-            after = _residual(economy, travel, need, trial)
-            if np.isfinite(after).all() and np.abs(after).max() < np.abs(residual).max():
-                break
-            share /= 2
-        else:
-            break
-        unknown, residual = trial, after
-    if not np.abs(residual).max() < 1e-10:
+
+    residual = partial(_residual, economy, travel, need)
+
+    def step(unknown: Vector, left: Vector) -> Vector:
+        slope = (residual(unknown + 1e-7 * np.eye(goods)) - left) / 1e-7
+        move = np.asarray(np.linalg.solve(slope.T, -left), dtype=float)
+        return move * min(1.0, 3.0 / max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0))
+
+    unknown, gap, _ = damped_newton(residual, step, guess, tolerance=1e-13, limit=60)
+    if not gap < 1e-10:
         if goods != 2:
             return _by_descent(economy, travel, need)
         unknown = _bracketed(economy, travel, need)
@@ -216,8 +205,7 @@ def _rent_income(economy: Economy, travel: Vector, need: float, logs: Vector) ->
     def excess(rents: float) -> float:
         return float(_residual(economy, travel, need, np.append(logs, rents))[-1])
 
-    while excess(high) > 0 and high < 1e12:
-        high *= 4
+    high = reached(lambda rents: excess(rents) <= 0, high * 4.0 ** np.arange(60))
     return float(brentq(excess, low, high, xtol=1e-15))
 
 
@@ -230,11 +218,8 @@ def _bracketed(economy: Economy, travel: Vector, need: float) -> Vector:
             _residual(economy, travel, need, np.append(logs, _rent_income(economy, travel, need, logs)))[0]
         )
 
-    low, high = -1.0, 1.0
-    while excess(low) < 0 and low > -60:
-        low *= 2
-    while excess(high) > 0 and high < 60:
-        high *= 2
+    low = reached(lambda log_price: excess(log_price) >= 0, -(2.0 ** np.arange(7)))
+    high = reached(lambda log_price: excess(log_price) <= 0, 2.0 ** np.arange(7))
     log_price = float(brentq(excess, low, high, xtol=1e-15))
     logs = np.array([log_price])
     return np.append(logs, _rent_income(economy, travel, need, logs))
@@ -287,8 +272,7 @@ def site_values(economy: Economy, prices: Vector, utility: float, travel: Vector
     """
     wages = prices[economy.makes]
     margin = wages * (economy.time - travel) - head
-    value: Vector = economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
-    return value
+    return economy.plots * economy.preferences.bid_rent(prices, wages, margin, utility)
 
 
 def slack(

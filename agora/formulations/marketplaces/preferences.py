@@ -10,13 +10,14 @@ Arrays end in sites (…, J); `prices` in commodities (…, I); `income` is per 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from scipy.optimize import brentq
 
+from agora.numerics import falling_roots, reached
 from agora.typing import Vector
 
 
@@ -93,10 +94,7 @@ class CobbDouglas:
 
     def _log_other_cost(self, prices: Vector, wages: Vector) -> Vector:
         """Return log e_j(r) without its factor r^{α_L} (…, J)."""
-        cost: Vector = (
-            (np.log(prices) @ self.commodities)[..., None] + self.leisure * np.log(wages) - self._log_scale
-        )
-        return cost
+        return (np.log(prices) @ self.commodities)[..., None] + self.leisure * np.log(wages) - self._log_scale
 
     def _log_unit_rent(self, prices: Vector, wages: Vector, income: Vector) -> Vector:
         """Return the log of the bid rent for u = 1; −∞ without income."""
@@ -107,8 +105,7 @@ class CobbDouglas:
     def bid_rent(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return r_j = (Y_j / u K_j)^{1/α_L}."""
         level = np.asarray(np.log(utility))[..., None] / self.land
-        rent: Vector = np.exp(np.minimum(self._log_unit_rent(prices, wages, income) - level, 700.0))
-        return rent
+        return np.exp(np.minimum(self._log_unit_rent(prices, wages, income) - level, 700.0))
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return α_L everywhere."""
@@ -141,20 +138,17 @@ class CobbDouglas:
         return float(((plots * self.bid_rent(prices, wages, income, 1.0)).sum(axis=-1) / value) ** self.land)
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
-        """Return μ by Newton's method from the left on the falling convex Σ m_j(μ) − 1."""
+        """Return μ, the root of the falling Σ m_j(μ) − 1."""
         power = 1 / self.land - 1
         logs = np.log(plots / self.land) - (self._log_other_cost(prices, wages) + np.log(utility)) / self.land
-        head = float((own - np.exp(-logs / power)).max())
-        for _ in range(50):
-            margin = np.maximum(own - head, 0.0)
+        alone = np.exp(-logs / power)  # own − μ where one head wants to live at the site
+        low = float((own - alone * (1 + 1e-9)).max())
+
+        def excess(head: float) -> float:
             with np.errstate(divide="ignore"):
-                heads = np.exp(logs + power * np.log(margin))
-            excess = float(heads.sum()) - 1
-            slope = power * float((heads[margin > 0] / margin[margin > 0]).sum())
-            head += excess / slope
-            if excess <= 1e-12:
-                break
-        return head
+                return float(np.exp(logs + power * np.log(np.maximum(own - head, 0.0))).sum()) - 1
+
+        return float(brentq(excess, low, float(own.max()), xtol=1e-15))
 
 
 @dataclass(frozen=True)
@@ -204,14 +198,12 @@ class ConstantElasticity:
         logs = power * (np.log(np.maximum(left, 1e-300)) - self.substitution * np.log(self.land))
         none = 0.0 if self.substitution < 1 else np.inf
         result = np.where(left > 0, np.exp(np.clip(logs, -700.0, 700.0)), none)
-        rent: Vector = np.where(income > 0, result, 0.0)
-        return rent
+        return np.where(income > 0, result, 0.0)
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return α_L^σ (r_j/e_j)^{1−σ}."""
         whole, left = self._costs(prices, wages, income, utility)
-        share: Vector = np.clip(left / whole, 1e-300, 1.0)
-        return share
+        return np.clip(left / whole, 1e-300, 1.0)
 
     def other_shares(
         self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float
@@ -260,7 +252,7 @@ class ConstantElasticity:
             slope = people * (self.substitution - 1 - self.substitution / some)
             return _in_logs(people.sum(axis=-1), slope.sum(axis=-1))
 
-        logs = _falling_root(heads, below, above, edge + np.where(self.substitution < 1, -0.5, 0.5))
+        logs = falling_roots(heads, below, above, edge + np.where(self.substitution < 1, -0.5, 0.5))
         people, _, _ = self._bids(prices, wages, income, logs, plots)
         utility: Vector = np.where(some, np.exp(logs), 0.0)
         return utility, np.where(some[..., None], people, 0.0)
@@ -276,7 +268,7 @@ class ConstantElasticity:
             return _in_logs(rents.sum(axis=-1) / value, slope / value)
 
         low, high = np.array(-60.0), np.array(60.0)
-        return float(np.exp(_falling_root(excess, low, high, np.zeros(()))))
+        return float(np.exp(falling_roots(excess, low, high, np.zeros(()))))
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
         """Return μ, the root of the falling Σ m_j(μ) − 1, by Newton's method in logs."""
@@ -290,10 +282,9 @@ class ConstantElasticity:
             slope = -(people * ease / np.where(some, income, 1.0)).sum(axis=-1)
             return _in_logs(people.sum(axis=-1), slope)
 
-        high, step = float(own.max()), 1.0
-        while excess(np.array(high - step))[0] < 0 and step < 1e12:
-            step *= 4
-        return float(_falling_root(excess, np.array(high - step), np.array(high), np.array(high - step)))
+        high = own.max()
+        low = reached(lambda head: bool(excess(np.array(head))[0] >= 0), high - 4.0 ** np.arange(21))
+        return float(falling_roots(excess, np.array(low), high, np.array(low)))
 
 
 def _in_logs(value: Vector, slope: Vector) -> tuple[Vector, Vector]:
@@ -302,28 +293,3 @@ def _in_logs(value: Vector, slope: Vector) -> tuple[Vector, Vector]:
     with np.errstate(over="ignore", invalid="ignore"):
         logs_slope = np.where(value == some, slope / some, -1.0)
     return np.log(some), logs_slope
-
-
-def _falling_root(
-    function: Callable[[Vector], tuple[Vector, Vector]], below: Vector, above: Vector, start: Vector
-) -> Vector:
-    """Return the roots of falling functions (value, slope) between brackets, all at once.
-
-    Newton's method; where it leaves the bracket, or does not halve it in three steps, the bracket is halved.
-    """
-    here, width = start, above - below
-    for step in range(200):
-        value, slope = function(here)
-        below, above = np.where(value > 0, here, below), np.where(value > 0, above, here)
-        with np.errstate(over="ignore", invalid="ignore"):
-            move = -value / np.where(slope < 0, slope, -1.0)
-        trial = here + move
-        small = np.abs(move) <= 4e-16 * np.maximum(1.0, np.abs(here))
-        if (small | (above - below <= 4e-16 * np.maximum(1.0, np.abs(here)))).all():
-            break
-        inside = (trial > below) & (trial < above)
-        if step % 3 == 2:
-            inside &= (above - below <= width / 2) | (np.abs(move) < 1e-6)
-            width = above - below
-        here = np.where(small, here, np.where(inside, trial, (below + above) / 2))
-    return here

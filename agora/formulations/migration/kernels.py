@@ -10,6 +10,7 @@ All quantities are dimensionless unless the caller says otherwise.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
@@ -21,6 +22,8 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 
 from agora.typing import Vector
 
+Entries = Sequence[Any]
+"""N variables, one a location."""
 SMALLEST_STEP = 1e-3
 """Decay over one cell below which the recurrence loses digits: its inverse square amplifies rounding."""
 
@@ -48,13 +51,11 @@ class Kernel(ABC):
 
     def matrix(self) -> Vector:
         """Return K(x, y) m(y), (N, N): the dense oracle of every other form."""
-        product: Vector = self.dense() * self.weights
-        return product
+        return self.dense() * self.weights
 
     def apply(self, sources: Vector) -> Vector:
         """Return X = K Y for Y (N,)."""
-        product: Vector = self.matrix() @ sources
-        return product
+        return self.matrix() @ sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +111,13 @@ class RingKernel(Kernel):
     @cached_property
     def weights(self) -> Vector:  # type: ignore[override]
         """Equal weights, (N,)."""
-        equal: Vector = np.full(self.cells, 1.0 / self.cells)
-        return equal
+        return np.full(self.cells, 1.0 / self.cells)
 
     @cached_property
     def profile(self) -> Vector:
         """K(x, 0) for all x, (N,)."""
         apart = np.arange(self.cells)
-        profile: Vector = np.exp(-self.step * np.minimum(apart, self.cells - apart))
-        return profile
+        return np.exp(-self.step * np.minimum(apart, self.cells - apart))
 
     def dense(self) -> Vector:
         """Return K(x, y), (N, N)."""
@@ -134,8 +133,7 @@ class RingKernel(Kernel):
     def apply(self, sources: Vector) -> Vector:
         """Return X = K Y by the fast Fourier transform, for Y (…, N)."""
         spectrum = np.fft.rfft(self.profile) / self.cells
-        product: Vector = np.fft.irfft(spectrum * np.fft.rfft(sources), self.cells)
-        return product
+        return np.fft.irfft(spectrum * np.fft.rfft(sources), self.cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,13 +156,11 @@ class TorusKernel(Kernel):
     @cached_property
     def weights(self) -> Vector:  # type: ignore[override]
         """Equal weights, (N₁N₂,)."""
-        equal: Vector = np.asarray(np.kron(self.down.weights, self.across.weights), dtype=np.float64)
-        return equal
+        return np.asarray(np.kron(self.down.weights, self.across.weights), dtype=np.float64)
 
     def dense(self) -> Vector:
         """Return K(x, y), (N₁N₂, N₁N₂)."""
-        crossed: Vector = np.asarray(np.kron(self.down.dense(), self.across.dense()), dtype=np.float64)
-        return crossed
+        return np.asarray(np.kron(self.down.dense(), self.across.dense()), dtype=np.float64)
 
     @property
     def transposed(self) -> TorusKernel:
@@ -174,8 +170,7 @@ class TorusKernel(Kernel):
     def apply(self, sources: Vector) -> Vector:
         """Return X = K Y by two sweeps."""
         table = self.across.apply(sources.reshape(self.down.cells, self.across.cells))
-        product: Vector = self.down.apply(table.T).T.ravel()
-        return product
+        return self.down.apply(table.T).T.ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +200,7 @@ class LowRankKernel(Kernel):
 
     def dense(self) -> Vector:
         """Return L Rᵀ, (N, N)."""
-        product: Vector = self.left @ self.right.T
-        return product
+        return self.left @ self.right.T
 
     @property
     def transposed(self) -> LowRankKernel:
@@ -215,8 +209,7 @@ class LowRankKernel(Kernel):
 
     def apply(self, sources: Vector) -> Vector:
         """Return X = L Rᵀ (m Y)."""
-        product: Vector = self.left @ (self.right.T @ (self.weights * sources))
-        return product
+        return self.left @ (self.right.T @ (self.weights * sources))
 
 
 def low_rank_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -> LowRankKernel:
@@ -241,11 +234,8 @@ def low_rank_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -
         gap = np.abs(values - (left[:, :rank] * sizes[:rank]) @ right[:rank])
         return float((np.concatenate([gap @ weights, weights @ gap]) / totals).max())
 
-    low, high = 1, len(sizes)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if error(middle) <= tolerance else (middle + 1, high)
-    return LowRankKernel(left[:, :low] * roots[:low], right[:low].T * roots[:low], weights, error(low))
+    rank = 1 + bisect_left(range(1, len(sizes)), True, key=lambda rank: error(rank) <= tolerance)
+    return LowRankKernel(left[:, :rank] * roots[:rank], right[:rank].T * roots[:rank], weights, error(rank))
 
 
 def sparse_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -> Kernel:
@@ -273,12 +263,7 @@ def torus_kernel(rows: int, columns: int, decay: float, spacing: float) -> Kerne
 
 @singledispatch
 def add_kernel_product(
-    kernel: Any,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: Any, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Add rows that say X = K Y + z to `block`, as the constraint ``<name>``; they are linear.
 
@@ -307,12 +292,7 @@ def add_kernel_product(
 
 @add_kernel_product.register
 def add_kernel_product_dense(
-    kernel: DenseKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: DenseKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write the product as it stands: N + 1 non-zeros a row; the oracle of the other forms.
 
@@ -327,12 +307,7 @@ def add_kernel_product_dense(
 
 @add_kernel_product.register
 def add_kernel_product_ring(
-    kernel: RingKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: RingKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write an exponential kernel on a ring as a three-point recurrence, exactly: five non-zeros a row.
 
@@ -349,12 +324,7 @@ def add_kernel_product_ring(
 
 @add_kernel_product.register
 def add_kernel_product_torus(
-    kernel: TorusKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: TorusKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write a Kronecker product as two sweeps of recurrences, exactly: ten non-zeros a location.
 
@@ -380,12 +350,7 @@ def add_kernel_product_torus(
 
 @add_kernel_product.register
 def add_kernel_product_low_rank(
-    kernel: LowRankKernel,
-    block: pyo.Block,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    name: str,
-    slack: Any = None,
+    kernel: LowRankKernel, block: pyo.Block, sources: Entries, targets: Entries, name: str, slack: Any = None
 ) -> None:
     r"""Write a product of rank r through r factors: 2 r N non-zeros; the truncation is `kernel`'s.
 
@@ -407,7 +372,7 @@ def add_kernel_product_low_rank(
         _set_row(constraint, kernel.rank + row, [1.0, *coefficients], [targets[row], *factors], slack)
 
 
-def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any], name: str) -> None:
+def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Entries, name: str) -> None:
     """Set a product's own variables anew to what the values of `sources` imply (for another start)."""
     if isinstance(kernel, TorusKernel):
         table = _numbers(sources).reshape(kernel.down.cells, kernel.across.cells)
@@ -422,12 +387,7 @@ def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Sequence[Any
 
 
 def _add_ring_rows(
-    constraint: Any,
-    first: int,
-    kernel: RingKernel,
-    sources: Sequence[Any],
-    targets: Sequence[Any],
-    slack: Any = None,
+    constraint: Any, first: int, kernel: RingKernel, sources: Entries, targets: Entries, slack: Any = None
 ) -> None:
     """Add the N rows of a ring's recurrence, indexed from `first`.
 
@@ -467,5 +427,5 @@ def _set_row(
     constraint[index] = (body, 0.0)
 
 
-def _numbers(variables: Sequence[Any]) -> Vector:
+def _numbers(variables: Entries) -> Vector:
     return np.array([float(pyo.value(variable)) for variable in variables])

@@ -58,11 +58,9 @@ def _basis(weights: Vector) -> Vector:
     """Return an orthonormal basis (in the measure m) of the directions with ∫ h dm = 0, (N, N − 1)."""
     roots = np.sqrt(weights)
     full, _ = np.linalg.qr(np.column_stack([roots, np.eye(len(weights))[:, 1:]]))
-    basis: Vector = full[:, 1:] / roots[:, None]
-    return basis
+    return full[:, 1:] / roots[:, None]
 
 
 def _tangent(jacobian: Vector, weights: Vector) -> Vector:
     basis = _basis(weights)
-    tangent: Vector = basis.T @ (weights[:, None] * jacobian) @ basis
-    return tangent
+    return basis.T @ (weights[:, None] * jacobian) @ basis

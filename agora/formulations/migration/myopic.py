@@ -32,8 +32,7 @@ def gradient_rate(density: Vector, real_wage: Vector, step: float, noise: float,
     after = np.roll(density, -1)
     flux = np.maximum(velocity, 0) * density + np.minimum(velocity, 0) * after
     flux = flux - noise * (after - density) / step
-    rate: Vector = (np.roll(flux, 1) - flux) / step
-    return rate
+    return (np.roll(flux, 1) - flux) / step
 
 
 def replicator_rate(density: Vector, real_wage: Vector, weights: Vector, speed: float) -> Vector:
@@ -41,8 +40,7 @@ def replicator_rate(density: Vector, real_wage: Vector, weights: Vector, speed: 
 
     .. math:: \partial_t \mu = \mathrm{speed} \cdot \mu \Bigl(V - \int V \mu\, dm\Bigr)
     """
-    rate: Vector = speed * density * (real_wage - float((weights * density) @ real_wage))
-    return rate
+    return speed * density * (real_wage - float((weights * density) @ real_wage))
 
 
 def add_gradient_migration(  # noqa: PLR0913 (the rule's data, all by name)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +96,7 @@ def squared_wavenumber(mode: int, radius: float, cells: int | None = None) -> fl
 def _profile(decay: float, radius: float, cells: int) -> Vector:
     apart = np.arange(cells)
     step = 2 * np.pi * radius / cells
-    profile: Vector = np.exp(-decay * step * np.minimum(apart, cells - apart))
-    return profile
+    return np.exp(-decay * step * np.minimum(apart, cells - apart))
 
 
 # --- the linearised game -----------------------------------------------------------------------
@@ -205,15 +203,13 @@ class LinearGame:
 
     def concentration(self, time: ArrayLike) -> Vector:
         """Return H(t) = ∫ μ² dm = 1 + a²/2."""
-        hhi: Vector = 1 + self.density(time) ** 2 / 2
-        return hhi
+        return 1 + self.density(time) ** 2 / 2
 
     def concentration_growth(self, time: ArrayLike) -> Vector:
         """Return H'(t)/2 = a a'/2."""
         a, b = self._paths(time)
         k2 = self.squared_wavenumber
-        growth: Vector = a * (k2 / self.moving_cost * b - self.noise * k2 * a) / 2
-        return growth
+        return a * (k2 / self.moving_cost * b - self.noise * k2 * a) / 2
 
     def forces(self, time: ArrayLike) -> dict[str, Vector]:
         r"""Return the four forces of H'/2: shocks, myopic, uncertainty, expectations.
@@ -253,64 +249,3 @@ class LinearGame:
         if omega == 0.0:
             return self.horizon - 2 / self.discount
         return self.horizon - math.atanh(2 * omega / self.discount) / omega
-
-
-# --- the exact decomposition -------------------------------------------------------------------
-
-
-def concentration_forces(  # noqa: PLR0913 (the path and the game's numbers, by name)
-    times: Vector,
-    density: Vector,
-    value: Vector,
-    real_wage: Vector,
-    *,
-    noise: float,
-    discount: float,
-    moving_cost: float,
-    radius: float,
-) -> Mapping[str, Vector]:
-    r"""Return the forces of H'/2 along any path on a racetrack, without linearising.
-
-    .. math:: \tfrac12 H' = \nu \int \mu \Delta\mu - \frac{1}{\rho c_0} \int \Bigl( V + \nu \Delta u
-              + \partial_t u + \frac{|\nabla u|^2}{2 c_0} \Bigr) \hat q, \qquad
-              \hat q = \tfrac12 \Delta(\mu^2)
-
-    The first four terms are those of the linear decomposition, the fifth vanishes there. Space by second
-    differences, |∇u|² as the mean of the squared slopes to both sides, time by second-order differences.
-
-    Parameters
-    ----------
-    times : (S,) array
-        Increasing; S ≥ 3.
-    density, value, real_wage : (S, N) array
-        μ, u, V at each time (rows) and cell (columns).
-    noise, discount, moving_cost, radius : float
-        ν, ρ, c0, R.
-
-    Returns
-    -------
-    mapping of (S,) arrays
-        hhi, growth (H'/2 from the differences of H), shocks, myopic, uncertainty, expectations, gradient
-        (the fifth term) and rest (growth less the five: what discretisation leaves).
-    """
-    step = 2 * np.pi * radius / density.shape[1]
-
-    def laplacian(field: Vector) -> Vector:
-        around = np.roll(field, 1, axis=1) + np.roll(field, -1, axis=1)
-        curved: Vector = (around - 2 * field) / step**2
-        return curved
-
-    crowding = laplacian(density**2) / 2
-    slope = (np.roll(value, -1, axis=1) - value) / step
-    squared = (slope**2 + np.roll(slope, 1, axis=1) ** 2) / 2
-    scale = -1 / (discount * moving_cost)
-    hhi = (density**2).mean(axis=1)
-    parts = {
-        "shocks": noise * (density * laplacian(density)).mean(axis=1),
-        "myopic": scale * (real_wage * crowding).mean(axis=1),
-        "uncertainty": scale * noise * (laplacian(value) * crowding).mean(axis=1),
-        "expectations": scale * (np.gradient(value, times, axis=0, edge_order=2) * crowding).mean(axis=1),
-        "gradient": scale / (2 * moving_cost) * (squared * crowding).mean(axis=1),
-    }
-    growth = np.gradient(hhi, times, edge_order=2) / 2
-    return {"hhi": hhi, "growth": growth, **parts, "rest": growth - sum(parts.values())}

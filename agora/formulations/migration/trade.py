@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from agora.formulations.migration.kernels import Kernel, add_kernel_product, start_kernel_product
+from agora.numerics import damped_newton
 from agora.typing import Vector
 
 VARIETIES = {"krugman": 1.0, "armington": 0.0, "eaton-kortum": 0.0}
@@ -361,28 +362,24 @@ def solve_wages(
     """
     freeness, weights = kernel.dense(), kernel.weights
     log_wage = np.zeros(len(density)) if start is None else np.log(start)
-    log_wage = log_wage - np.log((weights * density) @ np.exp(log_wage))
-    gap, parts = _wage_gap(economy, freeness, weights, density, log_wage)
-    for step in range(100):
-        worst = float(np.abs(gap).max())
-        if worst <= tolerance:
-            wage = np.exp(log_wage)
-            value = wage * parts.access ** (1.0 / economy.trade_elasticity)
-            real = economy.amenity * density**-economy.congestion * value
-            return TradeState(wage, parts.access, real, worst, step)
-        change = _bordered_solve(parts.by_wage(economy), weights * density * np.exp(log_wage), -gap)
-        length = 1.0
-        while True:
-            trial = log_wage + length * change
-            trial = trial - np.log((weights * density) @ np.exp(trial))
-            trial_gap, trial_parts = _wage_gap(economy, freeness, weights, density, trial)
-            if np.abs(trial_gap).max() < worst or length < 1e-6:
-                break
-            length /= 2
-        if length < 1e-6 and worst < 100 * tolerance:  # rounding: as near as it gets
-            tolerance = worst
-        log_wage, gap, parts = (trial, trial_gap, trial_parts) if length >= 1e-6 else (log_wage, gap, parts)
-    raise ArithmeticError(f"wages not found: largest relative violation {worst:.3g}")
+
+    def gaps(log_wage: Vector) -> Vector:
+        return _wage_gap(economy, freeness, weights, density, log_wage)[0]
+
+    def change(log_wage: Vector, gap: Vector) -> Vector:
+        _, parts = _wage_gap(economy, freeness, weights, density, log_wage)
+        income = weights * density * np.exp(log_wage)
+        return _bordered_solve(parts.by_wage(economy), income / income.sum(), -gap)
+
+    log_wage, worst, steps = damped_newton(gaps, change, log_wage, tolerance=tolerance)
+    if not worst <= 100 * tolerance:  # less is rounding: as near as it gets
+        raise ArithmeticError(f"wages not found: largest relative violation {worst:.3g}")
+    wage = np.exp(log_wage)
+    wage = wage / float((weights * density) @ wage)
+    _, parts = _wage_gap(economy, freeness, weights, density, np.log(wage))
+    value = wage * parts.access ** (1.0 / economy.trade_elasticity)
+    real = economy.amenity * density**-economy.congestion * value
+    return TradeState(wage, parts.access, real, worst, steps)
 
 
 def real_wage_jacobian(
@@ -402,8 +399,7 @@ def real_wage_jacobian(
     wage_change = _bordered_solve(parts.by_wage(economy), income, -by_density, -income)
     access_change = parts.purchases.T @ (c * np.eye(n) - theta * wage_change)
     log_real = wage_change + access_change / theta - economy.congestion * np.eye(n)
-    jacobian: Vector = state.real_wage[:, None] * log_real / density
-    return jacobian
+    return state.real_wage[:, None] * log_real / density
 
 
 @dataclass(frozen=True, eq=False)
@@ -417,8 +413,7 @@ class _Shares:
     def by_wage(self, economy: TradeEconomy) -> Vector:
         """Return the derivative of the wage gaps by log wages, (N, N); its rows sum to zero."""
         n, theta = len(self.access), economy.trade_elasticity
-        slope: Vector = (theta + 1.0) * np.eye(n) - self.sales @ (np.eye(n) + theta * self.purchases.T)
-        return slope
+        return (theta + 1.0) * np.eye(n) - self.sales @ (np.eye(n) + theta * self.purchases.T)
 
 
 def _wage_gap(
@@ -441,5 +436,4 @@ def _bordered_solve(slope: Vector, income: Vector, right: Vector, level: Any = 0
     whole = np.zeros((n + 1, n + 1))
     whole[:n, :n], whole[:n, n], whole[n, :n] = slope, -1.0, income
     bottom = np.broadcast_to(np.asarray(level, dtype=float), right.shape[1:])[None, ...]
-    solution: Vector = np.linalg.solve(whole, np.concatenate([right, bottom]))[:n]
-    return solution
+    return np.linalg.solve(whole, np.concatenate([right, bottom]))[:n]

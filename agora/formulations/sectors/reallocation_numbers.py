@@ -60,8 +60,7 @@ class Reallocation:
         wealth = 1.0
         if self.numeraire == "labor":
             wealth = self.economy.labor / (1 - self.economy.firm_share)
-        unit: Vector = wealth / consumed
-        return unit
+        return wealth / consumed
 
     def potential(self, firms: Vector) -> Vector:
         """Return Φ, what climbs along the path: (α/κ) f(C) − cν Σ n log(n/λ)."""
@@ -76,13 +75,11 @@ class Reallocation:
         rates = self.economy.profit_rates(firms) * np.expand_dims(self.unit(firms), -1)
         if self.noise == 0:
             return rates
-        value: Vector = rates - self.moving_cost * self.noise * (np.log(firms / self.economy.varieties) + 1)
-        return value
+        return rates - self.moving_cost * self.noise * (np.log(firms / self.economy.varieties) + 1)
 
     def on_links(self, firms: Vector) -> Vector:
         """Return M, the mean mass at both ends of each link, (…, I) → (…, E)."""
-        mean: Vector = 0.5 * (firms[..., self.links.tails] + firms[..., self.links.heads])
-        return mean
+        return 0.5 * (firms[..., self.links.tails] + firms[..., self.links.heads])
 
     def speeds(self, firms: Vector) -> Vector:
         """Return v, the speed that each firm on a link likes best, from tail to head; (…, E)."""
@@ -90,8 +87,7 @@ class Reallocation:
         slope = (value[..., self.links.heads] - value[..., self.links.tails]) / self.links.lengths
         if self.fixed_cost > 0:
             slope = np.where(slope**2 > 2 * self.moving_cost * self.fixed_cost, slope, 0.0)
-        speeds: Vector = slope / self.moving_cost
-        return speeds
+        return slope / self.moving_cost
 
     def change(self, firms: Vector) -> tuple[Vector, float]:
         """Return dn/dt (I,) and what all firms pay per unit of time, at one state (I,)."""

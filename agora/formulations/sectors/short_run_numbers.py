@@ -76,11 +76,9 @@ class ShortRun:
         alpha, sigma = self.firm_share, self.substitution
         technology = np.log(self.productivity) - self.externality * np.log(self.varieties)
         if self.immobile is None:
-            weights: Vector = (np.log(self.tastes) + (sigma - 1) * technology) / (1 + alpha * (sigma - 1))
-            return weights
+            return (np.log(self.tastes) + (sigma - 1) * technology) / (1 + alpha * (sigma - 1))
         effective = technology + (1 - alpha) * np.log(self.immobile)
-        fixed: Vector = (np.log(self.tastes) + (sigma - 1) * effective) / sigma
-        return fixed
+        return (np.log(self.tastes) + (sigma - 1) * effective) / sigma
 
     def shares(self, firms: Vector) -> Vector:
         """Return the shares of the sectors in expenditure, a n^θ / Z; (…, I) → (…, I)."""
@@ -101,13 +99,12 @@ class ShortRun:
     def made(self, firms: Vector, labor: Vector) -> Vector:
         """Return q = A n^α L^{1−α} (n/λ)^η for any labour."""
         alpha = self.firm_share
-        made: Vector = (
+        return (
             self.productivity
             * firms**alpha
             * labor ** (1 - alpha)
             * (firms / self.varieties) ** self.externality
         )
-        return made
 
     def consumption(self, firms: Vector) -> Vector:
         """Return C; (…, I) → (…)."""
@@ -122,8 +119,7 @@ class ShortRun:
     def profit_rates(self, firms: Vector) -> Vector:
         """Return profit per firm, α C a n^{θ−1} / Z = (α/κ) δC/δn, in units of C."""
         consumed = np.expand_dims(self.consumption(firms), -1)
-        rates: Vector = self.firm_share * consumed * self.shares(firms) / firms
-        return rates
+        return self.firm_share * consumed * self.shares(firms) / firms
 
     def profit_slopes(self, firms: Vector) -> tuple[Vector, Vector]:
         """Return ∂π/∂n as a diagonal d and a vector s: ∂π_i/∂n_j = d_i δ_ij + π_i s_j; for one state (I,)."""
@@ -133,14 +129,12 @@ class ShortRun:
     def prices(self, firms: Vector) -> Vector:
         """Return the prices of the sectors' goods, in units of C."""
         consumed = np.expand_dims(self.consumption(firms), -1)
-        prices: Vector = (self.tastes * consumed / self.output(firms)) ** (1 / self.substitution)
-        return prices
+        return (self.tastes * consumed / self.output(firms)) ** (1 / self.substitution)
 
     def wages(self, firms: Vector) -> Vector:
         """Return the wage in each sector, (1 − α) p q / L, in units of C."""
         consumed = np.expand_dims(self.consumption(firms), -1)
-        wages: Vector = (1 - self.firm_share) * consumed * self.shares(firms) / self.workers(firms)
-        return wages
+        return (1 - self.firm_share) * consumed * self.shares(firms) / self.workers(firms)
 
     def long_run(self, firms: Vector, groups: NDArray[np.int64]) -> Vector:
         """Return n*, at which all profit rates are equal: n ∝ a^{1/(1−θ)}, for θ < 1.

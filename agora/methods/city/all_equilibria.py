@@ -274,8 +274,7 @@ def basins(game: FirmsGame, equilibria: list[Equilibrium], samples: int, seed: i
         nearest = int(np.argmin(gaps))
         if gaps[nearest] <= 1e-6 * game.scale:
             counts[nearest] += 1
-    shares: Vector = counts / samples
-    return shares
+    return counts / samples
 
 
 def even_distributions(game: FirmsGame, samples: int, random: np.random.Generator) -> list[Vector]:

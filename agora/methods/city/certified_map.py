@@ -22,6 +22,7 @@ from agora.methods.city.chain_bounds import ChainBounds, Pool
 from agora.methods.city.lattice_city import LatticeCity, Steps, lattice_city
 from agora.methods.method import Progress, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.numerics import upper_envelope
 from agora.typing import Vector
 
 SAME = 1e-9
@@ -113,23 +114,8 @@ def envelope(bounds: ChainBounds, low: float, high: float, seconds: float = 60.0
 def _pieces(bounds: ChainBounds, low: float, high: float) -> tuple[list[int], list[float]]:
     """Return the known configurations on the upper envelope over a range, and the kinks between them."""
     _, production, travel = bounds.lines()
-    slope = bounds.rate * travel
-    values = production - low * slope
-    current = int(np.lexsort((slope, -np.round(values, 9)))[0])
-    rows: list[int] = [current]
-    kinks: list[float] = []
-    while True:
-        flatter = np.flatnonzero(slope < slope[current] - 1e-9)
-        if not len(flatter):
-            return rows, kinks
-        crossing = (production[current] - production[flatter]) / (slope[current] - slope[flatter])
-        first = float(crossing.min())
-        if first >= high:
-            return rows, kinks
-        ties = flatter[crossing <= first + 1e-12]
-        current = int(ties[np.argmin(slope[ties])])
-        rows.append(current)
-        kinks.append(max(first, low))
+    lines, kinks = upper_envelope(-bounds.rate * travel, production, low, high, narrow=1e-12)
+    return lines.tolist(), kinks.tolist()
 
 
 def business_centres(steps: Steps) -> int:

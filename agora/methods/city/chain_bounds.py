@@ -145,10 +145,7 @@ class ChainBounds:
 
     def values(self, configurations: Steps, cost: float) -> Vector:
         """Return V of configurations (N, I) at a commuting cost."""
-        values: Vector = self.city.production(configurations) - cost * self.rate * self.city.travel(
-            configurations
-        )
-        return values
+        return self.city.production(configurations) - cost * self.rate * self.city.travel(configurations)
 
     def best_known(self, cost: float) -> tuple[Steps, float]:
         """Return the best configuration known and its value."""
@@ -164,8 +161,7 @@ class ChainBounds:
         """δ of each link: how much of a firm's effect is left after it."""
         first = self.city.along
         steps = np.arange(len(self.city.lengths))
-        ratios: Vector = first[steps, (steps + 1) % self.city.number]
-        return ratios
+        return first[steps, (steps + 1) % self.city.number]
 
     @cached_property
     def chain(self) -> Chain:
@@ -185,8 +181,7 @@ class ChainBounds:
     def toll(self) -> Vector:
         """What a unit of flow from a cell to the next takes from V at t = 1."""
         lengths = self.city.lengths if self.circle else np.append(self.city.lengths, 0.0)
-        tolls: Vector = self.rate * lengths
-        return tolls
+        return self.rate * lengths
 
     # --- searches ------------------------------------------------------------------------------
 

@@ -244,14 +244,12 @@ def _bnn(payoff: Vector, firms: Vector, room: Vector) -> Vector:
 
     low, high = float(payoff.min()), float(payoff.max())
     level = brentq(surplus, low, high, xtol=1e-15) if high > low else low
-    moved: Vector = room * np.maximum(payoff - level, 0.0) - firms * np.maximum(level - payoff, 0.0)
-    return moved
+    return room * np.maximum(payoff - level, 0.0) - firms * np.maximum(level - payoff, 0.0)
 
 
 def _replicator(payoff: Vector, firms: Vector, room: Vector) -> Vector:
     weight = firms * room / (firms + room)
-    moved: Vector = weight * (payoff - float(weight @ payoff) / max(float(weight.sum()), 1e-300))
-    return moved
+    return weight * (payoff - float(weight @ payoff) / max(float(weight.sum()), 1e-300))
 
 
 # --- the answer ------------------------------------------------------------------------------------------

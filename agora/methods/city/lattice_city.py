@@ -106,8 +106,7 @@ class LatticeCity:
         """Return the distribution of firms (…, I), in the order of the network."""
         u = np.empty(np.shape(steps))
         u[..., self.order] = steps
-        masses: Vector = self.land / 2 * (1 + u)
-        return masses
+        return self.land / 2 * (1 + u)
 
     def potential(self, value: float) -> float:
         """Turn a value V into a potential g, numéraire."""
@@ -191,26 +190,13 @@ def check_convex(kernel: Vector) -> float:
 def _shape(network: CellNetwork) -> tuple[str, NDArray[np.int_], Vector]:
     """Return the shape of a geography, its cells in order, and the lengths of the links between them."""
     plain = ("graph", np.arange(network.number), np.zeros(0))
-    length = {
-        (u, v): x
-        for u, v, x in zip(
-            network.tails.tolist(), network.heads.tolist(), network.lengths.tolist(), strict=True
-        )
-    }
-    if any(length.get((v, u)) != x for (u, v), x in length.items()):
+    if not network.two_way:
         return plain
-    beside = [sorted(v for u, v in length if u == cell) for cell in range(network.number)]
-    ends = [cell for cell, near in enumerate(beside) if len(near) == 1]
-    if len(length) == 2 * (network.number - 1) and len(ends) > 2:
-        return "tree", *plain[1:]
-    if max(map(len, beside)) > 2 or len(ends) not in (0, 2):
-        return plain
-    order = [min(ends, default=0)]
-    while len(order) < network.number:
-        order.append(next(cell for cell in beside[order[-1]] if cell not in order[-2:]))
+    tree, order, lengths = len(network.lengths) == 2 * (network.number - 1), network.walk, network.matrix()
+    if order is None:
+        return ("tree", *plain[1:]) if tree else plain
     walk = np.array(order)
-    links = np.array([length[pair] for pair in pairwise(order)])
-    if ends:
+    links = np.array([lengths[pair] for pair in pairwise(order if tree else [*order, order[0]])])
+    if tree:
         return "line", walk, links
-    links = np.append(links, length[order[-1], order[0]])
     return ("circle", walk, links) if np.ptp(links) <= EQUAL * links.mean() else plain

@@ -32,12 +32,11 @@ from scipy.sparse.csgraph import breadth_first_order
 
 from agora.methods.city.chain_bounds import ROUNDING, Bounded
 from agora.methods.city.lattice_city import LatticeCity, Steps
+from agora.numerics import upper_envelope
 from agora.typing import Vector
 
 Whole = NDArray[np.int64]
 
-SAME_SLOPE = 1e-12
-"""Relative difference up to which slopes are the same, but for rounding."""
 ALIKE = 10
 """Digits to which lines agree whose configurations are exchangeable."""
 
@@ -64,8 +63,7 @@ class Lines:
 
     def kinks(self) -> Vector:
         """Return the fields at which one line gives way to the next (L − 1,)."""
-        crossing: Vector = -np.diff(self.intercept) / np.diff(self.slope)
-        return crossing
+        return -np.diff(self.intercept) / np.diff(self.slope)
 
     def best(self, slope: Vector, intercept: Vector) -> Vector:
         """Return the highest sum with other lines less the square of the field, max_a (N,)."""
@@ -80,19 +78,7 @@ Table = dict[int, Lines]
 
 def highest_lines(slope: Vector, intercept: Vector, origin: Whole, reach: float) -> Lines:
     """Return the lines that are highest somewhere between −reach and reach."""
-    order = np.argsort(slope, kind="stable")
-    same = np.append(0, np.cumsum(np.diff(slope[order]) > SAME_SLOPE * max(1.0, float(np.abs(slope).max()))))
-    order = order[np.lexsort((intercept[order], same))]
-    order = order[np.append(np.diff(same) > 0, True)]
-    while True:
-        slope, intercept, origin = slope[order], intercept[order], origin[order]
-        rise, run = np.diff(intercept), np.diff(slope)
-        bent = rise[:-1] * run[1:] > rise[1:] * run[:-1]
-        if bent.all():
-            break
-        order = np.flatnonzero(np.concatenate([[True], bent, [True]]))
-    crossing = -np.diff(intercept) / np.diff(slope)
-    seen = (np.append(crossing, np.inf) >= -reach) & (np.append(-np.inf, crossing) <= reach)
+    seen, _ = upper_envelope(slope, intercept, -reach, reach)
     return Lines(slope[seen], intercept[seen], origin[seen])
 
 

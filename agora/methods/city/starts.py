@@ -143,8 +143,7 @@ def refined(
     game = FirmsGame(coarse)
     states = [game.climb(start) for start in starting_points(coarse, COARSE_STARTS, random)]
     best = max(states, key=game.potential)
-    share: Vector = (best.firms / game.land)[block] * city.network.land
-    return share
+    return (best.firms / game.land)[block] * city.network.land
 
 
 def _row(factor: csr_array) -> tuple[bool, float] | None:

@@ -165,8 +165,7 @@ def _fillings(mask: int, land: Vector, phi: float) -> list[tuple[float, ...]]:
 def potentials(game: FirmsGame, candidates: Vector) -> Vector:
     """Return g at each of many distributions of firms."""
     production = np.array([game.city.interaction.potential(firms) for firms in candidates])
-    values: Vector = production - game.commuting_costs(candidates)
-    return values
+    return production - game.commuting_costs(candidates)
 
 
 def local_maximisers(game: FirmsGame, candidates: Vector) -> list[State]:

@@ -28,6 +28,7 @@ from agora.formulations.marketplaces.market_equilibrium import (
     site_values,
     solve_market,
 )
+from agora.numerics import bisected
 from agora.typing import Vector
 
 FLOOR = 1e-6
@@ -260,13 +261,7 @@ class _Search:
             low, high = high, 2 * high
             if high > 1e6 * max(self.utility, FLOOR):
                 return np.inf
-        for _ in range(40):
-            middle = (low + high) / 2
-            if self.unreachable(middle, boxes):
-                high = middle
-            else:
-                low = middle
-        return high
+        return bisected(lambda target: self.unreachable(target, boxes), high, low, 40)[0]
 
     def unreachable(self, target: float, boxes: list[tuple[Vector, MarketEquilibrium]]) -> bool:
         """Tell whether it is proved that no structure in these boxes reaches `target`."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from functools import singledispatch
 from math import comb
-from typing import Any
 
 import pandas as pd
 import pyomo.environ as pyo
@@ -124,31 +122,6 @@ def structure_problem(economy: Marketplaces) -> StructureProblem:
     return StructureProblem(economy.economy, economy.ground, lambda d: economy.setup_cost * economy.units(d))
 
 
-@singledispatch
-def bounded(
-    ground: Any,
-    problem: StructureProblem,
-    number: int,
-    enough: float,
-    before: StructureResult | None,
-    deadline: float,
-) -> StructureResult:
-    """Return a good structure and a bound on all with as many marketplaces, in the way of the ground."""
-    return median_structure(problem, number, enough, before, deadline)
-
-
-@bounded.register
-def _(
-    ground: Line,
-    problem: StructureProblem,
-    number: int,
-    enough: float,
-    before: StructureResult | None,
-    deadline: float,
-) -> StructureResult:
-    return bounded_structure(problem, number, enough)
-
-
 def _searched(
     problem: StructureProblem, numbers: list[int], *, gap: float, seconds: float, progress: Progress
 ) -> list[StructureResult]:
@@ -165,8 +138,12 @@ def _searched(
     for number in numbers:
         progress(f"bounding structures with {number} of up to {numbers[-1]} marketplaces")
         top = max((result.utility for result in found), default=0.0)
-        before = found[-1] if found and found[-1].number == number - 1 else None
-        found.append(bounded(ground, problem, number, 0.0 if few else top, before, deadline))
+        enough = 0.0 if few else top
+        if isinstance(ground, Line):
+            found.append(bounded_structure(problem, number, enough))
+        else:
+            before = found[-1] if found and found[-1].number == number - 1 else None
+            found.append(median_structure(problem, number, enough, before, deadline))
         if found[-1].beyond or time.monotonic() > deadline:
             break
     top = max(result.utility for result in found)

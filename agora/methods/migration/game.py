@@ -92,8 +92,7 @@ def crowded(model: MeanFieldGame, centres: Sequence[int], strength: float, times
     for centre in centres:
         peak[centre] += 1.0 / m[centre] / len(centres)
     share = strength * np.linspace(0.0, 1.0, times)[:, None] if times > 1 else np.array([[strength]])
-    mu: Vector = (1 - share) * model.initial_density + share * peak
-    return mu
+    return (1 - share) * model.initial_density + share * peak
 
 
 def replied(model: MeanFieldGame, density: Vector, replies: int, steps: Vector) -> Course:

@@ -204,7 +204,7 @@ def newton_path(
         change = change * _deflation(x[1], change[1], known)
         falls = x[1] + change[1] <= 0
         length = float(min(1.0, *(0.9 * x[1][falls] / -change[1][falls]), 1.0)) if falls.any() else 1.0
-        while True:
+        while True:  # deflated gaps may rise, and the shortest step is taken whatever it brings
             trial = equations.residual(x + length * change)
             lower = np.linalg.norm(trial) < np.linalg.norm(gap)
             if known or lower or worst < 1e-7 or length < 1e-3:

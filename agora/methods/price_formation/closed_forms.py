@@ -8,6 +8,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 from scipy.linalg import lapack
+from scipy.optimize.elementwise import find_root
 from scipy.sparse import diags, eye, kron
 from scipy.sparse.linalg import splu
 
@@ -15,6 +16,7 @@ from agora.data.checks import InputError
 from agora.data.price_formation.state_costs import QuadraticCost, StateCost
 from agora.methods.method import Progress, silent
 from agora.models.price_formation.price_formation import PriceFormation
+from agora.numerics import bisected, reached
 from agora.solvers import SolverRecord, solve_program
 from agora.typing import Vector
 
@@ -122,28 +124,23 @@ class PriceLevel:
 
     def cost(self, purchases: Vector) -> Vector:
         """Return what replies (…, agents) cost besides the price."""
-        result: Vector = self._slack / 2 * (purchases - self.supplied) ** 2 + self.model.terminal.value(
+        return self._slack / 2 * (purchases - self.supplied) ** 2 + self.model.terminal.value(
             self.starts + purchases
         )
-        return result
 
     def replies(self, level: float) -> Vector:
         """Return what every agent buys in a global best reply at the level P.
 
         Stationary final states ζ lie where x(ζ) = ζ − ∫Q + (T/c₀)(P + g'(ζ)) passes the agent's x; all
-        crossings on a grid are refined by bisection and compared.
+        crossings on a grid are refined and compared.
         """
         span = np.ptp(self.starts) + abs(level) / self._slack + abs(self.supplied) + 2.0
         ends = np.linspace(self.starts.min() - span, self.starts.max() + span, self.GRID)
         side = self._origin(ends, level)[None, :] >= self.starts[:, None]
         agents, cell = np.nonzero(side[:, 1:] != side[:, :-1])
-        low, high, upward = ends[cell], ends[cell + 1], side[agents, cell + 1]
-        for _ in range(70):
-            middle = (low + high) / 2
-            beyond = (self._origin(middle, level) >= self.starts[agents]) == upward
-            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-        ends = (low + high) / 2
-        bought = ends - self.starts[agents]
+        starts, brackets = self.starts[agents], (ends[cell], ends[cell + 1])
+        ends = find_root(lambda end, start: self._origin(end, level) - start, brackets, args=(starts,)).x
+        bought: Vector = ends - starts
         total = (
             self._slack / 2 * (bought - self.supplied) ** 2 + self.model.terminal.value(ends) + level * bought
         )
@@ -151,9 +148,12 @@ class PriceLevel:
         first = order[np.r_[True, np.diff(agents[order]) > 0]]
         return bought[first]
 
+    def bought(self, level: float) -> float:
+        """Return what all agents buy in best replies at the level P."""
+        return float(self.masses @ self.replies(level))
+
     def _origin(self, ends: Vector, level: float) -> Vector:
-        result: Vector = ends - self.supplied + (level + self.model.terminal.slope(ends)) / self._slack
-        return result
+        return ends - self.supplied + (level + self.model.terminal.slope(ends)) / self._slack
 
     def found(self, level: float, agents: NDArray[np.int64], bought: Vector, masses: Vector) -> Found:
         """Return prices and trajectories of replies."""
@@ -200,15 +200,10 @@ def price_level(
         if upper - best <= 1e-9 * (1 + abs(upper)):
             break
         bought.append(answers)
-    low, high = _bracket(game, level)
-    for _ in range(200):
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        if game.masses @ game.replies(middle) > game.supplied:
-            low = middle
-        else:
-            high = middle
+    widths = 1e-9 * (1 + abs(level)) * 4.0 ** np.arange(60)
+    low = reached(lambda at: game.bought(at) >= game.supplied, level - widths)
+    high = reached(lambda at: game.bought(at) <= game.supplied, level + widths)
+    low, high = bisected(lambda at: game.bought(at) > game.supplied, low, high)
     more, less = game.replies(low), game.replies(high)
     jump = max(float(game.masses @ (more - less)), 1e-300)
     share = float(np.clip((game.supplied - float(game.masses @ less)) / jump, 0.0, 1.0))
@@ -222,14 +217,3 @@ def price_level(
     used = order[masses[order] > 0]
     facts = {"price_level": low, "bound_gap": upper - best, "cuts": float(len(bought) * len(every))}
     return game.found(low, agents[used], purchases[used], masses[used]), facts, tuple(records)
-
-
-def _bracket(game: PriceLevel, level: float) -> tuple[float, float]:
-    """Return levels below and above the equilibrium, at which too much and too little is bought."""
-    width = 1e-9 * (1 + abs(level))
-    low, high = level - width, level + width
-    while game.masses @ game.replies(low) < game.supplied:
-        low, width = low - 4 * width, 4 * width
-    while game.masses @ game.replies(high) > game.supplied:
-        high, width = high + 4 * width, 4 * width
-    return low, high

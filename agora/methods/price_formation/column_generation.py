@@ -20,6 +20,7 @@ from scipy.linalg import cho_factor, cho_solve, lapack
 
 from agora.methods.method import Progress, silent
 from agora.models.price_formation.price_formation import PriceFormation
+from agora.numerics import descended
 from agora.typing import Vector
 
 LADDERS, COLDER = (
@@ -65,8 +66,7 @@ class TradingGame:
     def prices(self, multipliers: Vector) -> Vector:
         """Return ω (N,) for multipliers λ_1 … λ_N of the mean of y."""
         smooth = np.cumsum(multipliers[::-1])[::-1]
-        result: Vector = smooth - self.model.control_cost * self.supply
-        return result
+        return smooth - self.model.control_cost * self.supply
 
     def multipliers(self, prices: Vector) -> Vector:
         """Return λ (N,) for prices ω."""
@@ -206,7 +206,10 @@ class TradingGame:
             if not open_.any():
                 break
             moving, current, step, gradient = moving[open_], current[open_], step[open_], gradient[open_]
-            states[moving] = self._backtrack(current, step, gradient, multipliers)
+            states[moving] = descended(
+                lambda paths: self.cost(paths, multipliers), current, np.pad(step, ((0, 0), (1, 0))),
+                (gradient * step).sum(axis=1), 1e-13,
+            )  # fmt: skip
         *_, info = lapack.dpttrf(self.diagonal(states).ravel(), beside.ravel()[:-1])
         sound = size < 1e-9
         if info:
@@ -214,22 +217,6 @@ class TradingGame:
                 *_, fault = lapack.dpttrf(self.diagonal(states[k : k + 1]).ravel(), beside[0, :-1])
                 sound[k] &= not fault
         return states, sound
-
-    def _backtrack(self, states: Vector, step: Vector, gradient: Vector, multipliers: Vector) -> Vector:
-        before, slope = self.cost(states, multipliers), (gradient * step).sum(axis=1)
-        moved, length = states.copy(), np.ones(len(states))
-        trying = np.arange(len(states))
-        for _ in range(30):
-            moved[trying, 1:] = states[trying, 1:] + length[trying, None] * step[trying]
-            after = self.cost(moved[trying], multipliers)
-            limit = (
-                before[trying] + 1e-4 * length[trying] * slope[trying] + 1e-13 * (1 + np.abs(before[trying]))
-            )
-            trying = trying[~(after <= limit)]
-            if not len(trying):
-                break
-            length[trying] /= 2
-        return moved
 
     # --- the dual ------------------------------------------------------------------------------
 
@@ -247,8 +234,7 @@ class TradingGame:
 
     def excess(self, columns: Columns, shares: Vector) -> Vector:
         """Return the mean of y − x̄ at 1 … N: what has been bought beyond supply."""
-        result: Vector = shares @ columns.states[:, 1:] - self.mean
-        return result
+        return shares @ columns.states[:, 1:] - self.mean
 
     def curvature(self, columns: Columns, shares: Vector, temperature: float) -> Vector:
         """Return minus the Hessian of the smoothed dual (N, N)."""
@@ -341,18 +327,17 @@ class _Master:
             if residual < 1e-9:
                 return
             direction = _solved(game.curvature(self.columns, self.shares, temperature), excess)
-            gain, length = float(excess @ direction), 1.0
+            gain = float(excess @ direction)
             self.rounds += 1
-            while True:
+            for length in 0.5 ** np.arange(10):
                 trial = self.multipliers + length * direction
                 after = game.follow(self.columns, trial)
                 if game.shares(after, temperature)[1] >= value + 1e-4 * length * gain - 1e-13:
                     self.multipliers, self.columns = trial, after
                     self.shares, _ = game.shares(after, temperature)
                     break
-                length /= 2
-                if length < 1e-3:
-                    return
+            else:
+                return
 
     def refresh(self) -> bool:
         """Generate columns at the price at hand; return whether an agent gains by a new one."""

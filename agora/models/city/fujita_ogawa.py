@@ -173,14 +173,7 @@ class FujitaOgawa(CommuterCity):
             The formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`.
         """
         self.check_potential()
-        program = self._land_labor(commuting)
-        add_production(self.spillover, program, self.network)
-        program.potential = pyo.Objective(
-            expr=program.production_potential - program.total_commuting_cost,
-            sense=pyo.maximize,
-            doc="f(m) − h(n)",
-        )
-        return program
+        return self._with_potential(self._land_labor(commuting))
 
     def reduced_program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
         r"""Return the firms' program (P): max g(m) = f(m) − ȟ(m) over m in ℳ.
@@ -309,6 +302,9 @@ class FujitaOgawa(CommuterCity):
         else:
             add_land_limit(program)
             add_job_stock(program, self.labor_per_firm)
+        return self._with_potential(program)
+
+    def _with_potential(self, program: pyo.ConcreteModel) -> pyo.ConcreteModel:
         add_production(self.spillover, program, self.network)
         program.potential = pyo.Objective(
             expr=program.production_potential - program.total_commuting_cost,

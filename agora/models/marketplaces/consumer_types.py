@@ -9,9 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import InputError
 from agora.data.fields import Fields
 from agora.formulations.marketplaces.coalitions import Taste
-from agora.models.spatial import POSITIVE
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 
-NOT_NEGATIVE: Any = {"allowed": "a finite number >= 0"}
 SHARES: Any = {"allowed": "a list of finite numbers >= 0"}
 Number = Annotated[float, Field(ge=0)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,35 +11,18 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike
 
 from agora.formulations.marketplaces.coalitions import Taste
-from agora.formulations.marketplaces.grounds import Ground, nearest
-from agora.formulations.marketplaces.market_equilibrium import Economy, MarketEquilibrium
+from agora.formulations.marketplaces.grounds import nearest
+from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium
 from agora.models.prices import price
 from agora.typing import Vector
 
-
-class MarketplaceEconomy(Protocol):
-    """What the tables need to know of a model."""
-
-    @property
-    def makes(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def setup_cost(self) -> float: ...  # noqa: D102
-    @property
-    def setup_shares(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def time(self) -> float: ...  # noqa: D102
-    @property
-    def plots(self) -> Vector: ...  # noqa: D102
-    @property
-    def economy(self) -> Economy: ...  # noqa: D102
-    @property
-    def ground(self) -> Ground: ...  # noqa: D102
-    def travel(self, locations: Vector) -> Vector: ...  # noqa: D102
-    def units(self, locations: Vector) -> Vector: ...  # noqa: D102
+if TYPE_CHECKING:
+    from agora.models.marketplaces.coalition import CoalitionTest
+    from agora.models.marketplaces.marketplaces import Marketplaces
 
 
 def marketplace_tables(
-    model: MarketplaceEconomy, program: pyo.ConcreteModel, places: Vector
+    model: Marketplaces, program: pyo.ConcreteModel, places: Vector
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a solved program with marketplaces at `locations`."""
     sites, goods = list(program.sites), list(program.goods)
@@ -100,7 +83,7 @@ def marketplace_tables(
 
 
 def start_from(
-    model: MarketplaceEconomy, program: pyo.ConcreteModel, at: MarketEquilibrium, locations: Vector
+    model: Marketplaces, program: pyo.ConcreteModel, at: MarketEquilibrium, locations: Vector
 ) -> None:
     """Start a program at an equilibrium, so that IPOPT needs a few steps only."""
     wages, people = at.prices[model.economy.makes], np.maximum(at.population, 1e-8)
@@ -133,22 +116,8 @@ FEW = 1e-7
 """Share of a coalition up to which a type does not limit how large the coalition is."""
 
 
-class Coalition(Protocol):
-    """What the tables of a coalition need to know of the test."""
-
-    @property
-    def masses(self) -> dict[str, float]: ...  # noqa: D102
-    @property
-    def tastes(self) -> dict[str, Taste]: ...  # noqa: D102
-    @property
-    def utility(self) -> dict[str, float]: ...  # noqa: D102
-    @property
-    def unit(self) -> dict[str, float]: ...  # noqa: D102
-    def travel(self, locations: Sequence[float]) -> Vector: ...  # noqa: D102
-
-
 def coalition_tables(
-    test: Coalition,
+    test: CoalitionTest,
     locations: Sequence[float],
     gain: float,
     members: Mapping[str, Vector],

@@ -51,11 +51,10 @@ from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
 from agora.models.migration.tables import GAME_TABLES, concentration_table
 from agora.models.model import Model
-from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE, UNITS_OF_MOVES
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
-NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 SHARE: dict[str, JsonValue] = {"allowed": "a number from 0 to 1"}
 HORIZON = "a finite number > 0, 'stationary' or 'infinite'"
 
@@ -210,8 +209,7 @@ class MeanFieldGame(Model):
     def freeness(self, distances: Vector) -> Vector:
         """Return K(o, d) of distances: (1 + s(e^{τd} − 1))^{1−σ}."""
         costs = 1.0 + self.trade_cost_share * np.expm1(self.trade_cost_rate * distances)
-        kernel: Vector = costs**-self.trade_elasticity
-        return kernel
+        return costs**-self.trade_elasticity
 
     @cached_property
     def kernel_form(self) -> Kernel:

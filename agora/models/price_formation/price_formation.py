@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
@@ -246,19 +245,6 @@ class PriceFormation(Model):
         childless = np.setdiff1d(np.arange(len(parents)), parents)
         return np.concatenate([parents, childless])
 
-    def supply_graph(self) -> nx.DiGraph:
-        """Return the tree of events as a directed graph: nodes with time, supply and probability."""
-        graph = nx.DiGraph()
-        names = self.supply.names or tuple(str(k) for k in range(len(self.supply.parents)))
-        for k, name in enumerate(names):
-            graph.add_node(
-                name, time=float(self.times[k]), supply=self.supply.supplies[k],
-                reached=self.supply.probabilities[k],
-            )  # fmt: skip
-            if self.supply.parents[k] >= 0:
-                graph.add_edge(names[self.supply.parents[k]], name)
-        return graph
-
     # --- programs ------------------------------------------------------------------------------
 
     def program(self) -> pyo.ConcreteModel:
@@ -351,8 +337,7 @@ class PriceFormation(Model):
         after = np.empty(nodes, dtype=int)
         places = np.arange(1, len(self.befores))
         after[self.befores[1:]] = places  # any place after a node tells its velocity
-        result: Vector = (states[..., after] - states[..., :nodes]) / self.step
-        return result
+        return (states[..., after] - states[..., :nodes]) / self.step
 
     # --- reading -------------------------------------------------------------------------------
 

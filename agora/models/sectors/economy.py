@@ -14,11 +14,10 @@ from agora.data.checks import InputError, positive
 from agora.data.fields import kinds, read_kind
 from agora.data.profiles import Bump, Profile, Sine, Uniform
 from agora.formulations.sectors.short_run_numbers import ShortRun
-from agora.models.spatial import POSITIVE, SpatialModel
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE, SpatialModel
 from agora.typing import Vector
 
 _SHARE: dict[str, JsonValue] = {"allowed": "a number > 0 and < 1"}
-_NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 _PROFILES: dict[str, type[Profile]] = kinds(Uniform, Sine, Bump)
 
 
@@ -61,7 +60,7 @@ class SectorEconomy(SpatialModel):
     labor: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
     productivity: tuple[float, ...] | Profile = (1.0,)
     preferences: tuple[float, ...] | Profile = (1.0,)
-    externality: float = Field(default=0.0, ge=0, json_schema_extra=_NOT_NEGATIVE)
+    externality: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
     immobile_labor: tuple[float, ...] | Profile | None = None
 
     @field_validator("geography", mode="after")

@@ -71,8 +71,7 @@ def draw_sweep() -> Figure:
     Where structures tie, the one with most people in b and c is drawn. Lines break where the
     number of marketplaces changes.
     """
-    with style.settings():
-        figure = style.figure(9.2)
+    with style.drawing(9.2) as figure:
         panels = figure.subplots(1 + len(QUANTITIES), len(CASES), sharex=True, sharey="row")
         for column, case in enumerate(CASES):
             panels[0, column].set_title(_TITLES[case], fontsize=style.TEXT)
@@ -93,7 +92,6 @@ def draw_sweep() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=5, columnspacing=1.0, handlelength=1.6
         )
-        style.fix_layout(figure)
     return figure
 
 

@@ -28,8 +28,7 @@ def resting_state(kind: str) -> Solution:
         "asymmetric preferences": {"preferences": ASYMMETRIC},
         "immobile labour": {"immobile_labor": IMMOBILE},
     }
-    result: Solution = solve(economy(60, horizon="long-run", **changes[kind]))
-    return result
+    return solve(economy(60, horizon="long-run", **changes[kind]))
 
 
 @computes("profits-differ-at-first")

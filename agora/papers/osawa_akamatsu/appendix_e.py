@@ -220,8 +220,7 @@ def hyperbolic_cosine(cells: int, decay: float) -> Finding:
 
 
 def _second_differences(level: Vector) -> Vector:
-    result: Vector = (np.roll(level, -1) - 2 * level + np.roll(level, 1)) / 2
-    return result
+    return (np.roll(level, -1) - 2 * level + np.roll(level, 1)) / 2
 
 
 # --- equilibrium, (E.10), (E.11) ---------------------------------------------------------------

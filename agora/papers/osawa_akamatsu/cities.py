@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agora import numerics
 from agora.data.geographies import circle, two_cell
 from agora.methods.city.best_response import equivalent
 from agora.methods.city.firms_game import FirmsGame
@@ -108,12 +109,7 @@ def turning_point(holds: Callable[[float], bool], low: float, high: float, halvi
     at_low = holds(low)
     if holds(high) == at_low:
         raise ValueError(f"the statement is {at_low} at both {low:g} and {high:g}")
-    for _ in range(halvings):
-        middle = (low + high) / 2
-        if holds(middle) == at_low:
-            low = middle
-        else:
-            high = middle
+    low, high = numerics.bisected(lambda place: holds(place) == at_low, low, high, halvings)
     return (low + high) / 2
 
 
@@ -136,19 +132,9 @@ def upper_envelope(production: Vector, commuting: Vector) -> list[Piece]:
     commuting : array (N,)
         ȟ/t of each candidate; of several lines that are equal only the first appears.
     """
-    best = float(production.max())
-    current = int(np.argmin(np.where(production >= best - 1e-13, commuting, np.inf)))
-    pieces: list[Piece] = []
-    low = 0.0
-    while True:
-        flatter = np.flatnonzero(commuting < commuting[current] - 1e-12)
-        if not len(flatter):
-            return [*pieces, Piece(current, low, math.inf)]
-        crossing = (production[current] - production[flatter]) / (commuting[current] - commuting[flatter])
-        high = float(crossing.min())
-        ties = flatter[crossing <= high + 1e-13]
-        pieces.append(Piece(current, low, high))
-        current, low = int(ties[np.argmin(commuting[ties])]), high
+    lines, kinks = numerics.upper_envelope(-commuting, production, 0.0, narrow=1e-13)
+    ends = [0.0, *kinks.tolist(), math.inf]
+    return [Piece(*piece) for piece in zip(lines.tolist(), ends[:-1], ends[1:], strict=True)]
 
 
 @dataclass(frozen=True)

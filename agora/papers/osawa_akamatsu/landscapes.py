@@ -84,8 +84,7 @@ def _over_cost(axes: Axes, land: float, mass: float) -> None:
 
 
 def _draw_over_cost(cases: list[tuple[float, float]], height: float) -> Figure:
-    with style.settings():
-        figure = style.figure(height)
+    with style.drawing(height) as figure:
         panels = figure.subplots(len(cases), 1)
         for axes, (land, mass) in zip(panels, cases, strict=True):
             _over_cost(axes, land, mass)
@@ -97,7 +96,6 @@ def _draw_over_cost(cases: list[tuple[float, float]], height: float) -> Figure:
             ),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
-        style.fix_layout(figure)
     return figure
 
 
@@ -134,8 +132,7 @@ def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, flo
     masses = np.linspace(low, high, 201)
     production, commuting = _parts(city, masses, mass)
     middle = float(production.min())
-    with style.settings():
-        figure = style.figure(6.6)
+    with style.drawing(6.6) as figure:
         panels = figure.subplots(3, 1, sharex=True)
         for axes, (name, cost) in zip(panels, costs.items(), strict=True):
             axes.plot(masses, production - middle, **style.RENT_LINE)
@@ -154,7 +151,6 @@ def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, flo
             style.line("−ȟ", **style.WAGE_LINE), *_marks_legend(),
         ]  # fmt: skip
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.fix_layout(figure)
     return figure
 
 
@@ -165,8 +161,7 @@ def draw_anarchy(points: pd.DataFrame) -> Figure:
     """Draw how much welfare the potential's equilibrium and the worst one lose, over (τ, t)."""
     panels = {"anarchy_selected": "selected by the potential", "anarchy_worst": "worst equilibrium"}
     highest = float(points[list(panels)].replace(np.inf, np.nan).max().max())
-    with style.settings():
-        figure = style.figure(3.4)
+    with style.drawing(3.4) as figure:
         every = figure.subplots(1, 2, sharey=True)
         for axes, (column, title) in zip(every, panels.items(), strict=True):
             table = points.pivot(index="commuting_cost", columns="decay", values=column)
@@ -181,7 +176,6 @@ def draw_anarchy(points: pd.DataFrame) -> Figure:
         bar = figure.colorbar(drawn, ax=every, location="bottom", shrink=0.6, aspect=40)
         bar.set_label("welfare of the optimum over that of the equilibrium", fontsize=style.SMALL)
         bar.ax.tick_params(labelsize=style.SMALL)
-        style.fix_layout(figure)
     return figure
 
 
@@ -231,8 +225,7 @@ def draw_parts() -> Figure:
     firms, triangles = _lattice(90)
     game = _three(ANY_COST)
     production = np.array([game.city.interaction.potential(row) for row in firms])
-    with style.settings():
-        figure = style.figure(2.9)
+    with style.drawing(2.9) as figure:
         panels = figure.subplots(1, 2)
         for axes, values, title in (
             (panels[0], production, "f: production"),
@@ -241,7 +234,6 @@ def draw_parts() -> Figure:
             axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
             axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.5)
             _frame(axes, title)
-        style.fix_layout(figure)
     return figure
 
 
@@ -251,8 +243,7 @@ def draw_equilibria() -> Figure:
     unit = _three(ANY_COST)
     production = np.array([unit.city.interaction.potential(row) for row in firms])
     commuting = unit.commuting_costs(firms) / ANY_COST
-    with style.settings():
-        figure = style.figure(2.7)
+    with style.drawing(2.7) as figure:
         for axes, cost in zip(figure.subplots(1, 3), COSTS, strict=True):
             values = production - cost * commuting
             axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
@@ -262,7 +253,6 @@ def draw_equilibria() -> Figure:
             plural = "equilibrium" if len(equilibria) == 1 else "equilibria"
             _frame(axes, f"t = {cost:g}: {len(equilibria)} {plural}")
         figure.legend(handles=_marks_legend(), loc="outside lower center", ncols=3)
-        style.fix_layout(figure)
     return figure
 
 
@@ -274,8 +264,7 @@ def draw_basins() -> Figure:
     states = np.array([result.state.firms for result in equilibria])
     reached = np.array([int(np.abs(states - game.climb(row).firms).max(axis=1).argmin()) for row in firms])
     ends = sorted(set(reached.tolist()))
-    with style.settings():
-        figure = style.figure(3.9)
+    with style.drawing(3.9) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
         for colour, end in zip(style.CATEGORIES, ends, strict=False):
             seen = reached == end
@@ -300,5 +289,4 @@ def draw_basins() -> Figure:
         entries = [*_marks_legend(), style.patch(style.FIRMS, "firms")]
         entries.append(style.patch(style.HOUSEHOLDS, "households", hatch=style.HATCH))
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.fix_layout(figure)
     return figure

@@ -98,8 +98,7 @@ def _uses_legend() -> list[Any]:
 
 def draw_patterns() -> Figure:
     """Draw figures 7a and 8: the patterns of 8 cells and of 48."""
-    with style.settings():
-        figure = style.figure(6.4)
+    with style.drawing(6.4) as figure:
         panels = figure.subplots(3, 3).ravel()
         wheels = [(8, number) for number in (0, 1, 2, 4)] + [(48, number) for number in range(5)]
         for axes, (cells, number) in zip(panels, wheels, strict=True):
@@ -107,7 +106,6 @@ def draw_patterns() -> Figure:
             words = f"{cells} cells\n{_name(number)}"
             axes.text(0.0, 0.0, words, ha="center", va="center", fontsize=style.SMALL)
         figure.legend(handles=_uses_legend(), loc="outside lower center", ncols=3)
-        style.fix_layout(figure)
     return figure
 
 
@@ -149,14 +147,12 @@ def _centres(network: Any, firms: Vector) -> int:
 def draw_eight_cells() -> Figure:
     """Draw figure 7b: the global maximiser of eight cells over the (τ, t) plane."""
     decays = np.linspace(0.1, 30.0, 200)
-    with style.settings():
-        figure = style.figure(4.0)
+    with style.drawing(4.0) as figure:
         axes = figure.subplots()
         _fill(axes, decays, _winners(8, decays), 0.3)
         axes.text(2.0, 0.27, "uniform", fontsize=style.TEXT)
         axes.set_xlabel("spillovers' decay τ")
         axes.set_ylabel("commuting cost t")
-        style.fix_layout(figure)
     return figure
 
 
@@ -166,8 +162,7 @@ def draw_eight_cells() -> Figure:
 def draw_many_cells() -> Figure:
     """Draw figure 9: the best of uniform and 50 centric patterns over the (τ, t) plane."""
     decays = np.linspace(0.1, 60.0, 400)
-    with style.settings():
-        figure = style.figure(4.4)
+    with style.drawing(4.4) as figure:
         axes = figure.subplots()
         _fill(axes, decays, [continuous_sequence(tau, MOST_CENTRES) for tau in decays.tolist()], 0.15)
         guide: dict[str, Any] = {"color": style.INK, "linewidth": 1.0, "linestyle": (0, (4, 3))}
@@ -176,7 +171,6 @@ def draw_many_cells() -> Figure:
         axes.text(1.0, 0.143, "uniform", fontsize=style.TEXT)
         axes.set_xlabel("spillovers' decay τ")
         axes.set_ylabel("commuting cost t")
-        style.fix_layout(figure)
     return figure
 
 
@@ -203,8 +197,7 @@ def _centres_legend() -> list[Any]:
 def draw_relative_production() -> Figure:
     """Draw figure E.6: Ψ_J and f_J of one to seven centres against τ."""
     decays = np.linspace(0.1, 60.0, 300)
-    with style.settings():
-        figure = style.figure(5.6)
+    with style.drawing(5.6) as figure:
         upper, lower = figure.subplots(2, 1)
         _lines(upper, decays, relative_production, "spillovers' decay τ", "Ψ = f/f(uniform) − 1")
         _lines(
@@ -212,14 +205,12 @@ def draw_relative_production() -> Figure:
             "spillovers' decay τ", "f (numéraire)",
         )  # fmt: skip
         figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
-        style.fix_layout(figure)
     return figure
 
 
 def draw_relative_potential() -> Figure:
     """Draw figure E.7: g(m^J) − g(m̄) along the two broken lines of figure 9."""
-    with style.settings():
-        figure = style.figure(5.6)
+    with style.drawing(5.6) as figure:
         upper, lower = figure.subplots(2, 1)
         costs, decays = np.linspace(0.0, 0.16, 200), np.linspace(0.1, 60.0, 300)
         _lines(
@@ -236,7 +227,6 @@ def draw_relative_potential() -> Figure:
         for axes, low in ((upper, -0.006), (lower, -0.006)):
             axes.set_ylim(bottom=low)
         figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
-        style.fix_layout(figure)
     return figure
 
 
@@ -254,8 +244,7 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
     index = np.searchsorted(kinds, values)
     colours = [colour_of(rank if k else 0) for rank, k in enumerate(kinds, start=int(kinds[0] > 0))]
     sure = int(points["certified"].sum())
-    with style.settings():
-        figure = style.figure(4.6)
+    with style.drawing(4.6) as figure:
         axes = figure.subplots()
         axes.pcolormesh(
             decays, costs, index, cmap=ListedColormap(colours), vmin=-0.5,
@@ -270,5 +259,4 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
             style.patch(colour, _name(k), edge=style.INK) for colour, k in zip(colours, kinds, strict=True)
         ]
         figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 4))
-        style.fix_layout(figure)
     return figure

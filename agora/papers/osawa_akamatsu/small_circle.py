@@ -44,8 +44,7 @@ def maximisers_named(delta: float, cost: float) -> tuple[str, ...]:
 def draw_circle() -> Figure:
     """Draw figure 3: cells of the same size on a circle of length 1."""
     network = circle_cells(8, ANY_COST)(ANY_COST).network
-    with style.settings():
-        figure = style.figure(3.2)
+    with style.drawing(3.2) as figure:
         axes = figure.subplots()
         turn = np.linspace(0, 2 * np.pi, 200)
         axes.plot(np.cos(turn), np.sin(turn), color=style.INK, linewidth=1)
@@ -61,7 +60,6 @@ def draw_circle() -> Figure:
                   fontsize=style.SMALL)  # fmt: skip
         axes.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
         axes.set_axis_off()
-        style.fix_layout(figure)
     return figure
 
 
@@ -88,8 +86,7 @@ def remaining_corners() -> Vector:
             corner = np.linalg.solve(rows, np.append(-LIMITS[list(chosen), 4], 4.0))
             if (LIMITS[:, :4] @ corner + LIMITS[:, 4] <= 1e-9).all():
                 corners.append(np.round(corner, 9) + 0.0)
-    distinct: Vector = np.unique(corners, axis=0)
-    return distinct
+    return np.unique(corners, axis=0)
 
 
 def draw_polyhedron() -> Figure:
@@ -145,8 +142,7 @@ def draw_triangle() -> Figure:
     made = np.array([unit.city.interaction.potential(row) for row in firms])
     commuting = unit.commuting_costs(firms) / ANY_COST
     triangles = Triangulation(points[:, 0], points[:, 1])
-    with style.settings():
-        figure = style.figure(5.0)
+    with style.drawing(5.0) as figure:
         for axes, cost in zip(figure.subplots(2, 2).ravel(), (0.1, 0.3, 0.45, 0.55), strict=True):
             values = made - cost * commuting
             axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
@@ -160,7 +156,6 @@ def draw_triangle() -> Figure:
             axes.set_title(f"t = {cost:g}", fontsize=style.TEXT, y=1.04)
             axes.set(xlim=(-0.1, 1.1), ylim=(-0.15, 0.95), aspect="equal")
             axes.set_axis_off()
-        style.fix_layout(figure)
     return figure
 
 
@@ -170,10 +165,9 @@ def draw_partition() -> Figure:
     result = [[maximisers_named(delta, cost)[1:] for delta in deltas] for cost in costs]
     kinds = sorted({names for row in result for names in row}, key=lambda names: (len(names), names))
     index = np.array([[kinds.index(names) for names in row] for row in result])
-    with style.settings():
+    with style.drawing(4.8) as figure:
         from matplotlib.colors import ListedColormap
 
-        figure = style.figure(4.8)
         axes = figure.subplots()
         colours = ["#FFFFFF", *style.CATEGORIES][: len(kinds)]
         axes.pcolormesh(
@@ -196,5 +190,4 @@ def draw_partition() -> Figure:
         ]
         entries.append(style.line("t*: above, 1111 is global", color=style.INK, linewidth=2))  # type: ignore[arg-type]
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
-        style.fix_layout(figure)
     return figure

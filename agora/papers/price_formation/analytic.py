@@ -16,14 +16,12 @@ FREQUENCY = 10.0
 
 def supplied(time: NDArray[Any]) -> Vector:
     """Return ∫₀ᵗ sin 10s ds."""
-    result: Vector = (1 - np.cos(FREQUENCY * time)) / FREQUENCY
-    return result
+    return (1 - np.cos(FREQUENCY * time)) / FREQUENCY
 
 
 def _twice(time: NDArray[Any]) -> Vector:
     """Return ∫₀ᵗ ∫₀ˢ sin 10r dr ds."""
-    result: Vector = time / FREQUENCY - np.sin(FREQUENCY * time) / FREQUENCY**2
-    return result
+    return time / FREQUENCY - np.sin(FREQUENCY * time) / FREQUENCY**2
 
 
 def _numbers(cost: StateCost) -> tuple[float, float]:
@@ -37,10 +35,7 @@ def continuous_price(model: PriceFormation, time: Vector) -> Vector:
     (a, alpha), (b, beta) = _numbers(model.running), _numbers(model.terminal)
     end, mean = np.array(model.horizon), float(model.masses @ model.starts[:, 0])
     ahead = (alpha - mean) * (end - time) - (_twice(end) - _twice(time))
-    result: Vector = (
-        -model.control_cost * np.sin(FREQUENCY * time) + b * (beta - mean - supplied(end)) + a * ahead
-    )
-    return result
+    return -model.control_cost * np.sin(FREQUENCY * time) + b * (beta - mean - supplied(end)) + a * ahead
 
 
 def continuous_states(model: PriceFormation) -> Vector:
@@ -57,8 +52,7 @@ def continuous_states(model: PriceFormation) -> Vector:
         decay = decay / decay[0]
     starts = model.starts[:, 0]
     mean = float(model.masses @ starts)
-    result: Vector = mean + supplied(time) + (starts - mean)[:, None] * decay
-    return result
+    return mean + supplied(time) + (starts - mean)[:, None] * decay
 
 
 def discrete_price(model: PriceFormation) -> Vector:

@@ -77,8 +77,7 @@ def _best(game: TradingGame, omega: Vector) -> Vector:
     columns = game.generate(game.multipliers(omega))
     order = np.lexsort((columns.costs, columns.agents))
     first = order[np.r_[True, np.diff(columns.agents[order]) > 0]]
-    states: Vector = game.states(columns.states[first])
-    return states
+    return game.states(columns.states[first])
 
 
 @computes("two-clusters")

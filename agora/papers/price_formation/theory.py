@@ -89,8 +89,7 @@ def _bought(model: PriceFormation, prices: Vector) -> Vector:
     order = np.lexsort((columns.costs, columns.agents))
     best = order[np.r_[True, np.diff(columns.agents[order]) > 0]]
     states = game.states(columns.states[best])
-    result: Vector = model.masses[columns.agents[best]] @ np.diff(states, axis=1) / model.step
-    return result
+    return model.masses[columns.agents[best]] @ np.diff(states, axis=1) / model.step
 
 
 @computes("values-are-semiconcave")

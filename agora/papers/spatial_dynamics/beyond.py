@@ -35,8 +35,7 @@ def draw_phases() -> Figure:
     games = [linear_game("K1", noise=float(nu), horizon=np.inf) for nu in noise]
     game, myopic = (np.array([getattr(g, f"{k}_threshold") for g in games]) for k in ("game", "myopic"))
     low, high = 1.0, 3000.0
-    with style.settings():
-        figure = style.figure(4.6)
+    with style.drawing(4.6) as figure:
         axes = figure.subplots()
         axes.fill_between(noise, low, game, color="#BFD9EC", linewidth=0)
         axes.fill_between(noise, game, myopic, color="#F6CDB2", linewidth=0)
@@ -67,14 +66,12 @@ def draw_phases() -> Figure:
             style.line("myopic: c₀ = λ/(νρ)", **_MYOPIC),
         ]
         style.add_legend(axes, entries, above=True)
-        style.fix_layout(figure)
     return figure
 
 
 def draw_linear_forces() -> Figure:
     """Draw concentration and the four forces over time for Krugman (K1) and Armington (A1), linearised."""
-    with style.settings():
-        figure = style.figure(6.4)
+    with style.drawing(6.4) as figure:
         panels = figure.subplots(2, 2, sharex="col", height_ratios=(1, 1.6))
         for column, (case, title) in enumerate((("K1", "Krugman (K1)"), ("A1", "Armington (A1)"))):
             game = linear_game(case)
@@ -109,7 +106,6 @@ def draw_linear_forces() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=3, columnspacing=1.0, handlelength=2.2
         )
-        style.fix_layout(figure)
     return figure
 
 
@@ -117,8 +113,7 @@ def draw_bifurcation() -> Figure:
     """Draw concentration of the stationary Krugman states against the moving cost, on 64 cells."""
     branch = stationary_branch()
     threshold = linear_game("K1", horizon=np.inf).game_threshold
-    with style.settings():
-        figure = style.figure(4.2)
+    with style.drawing(4.2) as figure:
         axes = figure.subplots()
         axes.plot([threshold, 300], [1, 1], color=style.CATEGORIES[1], linewidth=2.4)
         axes.plot([40, threshold], [1, 1], color=style.CATEGORIES[1], linewidth=1.8, linestyle=(0, (2, 1.6)))
@@ -139,7 +134,6 @@ def draw_bifurcation() -> Figure:
             ),
         ]
         style.add_legend(axes, entries, above=True)
-        style.fix_layout(figure)
     return figure
 
 

@@ -54,8 +54,7 @@ def sign_of_a_nonlinear_force(case: str, force: str, sign: int) -> Finding:
 
 def draw_evolution() -> Figure:
     """Draw the density over space and time of the Krugman (K1) and the Armington (A1) game as heat maps."""
-    with style.settings():
-        figure = style.figure(4.4)
+    with style.drawing(4.4) as figure:
         panels = figure.subplots(1, 2)
         for axes, (case, title) in zip(
             panels, (("K1", "Krugman (K1)"), ("A1", "Armington (A1)")), strict=True
@@ -77,14 +76,12 @@ def draw_evolution() -> Figure:
             axes.locator_params(axis="y", nbins=5)
             figure.colorbar(image, ax=axes, location="bottom", label="density μ")
         panels[0].set_ylabel("time")
-        style.fix_layout(figure)
     return figure
 
 
 def draw_forces() -> Figure:
     """Draw concentration and the forces of the exact decomposition over time for K1 and A1."""
-    with style.settings():
-        figure = style.figure(6.4)
+    with style.drawing(6.4) as figure:
         panels = figure.subplots(2, 2, sharex="col", height_ratios=(1, 1.6))
         for column, (case, title) in enumerate((("K1", "Krugman (K1)"), ("A1", "Armington (A1)"))):
             table = solved(case).tables["concentration"].iloc[:-1]
@@ -105,5 +102,4 @@ def draw_forces() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=3, columnspacing=1.0, handlelength=2.2
         )
-        style.fix_layout(figure)
     return figure

@@ -33,8 +33,7 @@ def wage_map(kernel: DenseKernel, density: Vector, wage: Vector, transposed: boo
     """Return the right-hand side of (1), τ as printed (`transposed`) or in the order of the price index."""
     freeness, people = kernel.values.T if transposed else kernel.values, kernel.weights * density
     access = freeness.T @ (people * wage ** (1 - ELASTICITY))
-    sold: Vector = freeness @ (people * wage / access)
-    return sold
+    return freeness @ (people * wage / access)
 
 
 @computes("wage-equation")

@@ -41,8 +41,7 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
     chosen = list(quantities or _moving(totals))[:4]
     rows = int(totals["parameter"].nunique())
     shown = min(rows, MOST_BARS)
-    with style.settings():
-        figure = style.figure(0.6 + len(chosen) * (0.75 + 0.33 * shown))
+    with style.drawing(0.6 + len(chosen) * (0.75 + 0.33 * shown)) as figure:
         panels = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
         for axes, quantity in zip(panels, chosen, strict=True):
             part = totals[totals["label"] == quantity]
@@ -79,7 +78,6 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
             axes.set_xlim(-room * widest, room * widest)
             axes.set_title(quantity.replace("_", " "), loc="left", fontsize=style.TEXT)
         panels[-1].set_xlabel("elasticity (percent for one percent more)")
-        style.fix_layout(figure)
     return figure
 
 
@@ -112,8 +110,7 @@ def draw_phases(
     names = sorted(set(cells.loc[~cells["boundary"], "feature"]), key=_order)
     colours = {name: PHASES[k % len(PHASES)] for k, name in enumerate(names)}
     first, second = parameters
-    with style.settings():
-        figure = style.figure(4.9)
+    with style.drawing(4.9) as figure:
         axes = figure.subplots()
         boxes, fills = [], []
         for row in cells.to_dict(orient="records"):
@@ -129,7 +126,6 @@ def draw_phases(
         entries = [style.patch(colours[name], name) for name in names]
         entries.append(style.patch(style.INK, "boundary within"))
         style.add_legend(axes, entries, title=where, above=True)
-        style.fix_layout(figure)
     return figure
 
 

@@ -131,6 +131,15 @@ def fix_layout(drawn: Figure) -> None:
         axes.set_position((left, bottom, width, height))
 
 
+@contextmanager
+def drawing(height: float) -> Iterator[Figure]:
+    """Give an empty figure of a height in inches to draw on in this language; lay it out at the end."""
+    with settings():
+        drawn = figure(height)
+        yield drawn
+        fix_layout(drawn)
+
+
 def light_to_dark() -> Colormap:
     """Return the colour map of quantities: from pale to dark through the colour of rents."""
     from matplotlib.colors import LinearSegmentedColormap

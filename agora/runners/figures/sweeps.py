@@ -165,8 +165,7 @@ def draw(
         raise InputError("--panels", panels, f"a column of at most {MOST_PANELS} values")
     columns = min(len(values), 3) if len(y) == 1 else len(values)
     rows = math.ceil(len(values) / columns) if len(y) == 1 else len(y)
-    with style.settings():
-        drawn = style.figure(0.6 + 3.2 * rows)
+    with style.drawing(0.6 + 3.2 * rows) as drawn:
         drawn.set_size_inches(max(style.WIDTH, 3.6 * columns), 0.6 + 3.2 * rows)
         axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
         for row, (column, frame) in enumerate(zip(y, frames, strict=True)):
@@ -187,7 +186,6 @@ def draw(
             drawn.supxlabel(tables.label(x), fontsize=style.TEXT)
         else:
             axes[-1, 0].set_xlabel(tables.label(x))
-        style.fix_layout(drawn)
     return drawn
 
 

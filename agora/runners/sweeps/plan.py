@@ -32,6 +32,7 @@ _CODE = (
     "formulations",
     "methods",
     "models",
+    "numerics.py",
     "solvers",
     "runners/certifying.py",
     "runners/solving.py",

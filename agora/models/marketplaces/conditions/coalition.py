@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from agora.models.certificate import Condition, worst_case
+from agora.models.marketplaces.conditions.economy import labelled
 from agora.typing import Tables, Vector
 
 FEW = 1e-7
@@ -98,12 +97,12 @@ def coalition_conditions(economy: CoalitionData, tables: Tables, tolerance: floa
 def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
     names, goods = [kind.name for kind in economy.types], range(1, len(economy.setup_amounts) + 1)
     homes = [(name, site) for name in names for site in range(len(economy.sites))]
-    members, missing_members = _labelled(tables["members"], ["type", "site"], homes)
-    types, missing_types = _labelled(tables["types"], ["type"], names)
-    commodities, missing_goods = _labelled(tables["commodities"], ["commodity"], list(goods))
-    sites, missing_sites = _labelled(tables["sites"], ["site"], list(range(len(economy.sites))))
+    members, missing_members = labelled(tables["members"].astype({"type": str}), ["type", "site"], homes)
+    types, missing_types = labelled(tables["types"].astype({"type": str}), ["type"], names)
+    commodities, missing_goods = labelled(tables["commodities"], ["commodity"], list(goods))
+    sites, missing_sites = labelled(tables["sites"], ["site"], list(range(len(economy.sites))))
     number = len(tables["marketplaces"])
-    markets, missing_markets = _labelled(tables["marketplaces"], ["marketplace"], list(range(1, number + 1)))
+    markets, missing_markets = labelled(tables["marketplaces"], ["marketplace"], list(range(1, number + 1)))
     places = markets["location"].to_numpy(float)
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
     gain, size = float(totals["gain"]), float(totals["coalition_mass"])
@@ -203,17 +202,6 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
     if economy.everybody and not empty:
         found.append(each("the coalition is everybody", np.abs(shares - limit / limit.sum()), names))
     return tuple(found)
-
-
-def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
-    rows = table.assign(type=table["type"].astype(str)) if "type" in keys else table
-    once = rows.drop_duplicates(keys).set_index(keys)
-    wanted = (
-        pd.MultiIndex.from_tuples(labels, names=keys) if len(keys) > 1 else pd.Index(labels, name=keys[0])
-    )
-    there = int(wanted.isin(once.index).sum())
-    return once.reindex(wanted), float(len(rows) + len(wanted) - 2 * there)
 
 
 def _travel(economy: CoalitionData, places: Vector) -> Vector:

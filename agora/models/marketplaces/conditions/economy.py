@@ -64,10 +64,10 @@ def marketplace_conditions(
     goods = list(range(1, len(economy.commodity_shares) + 1))
     homes = list(range(len(economy.makes)))
     kinds = {"commodity": goods, "wage": homes, "rent": homes}
-    frame, missing_sites = _labelled(tables["sites"], ["site"], homes)
+    frame, missing_sites = labelled(tables["sites"], ["site"], homes)
     number = len(tables["marketplaces"])
-    markets, missing_markets = _labelled(tables["marketplaces"], ["marketplace"], list(range(number)))
-    listed, missing_prices = _labelled(
+    markets, missing_markets = labelled(tables["marketplaces"], ["marketplace"], list(range(number)))
+    listed, missing_prices = labelled(
         tables["prices"], ["kind", "of"], [(kind, each) for kind, names in kinds.items() for each in names]
     )
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
@@ -154,7 +154,7 @@ def marketplace_conditions(
     )
 
 
-def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
+def labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
     """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
     once = table.drop_duplicates(keys).set_index(keys)
     wanted = (

@@ -23,6 +23,7 @@ from scipy.linalg import lapack
 
 from agora.data.price_formation.laws_and_supply import SupplyTree
 from agora.data.price_formation.state_costs import StateCost
+from agora.numerics import descended
 from agora.typing import Vector
 
 MOST_UNKNOWNS = 2_000_000
@@ -239,7 +240,8 @@ class Agent:
             if not open_.any():
                 break
             moving, current, step, decrement = moving[open_], current[open_], step[open_], decrement[open_]
-            states[moving] = self._backtrack(current, step, decrement)
+            whole = np.pad(step, ((0, 0), (1, 0)))
+            states[moving] = descended(self.cost, current, whole, -decrement, 1e-14)
         return states, slack
 
     def _newton_step(self, states: Vector, gradient: Vector, pin: int | None) -> Vector:
@@ -261,24 +263,6 @@ class Agent:
             *_, step, info = lapack.dptsv(diagonal.ravel(), beside.ravel()[:-1], -gradient.ravel())
         result: Vector = step.reshape(gradient.shape)
         return result
-
-    def _backtrack(self, states: Vector, step: Vector, decrement: Vector) -> Vector:
-        before, length = self.cost(states), np.ones(len(states))
-        moved = states.copy()
-        trying = np.arange(len(states))
-        for _ in range(40):
-            moved[trying, 1:] = states[trying, 1:] + length[trying, None] * step[trying]
-            after = self.cost(moved[trying])
-            allowed = (
-                before[trying]
-                - 1e-4 * length[trying] * decrement[trying]
-                + 1e-14 * (1 + np.abs(before[trying]))
-            )
-            trying = trying[~(after <= allowed)]
-            if not len(trying):
-                break
-            length[trying] /= 2
-        return moved
 
 
 def cheapest_replies(agent: Agent, starts: Vector, accuracy: float) -> Cheapest:
@@ -413,8 +397,7 @@ def _programmed(agent: Agent, starts: Vector) -> Cheapest:
         def total(x: Vector, value: Vector = value, span: float = span, mean: float = mean) -> Vector:
             away = grid[None, :] - x[:, None]
             held = (agent.running.value(x)[:, None] + agent.running.value(grid)[None, :]) / 2
-            result: Vector = agent.control_cost / (2 * span) * away**2 + mean * away + span * held + value
-            return result
+            return agent.control_cost / (2 * span) * away**2 + mean * away + span * held + value
 
         table = total(grid if first else starts)
         chosen.append(table.argmin(axis=1))

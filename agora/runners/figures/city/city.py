@@ -156,7 +156,9 @@ def draw_city(model: FujitaOgawa, tables: Tables) -> Figure:
     city = _City(model, tables)
     kind = model.geography.graph.get("kind")
     circle, line = kind == "circle", kind in ("segment", "two-cell")
-    order = _walk(model.network, closed=circle) if circle or line else None
+    network = model.network
+    closed = len(network.lengths) == 2 * network.number
+    order = network.walk if (circle or line) and closed == (circle and network.number > 2) else None
     with style.settings():
         if order is None:
             return _draw_map_city(city)
@@ -251,19 +253,6 @@ class _City:
 
 
 # --- circles and lines -----------------------------------------------------------------------------
-
-
-def _walk(network: CellNetwork, *, closed: bool) -> list[int] | None:
-    """Return the cells in their order along a circle (closed) or a line, or None if they form no such."""
-    beside = [sorted(set(network.heads[list(arcs)].tolist())) for arcs in network.outgoing]
-    ends = [cell for cell, near in enumerate(beside) if len(near) == 1]
-    open_ends = 0 if closed and network.number > 2 else 2
-    if len(ends) != open_ends or max(map(len, beside)) > 2:
-        return None
-    order = [min(ends, default=0)]
-    while len(order) < network.number:
-        order.append(next(cell for cell in beside[order[-1]] if cell not in order[-2:]))
-    return order
 
 
 def _draw_ring_city(city: _City, order: list[int]) -> Figure:

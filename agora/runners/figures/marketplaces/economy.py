@@ -70,8 +70,7 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
     margin = 0.06 * float(np.ptp(ends))
     limits = (float(ends.min()) - margin, float(ends.max()) + margin)
     colours = [colour_of(good) for good in sites["makes"].tolist()]
-    with style.settings():
-        figure = style.figure(8.2)
+    with style.drawing(8.2) as figure:
         axes, *panels = figure.subplots(
             1 + len(PANELS), 1, height_ratios=[1.9, 1, 1, 1], gridspec_kw={"hspace": 0.08}
         )
@@ -85,7 +84,6 @@ def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
             panel.tick_params(labelbottom=panel is panels[-1])
         panels[-1].set_xlabel(POSITION)
         add_heading(figure, model, tables, " (share of the unit simplex)")
-        style.fix_layout(figure)
     return figure
 
 

@@ -111,8 +111,7 @@ def draw_frontier(locations: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0), poin
         Of the envelope.
     """
     whole = envelope(points)
-    with style.settings():
-        figure = style.figure(6.2)
+    with style.drawing(6.2) as figure:
         axes = figure.subplots()
         for location in locations:
             middle = abs(location - 0.5) < 1e-9
@@ -132,7 +131,6 @@ def draw_frontier(locations: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0), poin
             style.line("other locations d", color=style.LINKS, linewidth=1.2),
         ]
         style.add_legend(axes, entries, above=True)
-        style.fix_layout(figure)
     return figure
 
 
@@ -148,8 +146,7 @@ def draw_empty_core(points: int = 61) -> Figure:
         (SECOND_AS_PRINTED, "utilities as printed", r"$\min\{c_1, c_2\}$"),
         (SECOND_AS_LOCATED, "locations as printed", r"$\min\{c_1, 2c_2\}$"),
     )
-    with style.settings():
-        figure = style.figure(7.6)
+    with style.drawing(7.6) as figure:
         panels = figure.subplots(2, 2, sharey="row")
         for column, (second, title, utility) in enumerate(readings):
             ideals = (ideal(FIRST), ideal(second))
@@ -165,7 +162,6 @@ def draw_empty_core(points: int = 61) -> Figure:
             style.line("type 2: ideal, indifference", color=TYPE_2, linewidth=1.6, marker="s"),
         ]
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
-        style.fix_layout(figure)
     return figure
 
 

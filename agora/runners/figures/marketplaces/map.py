@@ -47,9 +47,8 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
     low, high = every.min(axis=0), every.max(axis=0)
     margin = 0.07 * float((high - low).max())
     wide, tall = high - low + 2 * margin
-    with style.settings():
-        height = float(np.clip((style.WIDTH - 1.4) * tall / wide, 2.0, 5.0))
-        figure = style.figure(2 * height + 1.2)
+    height = float(np.clip((style.WIDTH - 1.4) * tall / wide, 2.0, 5.0))
+    with style.drawing(2 * height + 1.2) as figure:
         upper, lower = figure.subplots(2, 1)
         makes = sites["makes"].tolist()
         _draw_ground(upper, model, homes)
@@ -71,7 +70,6 @@ def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
         uses = style.line("uses", color=style.FLOWS, linewidth=1.2, linestyle=(0, (2, 1.5)))
         style.add_legend(upper, [*key_of_goods(makes), key_of_marketplaces(), uses])
         add_heading(figure, model, tables, "; area of a disc: population")
-        style.fix_layout(figure)
     return figure
 
 

@@ -31,8 +31,7 @@ FORCES = {
 
 
 def _table(model: MeanFieldGame, path: pd.DataFrame, column: str) -> Vector:
-    table: Vector = path[column].to_numpy(dtype=float).reshape(-1, model.arcs.number)
-    return table
+    return path[column].to_numpy(dtype=float).reshape(-1, model.arcs.number)
 
 
 def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
@@ -47,8 +46,7 @@ def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
     """
     density = _table(model, tables["path"], "density")
     times = tables["path"]["time"].to_numpy().reshape(density.shape)[:, 0]
-    with style.settings():
-        figure = style.figure(4.4 if len(times) > 1 else 3.4)
+    with style.drawing(4.4 if len(times) > 1 else 3.4) as figure:
         axes = figure.subplots()
         if len(times) > 1:
             show_space_and_time(axes, times, density)
@@ -60,7 +58,6 @@ def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
             axes.set_ylabel("density μ (mean 1)")
             mark_the_circle(axes)
             axes.set_title("Workers round the racetrack, at rest", fontsize=style.TITLE)
-        style.fix_layout(figure)
     return figure
 
 
@@ -93,8 +90,7 @@ def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
     density = _table(model, tables["path"], "density").reshape(-1, *model.shape)
     times = tables["path"]["time"].to_numpy().reshape(len(density), -1)[:, 0]
     shown = sorted({0, len(density) // 2, len(density) - 1})
-    with style.settings():
-        figure = style.figure(2.9 if len(shown) > 1 else 4.6)
+    with style.drawing(2.9 if len(shown) > 1 else 4.6) as figure:
         panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
         low, high = float(density.min()), float(density.max())
         for axes, now in zip(panels, shown, strict=True):
@@ -108,21 +104,18 @@ def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
             axes.set_xlabel("x/R")
         panels[0].set_ylabel("y/R")
         figure.colorbar(image, ax=list(panels), label="density μ", shrink=0.8)
-        style.fix_layout(figure)
     return figure
 
 
 def draw_map(model: GraphGame, tables: Tables) -> Figure:
     """Draw the density on a map at the end of the path."""
     density = _table(model, tables["path"], "density")[-1]
-    with style.settings():
-        chart = style.Map(model.geography)
-        figure = style.figure(chart.height(6.0) + 0.9)
+    chart = style.Map(model.geography)
+    with style.drawing(chart.height(6.0) + 0.9) as figure:
         axes = figure.subplots()
         chart.draw_links(axes)
         clock = float(tables["path"]["time"].iloc[-1])
         chart.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
-        style.fix_layout(figure)
     return figure
 
 
@@ -136,14 +129,12 @@ def draw_concentration(_: MeanFieldGame, tables: Tables) -> Figure:
     """
     table = tables["concentration"]
     times = table["time"].to_numpy()
-    with style.settings():
-        figure = style.figure(6.4)
+    with style.drawing(6.4) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.5])
         upper.plot(times, table["hhi"], color=style.INK, linewidth=2.2)
         upper.set_ylabel("H = ∫ μ² dm")
         upper.set_title("Concentration and its forces", fontsize=style.TITLE)
         _draw_forces(lower, times, table)
-        style.fix_layout(figure)
     return figure
 
 

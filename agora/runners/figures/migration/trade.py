@@ -132,8 +132,7 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
     density = tables["path"]["density"].to_numpy(dtype=float).reshape(-1, model.cells)
     table = tables["concentration"]
     times = table["time"].to_numpy(dtype=float)
-    with style.settings():
-        figure = style.figure(6.4)
+    with style.drawing(6.4) as figure:
         upper, lower = figure.subplots(2, 1, height_ratios=[1.6, 1])
         show_space_and_time(upper, times, density)
         lower.plot(times, table["hhi"], color=style.INK, linewidth=2.2)
@@ -147,7 +146,6 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
         lower.margins(x=0.0, y=0.15)
         figure.align_ylabels([upper, lower])
         figure.suptitle(f"Myopic migration: {model.dynamics} dynamics, {model.variant.title()} trade")
-        style.fix_layout(figure)
     return figure
 
 

@@ -60,8 +60,7 @@ def draw_trading(
         With random supply every branch of the tree is a line. Agents who mix are drawn in a colour of
         their own, each path as wide as its share.
     """
-    with style.settings():
-        figure = style.figure(6.6)
+    with style.drawing(6.6) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.1])
         entries = _draw_prices(above, model, tables, analytic, other)
         style.add_legend(above, entries, above=True)
@@ -81,7 +80,6 @@ def draw_trading(
         if title:
             figure.suptitle(title)
         figure.align_ylabels([above, below])
-        style.fix_layout(figure)
     return figure
 
 

@@ -41,8 +41,7 @@ def draw_invisible_hand(model: InvisibleHand, tables: Tables) -> Figure:
         Densities as lines, pale at first and dark at the end, dashed in the long run (where there is one);
         where sectors have no order, as an image, sectors by their density at the end.
     """
-    with style.settings():
-        figure = style.figure(8.6)
+    with style.drawing(8.6) as figure:
         top, middle, low = figure.subplots(3, 1, height_ratios=[1.7, 1, 1])
         times, density = densities(model, tables["path"])
         if model.geography.graph.get("kind") in ON_A_LINE:
@@ -55,7 +54,6 @@ def draw_invisible_hand(model: InvisibleHand, tables: Tables) -> Figure:
         figure.suptitle(
             f"Firms in {model.network.number} sectors: α = {model.firm_share:g}, σ = {model.substitution:g}"
         )
-        style.fix_layout(figure)
     return figure
 
 

@@ -84,11 +84,6 @@ class Optimum:
         return np.flatnonzero((self.rows != SLACK) & ~self.weak_rows)
 
     @cached_property
-    def bound_multipliers(self) -> Vector:
-        """Multipliers of the variables' bounds, z = ∇f − J'y (n,)."""
-        return self.functions.values(self.x, self.y)[0]
-
-    @cached_property
     def matrices(self) -> tuple[csc_array, csc_array]:
         """Hessian of the Lagrangian and Jacobian at the point."""
         return self.functions.matrices(self.x, self.y)

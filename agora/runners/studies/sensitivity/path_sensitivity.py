@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,30 +29,16 @@ from agora.runners.studies.sensitivity.optimality import NoOptimum, Optimum, opt
 from agora.runners.studies.sensitivity.program_sensitivity import (
     SAME_ANSWER,
     STENCILS,
-    Drift,
     Move,
     Study,
     allows,
-    beyond_rounding,
     drift_of,
     moved,
     step_of,
 )
-from agora.runners.studies.sensitivity.ranging import ALLOWED, Range, edge, first_order_range
+from agora.runners.studies.sensitivity.ranging import ALLOWED, Direction, Range, edge, first_order_range
 from agora.runners.studies.sensitivity.readings import flatten
 from agora.solvers.compiled import ProgramFunctions
-from agora.typing import Vector
-
-
-@dataclass(frozen=True)
-class StepMove:
-    """How the optimum of one step moves with a parameter; as `Move`."""
-
-    side: str
-    at: Optimum
-    x: Vector
-    y: Vector
-    drift: Drift
 
 
 class PathStudy(Study):
@@ -82,7 +69,7 @@ class PathStudy(Study):
             self.steps.append(at)
             held = {name: float(at.x[here.columns[source]]) for name, source in what.carry.items()}
         self.at = self.steps[-1]
-        self.base = self._read(model, 0.0, None)
+        self.base = self._read(model)
 
     def _holding(self, functions: ProgramFunctions, held: Mapping[str, float], length: float) -> Any:
         """Return the functions with a step's held variables at their values; derivatives are shared."""
@@ -92,7 +79,7 @@ class PathStudy(Study):
             here.lower[here.columns[name]] = here.upper[here.columns[name]] = value
         return here
 
-    def _read(self, model: Any, change: float, moves: list[StepMove] | None) -> pd.Series:
+    def _read(self, model: Any, change: float = 0.0, moves: list[Direction] | None = None) -> pd.Series:
         """Return every number of the tables, at the path or so far along its move."""
         values = []
         for k, at in enumerate(self.steps):
@@ -118,19 +105,12 @@ class PathStudy(Study):
             raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
         side = "both" if len(sides) == 2 else sides[0]
         result = self._chained(each, side)
-        offsets, weights = STENCILS[side]
-        step = step_of(each)
-        total = pd.Series(0.0, index=self.base.index)
-        for offset, weight in zip(offsets, weights, strict=True):
-            model = each.at(each.value + offset * step) if offset else self.model
-            numbers = self._read(model, offset * step, result)
-            total += weight / step * numbers.reindex(self.base.index)
         self._spans[each.name] = _narrowest(result, each.value)
         last = result[-1]
-        table = beyond_rounding(total, self.base, each)
+        table = self.differences(each, side, self.base, partial(self._read, moves=result))
         return [Move(side, last.at, last.x, last.y, last.drift, table, self.base)]
 
-    def _chained(self, each: Parameter, side: str) -> list[StepMove]:
+    def _chained(self, each: Parameter, side: str) -> list[Direction]:
         offsets, step = STENCILS[side][0], step_of(each)
         models = [each.at(each.value + offset * step) if offset else self.model for offset in offsets]
         like = self.steps[0].functions if self.steps else None
@@ -139,7 +119,7 @@ class PathStudy(Study):
         if any(len(those) != len(self.steps) for those in lengths):
             raise NoOptimum(f"the number of steps changes with {each.name}")
         held = [self.path.begin(model) for model in models]
-        results: list[StepMove] = []
+        results: list[Direction] = []
         for k, at in enumerate(self.steps):
             others = [
                 self._holding(function, values, float(those[k]))
@@ -147,7 +127,7 @@ class PathStudy(Study):
             ]
             drift = drift_of(at, others, side, step)
             x, y = moved(at, drift)
-            results.append(StepMove(side, at, x, y, drift))
+            results.append(Direction(side, at, x, y, drift))
             places = {name: at.functions.columns[source] for name, source in self.path.carry.items()}
             held = [
                 {name: float(at.x[place] + offset * step * x[place]) for name, place in places.items()}
@@ -166,7 +146,7 @@ class PathStudy(Study):
         return span
 
 
-def _narrowest(moves: list[StepMove], value: float) -> Range:
+def _narrowest(moves: list[Direction], value: float) -> Range:
     """Return the values between which no limit of any step starts or ceases to bind, to first order."""
     span = Range()
     for number, move in enumerate(moves):

@@ -9,7 +9,7 @@ derivatives of every number of its tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from agora.runners.studies.parameters import Parameter
 from agora.runners.studies.sensitivity.optimality import SLACK, UPPER, NoOptimum, Optimum, optimum, polished
 from agora.runners.studies.sensitivity.ranging import (
     ALLOWED,
+    Direction,
     Range,
     allowed_move,
     allowed_point,
@@ -69,19 +70,11 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Move:
-    """How the optimum moves with a parameter, on one side or on both.
+class Move(Direction):
+    """How the optimum and the numbers of its tables move with a parameter.
 
     Attributes
     ----------
-    side : str
-        ``both``, ``left`` or ``right``.
-    at : Optimum
-        The optimum, with the regime of that side.
-    x, y : array (n,), (m,)
-        Derivatives of values and multipliers.
-    drift : Drift
-        Of the conditions.
     table : Series
         Derivative of every number of the tables.
     base : Series
@@ -90,11 +83,6 @@ class Move:
         Numbers that other optima or other multipliers give other values.
     """
 
-    side: str
-    at: Optimum
-    x: Vector
-    y: Vector
-    drift: Drift
     table: pd.Series
     base: pd.Series
     unsure: frozenset[Any] = field(default_factory=frozenset)
@@ -215,16 +203,23 @@ class Study:
         self, each: Parameter, side: str, at: Optimum, x: Vector, y: Vector
     ) -> tuple[pd.Series, pd.Series]:
         """Return derivatives of all numbers of the tables, read along the move; NaN where rows come or go."""
-        offsets, weights = STENCILS[side]
-        step = step_of(each)
         base = self.readings.numbers(self.model, at)
-        total = pd.Series(0.0, index=base.index)
-        for offset, weight in zip(offsets, weights, strict=True):
-            change = offset * step
-            model = each.at(each.value + change) if offset else self.model
-            numbers = self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
-            total += weight / step * numbers.reindex(base.index)
-        return beyond_rounding(total, base, each), base
+
+        def read(model: Model, change: float) -> pd.Series:
+            return self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
+
+        return self.differences(each, side, base, read), base
+
+    def differences(
+        self, each: Parameter, side: str, base: pd.Series, read: Callable[[Model, float], pd.Series]
+    ) -> pd.Series:
+        """Return the derivatives of the numbers `base`, read at the points of a stencil; rounding is zero."""
+        step, total = step_of(each), pd.Series(0.0, index=base.index)
+        for offset, weight in zip(*STENCILS[side], strict=True):
+            model = each.at(each.value + offset * step) if offset else self.model
+            total += weight / step * read(model, offset * step).reindex(base.index)
+        noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
+        return total.mask(total.abs() <= noise, 0.0)
 
     # --- ranges and rows -----------------------------------------------------------------------
 
@@ -290,12 +285,6 @@ def _verdicts(key: Any, moves: list[Move]) -> list[tuple[str, float]]:
     if abs(left - right) <= AGREE * max(1.0, abs(left)):
         return [("yes", (left + right) / 2)]
     return [("left", left), ("right", right)]
-
-
-def beyond_rounding(total: pd.Series, base: pd.Series, each: Parameter) -> pd.Series:
-    """Return derivatives of numbers, zero where a difference is rounding."""
-    noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
-    return total.mask(total.abs() <= noise, 0.0)
 
 
 def step_of(each: Parameter) -> float:
@@ -366,13 +355,11 @@ def moved(at: Optimum, drift: Drift) -> tuple[Vector, Vector]:
 def _bound_drift(at: Optimum, drift: Drift) -> Vector:
     """Return how the held variables move with their bounds (n,); zero for the free ones."""
     held = np.where(at.columns == UPPER, drift.upper, drift.lower)
-    result: Vector = np.where((at.columns == SLACK) | at.weak_columns, 0.0, held)
-    return result
+    return np.where((at.columns == SLACK) | at.weak_columns, 0.0, held)
 
 
 def _side_drift(at: Optimum, drift: Drift) -> Vector:
-    result: Vector = np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
-    return result
+    return np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
 
 
 def _right(at: Optimum, drift: Drift) -> Vector:

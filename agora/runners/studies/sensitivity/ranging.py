@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import linprog
@@ -12,6 +12,7 @@ from scipy.sparse import block_array, csc_array, hstack, vstack
 
 from agora.data.checks import InputError
 from agora.methods.differentiable import Differentiable
+from agora.numerics import bisected
 from agora.runners.studies.parameters import Parameter
 from agora.runners.studies.sensitivity.optimality import (
     BOTH,
@@ -27,37 +28,14 @@ from agora.solvers import SolveFailed
 from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
+if TYPE_CHECKING:
+    from agora.runners.studies.sensitivity.program_sensitivity import Drift
+
 WITHIN = 1e-4
 """Relative width to which the end of a range is verified."""
 MOST_SOLVES = 24
 """Solves to verify one end."""
 FIRST_ORDER, ALLOWED = "first order", "end of the allowed values"
-
-
-class Drifts(Protocol):
-    """Derivatives of the sides of all limits."""
-
-    row_lower: Vector
-    row_upper: Vector
-    lower: Vector
-    upper: Vector
-    level: Vector
-    slope: Vector
-
-
-class Moving(Protocol):
-    """How an optimum moves."""
-
-    @property
-    def side(self) -> str: ...  # noqa: D102
-    @property
-    def at(self) -> Optimum: ...  # noqa: D102
-    @property
-    def x(self) -> Vector: ...  # noqa: D102
-    @property
-    def y(self) -> Vector: ...  # noqa: D102
-    @property
-    def drift(self) -> Any: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -101,33 +79,45 @@ class Range:
 
 
 @dataclass(frozen=True)
-class _Direction:
-    """A direction to move in, in the shape of a move."""
+class Direction:
+    """How the optimum, or that of one step of a path, moves with a parameter, on one side or on both.
+
+    Attributes
+    ----------
+    side : str
+        ``both``, ``left`` or ``right``.
+    at : Optimum
+        The optimum, with the regime of that side.
+    x, y : array (n,), (m,)
+        Derivatives of values and multipliers.
+    drift : Drift
+        Of the conditions.
+    """
 
     side: str
     at: Optimum
     x: Vector
     y: Vector
-    drift: Any
+    drift: Drift
 
 
-def allowed_move(at: Optimum, x: Vector, y: Vector, drift: Any, side: str) -> tuple[Vector, Vector] | None:
+def allowed_move(at: Optimum, x: Vector, y: Vector, drift: Drift, side: str) -> tuple[Vector, Vector] | None:
     """Return the move among those that solve the conditions under which no touched limit is crossed.
 
     Where the moves are not unique, the one of least norm may lead out of a limit that is slack in the
     regime but touched at the point. None if every move does.
     """
     sign = 1.0 if side == "right" else -1.0
-    limits = _limits(at, _Direction(side, at, x, y, drift))
+    limits = _limits(at, Direction(side, at, x, y, drift))
     touched = [k for k, (_, value, _) in enumerate(limits) if value <= TOUCHING]
     own = np.array([sign * limits[k][2] for k in touched])
     shift = _shift_inside(at, drift, own, touched, sign)
     return None if shift is None else (x + shift[0], y + shift[1])
 
 
-def allowed_point(at: Optimum, drift: Any) -> Optimum | None:
+def allowed_point(at: Optimum, drift: Drift) -> Optimum | None:
     """Return the optimum, among those of its regime, at which no limit is violated; None if there is none."""
-    zero = _Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)
+    zero = Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)
     limits = _limits(at, zero)
     values = np.array([value for _, value, _ in limits])
     shift = _shift_inside(at, drift, values, list(range(len(limits))), 1.0)
@@ -135,7 +125,7 @@ def allowed_point(at: Optimum, drift: Any) -> Optimum | None:
 
 
 def _shift_inside(
-    at: Optimum, drift: Any, own: Vector, which: list[int], sign: float
+    at: Optimum, drift: Drift, own: Vector, which: list[int], sign: float
 ) -> tuple[Vector, Vector] | None:
     """Return the least shift within the null space of the conditions that makes `own` nowhere negative."""
     across, along = np.zeros_like(at.x), np.zeros_like(at.y)
@@ -151,7 +141,7 @@ def _shift_inside(
         return None
     columns = []
     for x, y in shifts:
-        changes = _limits(at, _Direction("both", at, x, y, still))
+        changes = _limits(at, Direction("both", at, x, y, still))
         columns.append([sign * changes[k][2] for k in which])
     matrix = np.array(columns).T
     number = len(shifts)
@@ -163,7 +153,7 @@ def _shift_inside(
     return across, along
 
 
-def first_order_range(at: Optimum, move: Moving, value: float) -> Range:
+def first_order_range(at: Optimum, move: Direction, value: float) -> Range:
     """Return the range by the ratio test: slacks and multipliers go on as they move now.
 
     Exact where slacks and multipliers are linear in the parameter: linear programs whose costs or
@@ -183,7 +173,7 @@ def first_order_range(at: Optimum, move: Moving, value: float) -> Range:
     return span
 
 
-def _limits(at: Optimum, move: Moving) -> list[tuple[str, float, float]]:
+def _limits(at: Optimum, move: Direction) -> list[tuple[str, float, float]]:
     """Return every slack and multiplier that must not fall below zero: what, its value, its derivative."""
     f, drift = at.functions, move.drift
     hessian, jacobian = at.matrices
@@ -212,7 +202,7 @@ def _limits(at: Optimum, move: Moving) -> list[tuple[str, float, float]]:
     return results
 
 
-def _ratios(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
+def _ratios(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
     reach, what = np.inf, "nothing"
     for name, value, change in _limits(at, move):
         if sign * change < -1e-12 * max(1.0, abs(value)):
@@ -222,7 +212,7 @@ def _ratios(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
     return reach, what
 
 
-def _widest(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
+def _widest(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
     """Return the farthest the parameter may go with some values and multipliers of the regime.
 
     max s over (dx, dy, s ≥ 0) with the conditions' linearisation = 0, slacks and multipliers ≥ 0.
@@ -292,7 +282,7 @@ def _widest(at: Optimum, move: Moving, sign: float) -> tuple[float, str]:
 # --- verification ---------------------------------------------------------------------------------
 
 
-def verified_range(each: Parameter, moves: Sequence[Moving], span: Range, what: Differentiable) -> Range:
+def verified_range(each: Parameter, moves: Sequence[Direction], span: Range, what: Differentiable) -> Range:
     """Return the range with each end verified by solves: the same limits bind inside, others outside."""
     for move in moves:
         if move.side in ("both", "left"):
@@ -304,7 +294,7 @@ def verified_range(each: Parameter, moves: Sequence[Moving], span: Range, what: 
     return span
 
 
-def _verified(each: Parameter, move: Moving, end: float, what: Differentiable) -> tuple[float, str]:
+def _verified(each: Parameter, move: Direction, end: float, what: Differentiable) -> tuple[float, str]:
     """Return the end of a range between two solves with and without the regime, and how it is known."""
     if not np.isfinite(end) or end == each.value:
         return end, FIRST_ORDER
@@ -356,17 +346,13 @@ def _verified(each: Parameter, move: Moving, end: float, what: Differentiable) -
 
 def edge(each: Parameter, outside: float) -> float:
     """Return the last value on the way to `outside` that the model allows; `outside` itself if it does."""
-    inside = each.value
-    try:
-        if not np.isfinite(outside) or each.at(outside):
-            return outside
-    except InputError:
-        pass
-    for _ in range(50):
-        middle = (inside + outside) / 2
+
+    def allowed(value: float) -> bool:
         try:
-            each.at(middle)
-            inside = middle
+            return bool(each.at(value))
         except InputError:
-            outside = middle
-    return inside
+            return False
+
+    if not np.isfinite(outside) or allowed(outside):
+        return outside
+    return bisected(allowed, each.value, outside, 50)[0]
