@@ -1,4 +1,4 @@
-"""Commands that compare answers near by: ``sensitivity``, ``threshold``."""
+"""Commands that compare answers: ``sensitivity``, ``threshold``, ``convergence``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from agora.cli.application import (
 
 if TYPE_CHECKING:
     from agora.data.scenarios import Scenario
+
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write; runs/… unless given.")]
 Interval = Annotated[
@@ -199,3 +200,27 @@ def _failures(read: Scenario, as_json: bool) -> Iterator[None]:
             say_json({"model": read.model, "status": status, "reason": str(failure)})
         print(f"agora: {failure}", file=sys.stderr)
         sys.exit(3)
+
+
+@app.command()
+def convergence(
+    panel: Annotated[str, typer.Argument(help="A table (CSV, Parquet), or the shipped synthetic-sectors.")],
+    level: Annotated[float, typer.Option("--level", help="Of the confidence intervals.")] = 0.95,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for tables and figure.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Test a panel of sectors for convergence of profit rates and of labour productivity."""
+    from agora.data.sectors import read_panel
+    from agora.runners.studies.convergence import QUANTITIES, write_report
+    from agora.runners.studies.convergence import convergence as run
+
+    report = run(read_panel(panel), level=level)
+    if out is not None:
+        write_report(report, out)
+    if as_json:
+        say_json(report.record())
+        return
+    shown = report.regressions[["quantity", "kind", "coefficient", "low", "high", "p_value"]]
+    print_table(shown, f"convergence of {panel}, {level:.0%} confidence intervals", digits=3)
+    for name, label in QUANTITIES.items():
+        say(f"{label}: {'converges' if report.converges(name) else 'no convergence shown'}")

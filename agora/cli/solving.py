@@ -1,4 +1,4 @@
-"""Commands about one scenario: ``solve``, ``export``, ``scenarios``."""
+"""Commands about one scenario, and the machine: ``solve``, ``export``, ``scenarios``, ``doctor``."""
 
 from __future__ import annotations
 
@@ -98,3 +98,24 @@ def export(
         say_json({"model": read.model, "format": fmt, "files": [str(file)]})
     else:
         say(str(file))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say which solver is used for each class of program, and test each in about a second."""
+    from agora.solvers.doctor import advice, diagnose
+
+    findings = diagnose()
+    if as_json:
+        say_json({"programs": [f.record() for f in findings], "advice": advice()})
+    else:
+        import pandas as pd
+
+        frame = pd.DataFrame([f.record() for f in findings]).drop(columns="detail")
+        print_table(frame, "Solvers", digits=3)
+        for finding in findings:
+            if not finding.passed:
+                say(f"{finding.program}: {finding.detail}")
+        say(advice())
+    if not all(finding.passed for finding in findings):
+        sys.exit(3)

@@ -8,12 +8,12 @@ import numpy as np
 
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.papers.berliant_konishi.economies import QUANTITIES, SITES, economy, solution
+from agora.papers.berliant_konishi.example_one import draw_empty_core, draw_frontier
 from agora.papers.berliant_konishi.printed_cells import PAPER, printed_rows, printed_structure
 from agora.papers.berliant_konishi.sweep import CASES, GRID, path, thresholds
 from agora.papers.computations import Beyond, goes_beyond
 from agora.runners.figures import style
 from agora.runners.figures.marketplaces.economy import draw_marketplaces
-from agora.runners.figures.marketplaces.example_one import draw_empty_core, draw_frontier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,8 +71,7 @@ def draw_sweep() -> Figure:
     Where structures tie, the one with most people in b and c is drawn. Lines break where the
     number of marketplaces changes.
     """
-    with style.settings():
-        figure = style.figure(9.2)
+    with style.drawing(9.2) as figure:
         panels = figure.subplots(1 + len(QUANTITIES), len(CASES), sharex=True, sharey="row")
         for column, case in enumerate(CASES):
             panels[0, column].set_title(_TITLES[case], fontsize=style.TEXT)
@@ -93,7 +92,6 @@ def draw_sweep() -> Figure:
         figure.legend(
             handles=entries, loc="outside lower center", ncols=5, columnspacing=1.0, handlelength=1.6
         )
-        style.fix_layout(figure)
     return figure
 
 

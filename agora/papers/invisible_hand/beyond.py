@@ -45,8 +45,7 @@ def paths_and_rates() -> Beyond:
 
 def _draw_rates(decay: pd.DataFrame, growth: pd.DataFrame) -> Figure:
     """Draw decay rates against σ and growth rates against η: computed as dots, theory as lines."""
-    with style.settings():
-        figure = style.figure(6.0)
+    with style.drawing(6.0) as figure:
         upper, lower = figure.subplots(2, 1)
         sigma = np.linspace(SIGMAS[0], SIGMAS[-1], 200)
         eta = np.linspace(ETAS[0], ETAS[-1], 200)
@@ -56,19 +55,17 @@ def _draw_rates(decay: pd.DataFrame, growth: pd.DataFrame) -> Figure:
         upper.set(xlabel="elasticity of substitution σ", ylabel="decay rate", ylim=(0, None))
         lower.axhline(0.0, color=style.LINKS, linewidth=0.8)
         lower.axvline(1.0, color=style.LINKS, linewidth=0.8, linestyle="--")
-        lower.annotate("η = 1/(σ − 1)", (1.0, -2.0), (6, 0), textcoords="offset points", fontsize=style.SMALL)
+        style.note(lower, "η = 1/(σ − 1)", (1.0, -2.0), (6, 0))
         lower.plot(eta, -(np.pi**2) * 0.35 * (1 - eta) / 1.35, **line)
         lower.plot(growth["externality"], growth["computed"], "o", color=style.FIRMS)
         lower.set(xlabel="externality η (σ = 2)", ylabel="growth rate")
         upper.legend()
-        style.fix_layout(figure)
     return figure
 
 
 def _draw_rest_points() -> Figure:
     """Draw where firms rest with a fixed cost, from three starts, among identical sectors."""
-    with style.settings():
-        figure = style.figure(3.8)
+    with style.drawing(3.8) as figure:
         axes = figure.subplots()
         for colour, at in zip(style.CATEGORIES, (0.15, 0.5, 0.85), strict=False):
             density = rest_with_fixed_cost(at) * 40
@@ -78,5 +75,4 @@ def _draw_rest_points() -> Figure:
         axes.set(xlabel="sector x", ylabel="firms per variety at rest", ylim=(0, None))
         axes.legend(ncols=2)
         figure.suptitle("Where firms rest with a fixed cost φ = .05")
-        style.fix_layout(figure)
     return figure

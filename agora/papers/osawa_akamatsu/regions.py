@@ -88,26 +88,18 @@ def _wheel(axes: Axes, firms: Vector) -> None:
     axes.set_axis_off()
 
 
-def _uses_legend() -> list[Any]:
-    hatches = {"residential": style.HATCH}
-    return [
-        style.patch(style.LAND_USES[word], word, hatch=hatches.get(word))
-        for word in ("business", "integrated", "residential")
-    ]
-
-
 def draw_patterns() -> Figure:
     """Draw figures 7a and 8: the patterns of 8 cells and of 48."""
-    with style.settings():
-        figure = style.figure(6.4)
+    with style.drawing(6.4) as figure:
         panels = figure.subplots(3, 3).ravel()
         wheels = [(8, number) for number in (0, 1, 2, 4)] + [(48, number) for number in range(5)]
         for axes, (cells, number) in zip(panels, wheels, strict=True):
             _wheel(axes, centric(cells, number))
             words = f"{cells} cells\n{_name(number)}"
             axes.text(0.0, 0.0, words, ha="center", va="center", fontsize=style.SMALL)
-        figure.legend(handles=_uses_legend(), loc="outside lower center", ncols=3)
-        style.fix_layout(figure)
+        hatches = {"business": None, "integrated": None, "residential": style.HATCH}
+        entries = [style.patch(style.LAND_USES[use], use, hatch=hatch) for use, hatch in hatches.items()]
+        figure.legend(handles=entries, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -137,11 +129,7 @@ def _winners(cells: int, decays: Vector) -> list[list[tuple[int, float]]]:
 def _centres(network: Any, firms: Vector) -> int:
     number = len(firms)
     for centres in (0, *(j for j in range(1, number // 2 + 1) if number % (2 * j) == 0)):
-        try:
-            pattern = centric(number, centres)
-        except ValueError:
-            continue
-        if equivalent(network, firms, pattern):
+        if equivalent(network, firms, centric(number, centres)):
             return centres
     raise ValueError("a global maximiser is neither uniform nor centric")
 
@@ -149,14 +137,11 @@ def _centres(network: Any, firms: Vector) -> int:
 def draw_eight_cells() -> Figure:
     """Draw figure 7b: the global maximiser of eight cells over the (τ, t) plane."""
     decays = np.linspace(0.1, 30.0, 200)
-    with style.settings():
-        figure = style.figure(4.0)
+    with style.drawing(4.0) as figure:
         axes = figure.subplots()
         _fill(axes, decays, _winners(8, decays), 0.3)
         axes.text(2.0, 0.27, "uniform", fontsize=style.TEXT)
-        axes.set_xlabel("spillovers' decay τ")
-        axes.set_ylabel("commuting cost t")
-        style.fix_layout(figure)
+        axes.set(xlabel="spillovers' decay τ", ylabel="commuting cost t")
     return figure
 
 
@@ -166,77 +151,61 @@ def draw_eight_cells() -> Figure:
 def draw_many_cells() -> Figure:
     """Draw figure 9: the best of uniform and 50 centric patterns over the (τ, t) plane."""
     decays = np.linspace(0.1, 60.0, 400)
-    with style.settings():
-        figure = style.figure(4.4)
+    with style.drawing(4.4) as figure:
         axes = figure.subplots()
         _fill(axes, decays, [continuous_sequence(tau, MOST_CENTRES) for tau in decays.tolist()], 0.15)
         guide: dict[str, Any] = {"color": style.INK, "linewidth": 1.0, "linestyle": (0, (4, 3))}
         axes.axvline(25, **guide)
         axes.axhline(0.08, **guide)
         axes.text(1.0, 0.143, "uniform", fontsize=style.TEXT)
-        axes.set_xlabel("spillovers' decay τ")
-        axes.set_ylabel("commuting cost t")
-        style.fix_layout(figure)
+        axes.set(xlabel="spillovers' decay τ", ylabel="commuting cost t")
     return figure
 
 
 def _lines(axes: Axes, across: Vector, of: Callable[[int, float], float], label: str, name: str) -> None:
     for centres in range(1, 8):
-        values = [of(centres, value) for value in across.tolist()]
-        axes.plot(
-            across, values, color=colour_of(centres), linewidth=1.8,
-            linestyle="-" if centres % 2 else (0, (4, 1.6)),
-        )  # fmt: skip
+        axes.plot(across, [of(centres, value) for value in across.tolist()], **_look_of(centres))
     axes.axhline(0, color=style.INK, linewidth=0.8)
-    axes.set_xlabel(label)
-    axes.set_ylabel(name)
+    axes.set(xlabel=label, ylabel=name)
     axes.set_xlim(across[0], across[-1])
 
 
-def _centres_legend() -> list[Any]:
-    return [
-        style.line(str(k), color=colour_of(k), linewidth=1.8, linestyle="-" if k % 2 else (0, (4, 1.6)))
-        for k in range(1, 8)
-    ]
+def _look_of(centres: int) -> dict[str, Any]:
+    dash: Any = "-" if centres % 2 else (0, (4, 1.6))
+    return {"color": colour_of(centres), "linewidth": 1.8, "linestyle": dash}
+
+
+def _centres_legend(figure: Figure) -> None:
+    entries = [style.line(str(k), **_look_of(k)) for k in range(1, 8)]
+    figure.legend(handles=entries, loc="outside lower center", ncols=7, title="centres")
 
 
 def draw_relative_production() -> Figure:
     """Draw figure E.6: Ψ_J and f_J of one to seven centres against τ."""
     decays = np.linspace(0.1, 60.0, 300)
-    with style.settings():
-        figure = style.figure(5.6)
+    with style.drawing(5.6) as figure:
         upper, lower = figure.subplots(2, 1)
         _lines(upper, decays, relative_production, "spillovers' decay τ", "Ψ = f/f(uniform) − 1")
         _lines(
             lower, decays, lambda j, tau: uniform_production(tau) * (1 + relative_production(j, tau)),
             "spillovers' decay τ", "f (numéraire)",
         )  # fmt: skip
-        figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
-        style.fix_layout(figure)
+        _centres_legend(figure)
     return figure
 
 
 def draw_relative_potential() -> Figure:
     """Draw figure E.7: g(m^J) − g(m̄) along the two broken lines of figure 9."""
-    with style.settings():
-        figure = style.figure(5.6)
+    with style.drawing(5.6) as figure:
         upper, lower = figure.subplots(2, 1)
         costs, decays = np.linspace(0.0, 0.16, 200), np.linspace(0.1, 60.0, 300)
-        _lines(
-            upper,
-            costs,
-            lambda j, t: continuous_gain(j, 25.0, t),
-            "commuting cost t, τ = 25",
-            "Δg (numéraire)",
-        )
-        _lines(
-            lower, decays, lambda j, tau: continuous_gain(j, tau, 0.08), "spillovers' decay τ, t = 0.08",
-            "Δg (numéraire)",
-        )  # fmt: skip
-        for axes, low in ((upper, -0.006), (lower, -0.006)):
-            axes.set_ylim(bottom=low)
-        figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
-        style.fix_layout(figure)
+        name = "Δg (numéraire)"
+        _lines(upper, costs, lambda j, t: continuous_gain(j, 25.0, t), "commuting cost t, τ = 25", name)
+        along = "spillovers' decay τ, t = 0.08"
+        _lines(lower, decays, lambda j, tau: continuous_gain(j, tau, 0.08), along, name)
+        for axes in (upper, lower):
+            axes.set_ylim(bottom=-0.006)
+        _centres_legend(figure)
     return figure
 
 
@@ -245,8 +214,6 @@ def draw_relative_potential() -> Figure:
 
 def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
     """Draw the winners at the points of a grid; crosses where optimality is not proved."""
-    from matplotlib.colors import ListedColormap
-
     table = points.pivot(index="commuting_cost", columns="decay", values="centres")
     decays, costs = (axis.to_numpy(dtype=float) for axis in (table.columns, table.index))
     values: NDArray[np.int64] = table.to_numpy(dtype=int)
@@ -254,21 +221,15 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
     index = np.searchsorted(kinds, values)
     colours = [colour_of(rank if k else 0) for rank, k in enumerate(kinds, start=int(kinds[0] > 0))]
     sure = int(points["certified"].sum())
-    with style.settings():
-        figure = style.figure(4.6)
+    with style.drawing(4.6) as figure:
         axes = figure.subplots()
-        axes.pcolormesh(
-            decays, costs, index, cmap=ListedColormap(colours), vmin=-0.5,
-            vmax=len(kinds) - 0.5, shading="nearest", alpha=0.85,
-        )  # fmt: skip
+        style.draw_kinds(axes, (decays, costs), index, colours, alpha=0.85)
         unsure = points[~points["certified"]]
         axes.plot(unsure["decay"], unsure["commuting_cost"], "x", color=style.INK, markersize=5)
         axes.set_title(f"{cells} cells: {sure} of {len(points)} points certified", fontsize=style.TEXT)
-        axes.set_xlabel("spillovers' decay τ")
-        axes.set_ylabel("commuting cost t")
+        axes.set(xlabel="spillovers' decay τ", ylabel="commuting cost t")
         entries = [
             style.patch(colour, _name(k), edge=style.INK) for colour, k in zip(colours, kinds, strict=True)
         ]
         figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 4))
-        style.fix_layout(figure)
     return figure

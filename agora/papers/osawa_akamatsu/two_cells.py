@@ -13,6 +13,7 @@ from agora.papers.computations import Finding, computes
 from agora.papers.osawa_akamatsu.cities import (
     ANY_COST,
     CityAt,
+    all_equilibria,
     circle_cells,
     global_maximisers,
     kind_at,
@@ -21,7 +22,6 @@ from agora.papers.osawa_akamatsu.cities import (
     turning_point,
 )
 from agora.papers.osawa_akamatsu.cities import two_cells as two_cell_city
-from agora.papers.osawa_akamatsu.equilibria import all_equilibria
 from agora.typing import Vector
 
 

@@ -26,21 +26,9 @@ def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.svg`` and ``name.png``, the SVG in the same bytes every time.
+    """Write a figure as ``name.svg``, in the same bytes every time, and ``name.png`` (150 dots per inch).
 
-    Parameters
-    ----------
-    figure : Figure
-        Any figure; those of this module come out the same however often they are saved.
-    folder : path
-        Made if it does not exist.
-    name : str
-        The files' name without suffix.
-
-    Returns
-    -------
-    tuple of Path
-        The SVG and the PNG (150 dots per inch).
+    The folder is made if it does not exist. Returns both files.
     """
     vector, raster = (Path(folder) / f"{name}.{suffix}" for suffix in ("svg", "png"))
     vector.parent.mkdir(parents=True, exist_ok=True)

@@ -164,17 +164,14 @@ def draw_convergence(report: ConvergenceReport) -> Figure:
         {"color": style.FIRMS, "linewidth": 2.6},
         {"color": style.WAGES, "linewidth": 2.0, "linestyle": "--"},
     )
-    with style.settings():
-        figure = style.figure(3.6)
+    with style.drawing(3.6) as figure:
         axes = figure.subplots()
         for (name, label), look in zip(QUANTITIES.items(), looks, strict=True):
             spread = report.dispersion[name].to_numpy(dtype=float)
             axes.plot(report.dispersion["year"], spread / spread[0], marker="o", label=label, **look)
         axes.set_xticks(report.dispersion["year"].to_numpy())
         axes.set_ylim(bottom=0.0)
-        axes.set_xlabel("year")
-        axes.set_ylabel("dispersion over sectors\n(first year = 1)")
+        axes.set(xlabel="year", ylabel="dispersion over sectors\n(first year = 1)")
         axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
         axes.legend(loc="best")
-        style.fix_layout(figure)
     return figure

@@ -18,8 +18,17 @@ import pandas as pd
 from agora.data.checks import Caution, InputError
 from agora.data.datasets import BadRows, Dataset, read_dataset
 from agora.runners.sweeps.engines import Engine, engine
-from agora.runners.sweeps.journal import FAILED, Journal, Journals, line, parse, write_whole
-from agora.runners.sweeps.outdated import manifest_before, outdated_rows, sentence
+from agora.runners.sweeps.journal import (
+    FAILED,
+    Journal,
+    Journals,
+    line,
+    manifest_before,
+    outdated_rows,
+    parse,
+    sentence,
+    write_whole,
+)
 from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan, units
 from agora.runners.sweeps.tables import INVALID, SCENARIOS, write_tables
 from agora.runners.sweeps.work import Piece, solve_piece

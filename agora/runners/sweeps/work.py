@@ -19,7 +19,7 @@ from agora.data.checks import InputError
 from agora.models.solution import Solution
 from agora.runners.solving import solve
 from agora.runners.sweeps.journal import FAILED, SOLVED, UNCERTIFIED, line
-from agora.runners.sweeps.rows import Rows
+from agora.runners.sweeps.plan import Rows
 from agora.solvers import SolveFailed
 from agora.solvers.reuse import Workbench, working_at
 
