@@ -39,10 +39,8 @@ def profit_is_marginal_consumption() -> Finding:
 
 def _slopes(sectors: Any, firms: Vector) -> Vector:
     """Return the derivatives of C by the firms of every sector, by central differences."""
-    pushes = np.diag(1e-5 * firms)
-    slopes: Vector = (sectors.consumption(firms + pushes) - sectors.consumption(firms - pushes)) / (
-        2e-5 * firms
-    )
+    consumed, pushes = sectors.consumption, np.diag(1e-5 * firms)
+    slopes: Vector = (consumed(firms + pushes) - consumed(firms - pushes)) / (2e-5 * firms)
     return slopes
 
 
