@@ -17,6 +17,7 @@ from agora.cli.application import (
     progress,
     say,
     say_json,
+    tell,
 )
 
 
@@ -29,12 +30,9 @@ def scenarios(as_json: Json = False) -> None:
     if as_json:
         say_json(shipped)
         return
-    for kind, title in (("scenario", ""), ("dataset", "\ndatasets, for agora sweep")):
-        if title:
-            say(title)
-        for name, entry in shipped.items():
-            if entry["kind"] == kind:
-                say(f"{name:24s} {entry['title']}")
+    for kind, title in (("scenario", []), ("dataset", ["\ndatasets, for agora sweep"])):
+        lines = [f"{name:24s} {entry['title']}" for name, entry in shipped.items() if entry["kind"] == kind]
+        say("\n".join([*title, *lines]))
 
 
 @app.command()
@@ -60,12 +58,12 @@ def solve(
         print_certificate(failure.solution, as_json)
         if not as_json:
             say(f"{failure.solution.status} (not certified); nothing is written")
-        print(f"agora: {failure}", file=sys.stderr)
+        tell(failure)
         sys.exit(3)
     except SolveFailed as failure:
         if as_json:
             say_json({"model": read.model, "status": "not solved", "solver": failure.record.record()})
-        print(f"agora: {failure}", file=sys.stderr)
+        tell(failure)
         sys.exit(3)
     records.write_run(solution, folder)
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agora.cli.application import Interrupted, Json, app, say, say_json
+from agora.cli.application import Interrupted, Json, app, say, say_json, tell
 
 if TYPE_CHECKING:
     from agora.runners.sweeps import Progress
@@ -50,16 +50,12 @@ def sweep(
                 skip_invalid=skip_invalid, warm=not cold, progress=report,
             )  # fmt: skip
     except KeyboardInterrupt:
-        print(
-            f"agora: interrupted; finished rows are safe in {folder}, and the same command goes on.",
-            file=sys.stderr,
-        )
+        tell(f"interrupted; finished rows are safe in {folder}, and the same command goes on.")
         raise Interrupted from None
     except NotWritten as error:
-        print(
-            f"agora: {folder} cannot be written ({error.strerror}); finished rows are safe, and the same "
-            "command goes on.",
-            file=sys.stderr,
+        tell(
+            f"{folder} cannot be written ({error.strerror}); finished rows are safe, and the same command "
+            "goes on."
         )
         sys.exit(3)
     if as_json:
@@ -68,7 +64,7 @@ def sweep(
         say(summary.sentence())
         say(f"written to {folder}; read it with pandas.read_parquet({str(folder)!r})")
     for reason, number in summary.reasons()[:5]:
-        print(f"agora: {number} × {reason}", file=sys.stderr)
+        tell(f"{number} × {reason}")
     if summary.solved + summary.invalid < summary.rows:
         sys.exit(3)
 
