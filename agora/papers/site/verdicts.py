@@ -23,30 +23,14 @@ NOT_AS_PRINTED = ("corrected", "refuted")
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim.
+    """The verdict on a claim."""
 
-    Attributes
-    ----------
-    paper : str
-        Name of the paper.
-    claim : Claim
-        What is printed.
-    finding : Finding, optional
-        What was computed; None if the computation broke or was left out.
-    verdict : str
-        One of `VERDICTS`.
-    trouble : str
-        What broke.
-    seconds : float, optional
-        Time of the computation; None if it was left out.
-    """
-
-    paper: str
-    claim: Claim
-    finding: Finding | None
-    verdict: str
-    trouble: str = ""
-    seconds: float | None = None
+    paper: str  # name of the paper
+    claim: Claim  # what is printed
+    finding: Finding | None  # what was computed; None if the computation broke or was left out
+    verdict: str  # one of `VERDICTS`
+    trouble: str = ""  # what broke
+    seconds: float | None = None  # time of the computation; None if it was left out
 
     @property
     def printed(self) -> float | str:

@@ -24,24 +24,13 @@ from agora.runners.solving import model_from
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number of a model that may vary.
+    """A number of a model that may vary."""
 
-    Attributes
-    ----------
-    name : str
-        Its path.
-    value : float
-        What it is.
-    unit : str
-        Its unit, as the model states it; empty if it states none.
-    at : callable
-        Value → the model with that value; raises `InputError` for a value the model does not allow.
-    """
-
-    name: str
-    value: float
-    unit: str
+    name: str  # its path
+    value: float  # what it is
+    unit: str  # its unit, as the model states it; empty if it states none
     at: Callable[[float], Model] = field(repr=False, compare=False)
+    """Value → the model with that value; raises `InputError` for a value the model does not allow."""
 
 
 def parameter(model: Model, path: str) -> Parameter:

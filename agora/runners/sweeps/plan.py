@@ -85,21 +85,11 @@ _CODE = (
 
 @dataclass(frozen=True)
 class Ready:
-    """A row that has passed all checks.
+    """A row that has passed all checks."""
 
-    Attributes
-    ----------
-    row : Row
-        As it stands in the dataset.
-    key : str
-        SHA-256 of the model, its parameters and options, the code and the solvers' versions.
-    group : str
-        Rows of one group share the structure of their program.
-    """
-
-    row: Row
-    key: str
-    group: str
+    row: Row  # as it stands in the dataset
+    key: str  # SHA-256 of the model, its parameters and options, the code and the solvers' versions
+    group: str  # rows of one group share the structure of their program
 
 
 @dataclass(frozen=True)
@@ -112,27 +102,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """A dataset ready to be solved.
+    """A dataset ready to be solved."""
 
-    Attributes
-    ----------
-    dataset : Dataset
-        As read.
-    ready : tuple of Ready
-        The rows to solve, in the order of the dataset.
-    faults : tuple of Fault
-        What is wrong with the others.
-    models : dict
-        Name → class of the models that occur.
-    fingerprint : dict
-        What the keys hold besides the scenario: versions and code.
-    """
-
-    dataset: Dataset
-    ready: tuple[Ready, ...]
-    faults: tuple[Fault, ...]
-    models: Mapping[str, type[Model]]
+    dataset: Dataset  # as read
+    ready: tuple[Ready, ...]  # the rows to solve, in the order of the dataset
+    faults: tuple[Fault, ...]  # what is wrong with the others
+    models: Mapping[str, type[Model]]  # name → class of the models that occur
     fingerprint: Mapping[str, Any] = field(repr=False)
+    """What the keys hold besides the scenario: versions and code."""
 
     def blocks(self) -> list[Block]:
         """Return the rows in blocks of neighbours, the same whatever has been solved already."""

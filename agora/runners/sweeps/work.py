@@ -35,27 +35,13 @@ _PLAIN = frozenset((float, int, str, bool, type(None)))
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of one block, as they are sent to a worker.
+    """Some rows of one block, as they are sent to a worker."""
 
-    Attributes
-    ----------
-    block : str
-        Names the block; its first row is where all others start from.
-    first : (str, dict)
-        Key and content of the block's first row.
-    rows : tuple of (str, dict)
-        Keys and contents of the rows to solve.
-    folder : str
-        Anchors the files that scenarios name.
-    modules : tuple of str
-        Modules that define the models, of this package or a user's.
-    """
-
-    block: str
-    first: tuple[str, Mapping[str, Any]]
-    rows: tuple[tuple[str, Mapping[str, Any]], ...]
-    folder: str
-    modules: tuple[str, ...] = ()
+    block: str  # names the block; its first row is where all others start from
+    first: tuple[str, Mapping[str, Any]]  # key and content of the block's first row
+    rows: tuple[tuple[str, Mapping[str, Any]], ...]  # keys and contents of the rows to solve
+    folder: str  # anchors the files that scenarios name
+    modules: tuple[str, ...] = ()  # modules that define the models, of this package or a user's
     warm: bool = True
 
 

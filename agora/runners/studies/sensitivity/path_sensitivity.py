@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,6 @@ from agora.runners.studies.sensitivity.optimality import NoOptimum, Optimum, opt
 from agora.runners.studies.sensitivity.program_sensitivity import (
     SAME_ANSWER,
     STENCILS,
-    Drift,
     Move,
     Study,
     allows,
@@ -37,21 +36,9 @@ from agora.runners.studies.sensitivity.program_sensitivity import (
     moved,
     step_of,
 )
-from agora.runners.studies.sensitivity.ranging import ALLOWED, Range, edge, first_order_range
+from agora.runners.studies.sensitivity.ranging import ALLOWED, Direction, Range, edge, first_order_range
 from agora.runners.studies.sensitivity.readings import flatten
 from agora.solvers.compiled import ProgramFunctions
-from agora.typing import Vector
-
-
-@dataclass(frozen=True)
-class StepMove:
-    """How the optimum of one step moves with a parameter; as `Move`."""
-
-    side: str
-    at: Optimum
-    x: Vector
-    y: Vector
-    drift: Drift
 
 
 class PathStudy(Study):
@@ -92,7 +79,7 @@ class PathStudy(Study):
             here.lower[here.columns[name]] = here.upper[here.columns[name]] = value
         return here
 
-    def _read(self, model: Any, change: float, moves: list[StepMove] | None) -> pd.Series:
+    def _read(self, model: Any, change: float, moves: list[Direction] | None) -> pd.Series:
         """Return every number of the tables, at the path or so far along its move."""
         values = []
         for k, at in enumerate(self.steps):
@@ -130,7 +117,7 @@ class PathStudy(Study):
         table = beyond_rounding(total, self.base, each)
         return [Move(side, last.at, last.x, last.y, last.drift, table, self.base)]
 
-    def _chained(self, each: Parameter, side: str) -> list[StepMove]:
+    def _chained(self, each: Parameter, side: str) -> list[Direction]:
         offsets, step = STENCILS[side][0], step_of(each)
         models = [each.at(each.value + offset * step) if offset else self.model for offset in offsets]
         like = self.steps[0].functions if self.steps else None
@@ -139,7 +126,7 @@ class PathStudy(Study):
         if any(len(those) != len(self.steps) for those in lengths):
             raise NoOptimum(f"the number of steps changes with {each.name}")
         held = [self.path.begin(model) for model in models]
-        results: list[StepMove] = []
+        results: list[Direction] = []
         for k, at in enumerate(self.steps):
             others = [
                 self._holding(function, values, float(those[k]))
@@ -147,7 +134,7 @@ class PathStudy(Study):
             ]
             drift = drift_of(at, others, side, step)
             x, y = moved(at, drift)
-            results.append(StepMove(side, at, x, y, drift))
+            results.append(Direction(side, at, x, y, drift))
             places = {name: at.functions.columns[source] for name, source in self.path.carry.items()}
             held = [
                 {name: float(at.x[place] + offset * step * x[place]) for name, place in places.items()}
@@ -166,11 +153,11 @@ class PathStudy(Study):
         return span
 
 
-def _narrowest(moves: list[StepMove], value: float) -> Range:
+def _narrowest(moves: list[Direction], value: float) -> Range:
     """Return the values between which no limit of any step starts or ceases to bind, to first order."""
     span = Range()
     for number, move in enumerate(moves):
-        own = first_order_range(move.at, move, value)
+        own = first_order_range(move, value)
         if not own.low <= span.low:
             span = replace(span, low=own.low, at_low=f"step {number + 1}: {own.at_low}")
         if not own.high >= span.high:

@@ -10,7 +10,7 @@ derivatives of every number of its tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from agora.runners.studies.parameters import Parameter
 from agora.runners.studies.sensitivity.optimality import SLACK, UPPER, NoOptimum, Optimum, optimum, polished
 from agora.runners.studies.sensitivity.ranging import (
     ALLOWED,
+    Direction,
+    Drift,
     Range,
     allowed_move,
     allowed_point,
@@ -53,51 +55,13 @@ STENCILS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
 """Fourth-order differences: offsets in steps, weights."""
 
 
-# --- how the conditions depend on a parameter -----------------------------------------------------
-
-
 @dataclass(frozen=True)
-class Drift:
-    """Derivatives of the conditions at a fixed point: slope (n,), rows (m,), and of all sides."""
+class Move(Direction):
+    """How the optimum, and with it all numbers of its tables, moves with a parameter."""
 
-    slope: Vector
-    level: Vector
-    row_lower: Vector
-    row_upper: Vector
-    lower: Vector
-    upper: Vector
-
-
-@dataclass(frozen=True)
-class Move:
-    """How the optimum moves with a parameter, on one side or on both.
-
-    Attributes
-    ----------
-    side : str
-        ``both``, ``left`` or ``right``.
-    at : Optimum
-        The optimum, with the regime of that side.
-    x, y : array (n,), (m,)
-        Derivatives of values and multipliers.
-    drift : Drift
-        Of the conditions.
-    table : Series
-        Derivative of every number of the tables.
-    base : Series
-        The numbers themselves, as read from `at`.
-    unsure : set
-        Numbers that other optima or other multipliers give other values.
-    """
-
-    side: str
-    at: Optimum
-    x: Vector
-    y: Vector
-    drift: Drift
-    table: pd.Series
-    base: pd.Series
-    unsure: frozenset[Any] = field(default_factory=frozenset)
+    table: pd.Series  # derivative of every number of the tables
+    base: pd.Series  # the numbers themselves, as read from `at`
+    unsure: frozenset[Any] = frozenset()  # numbers that other optima or other multipliers give other values
 
 
 class Study:
@@ -181,7 +145,7 @@ class Study:
         """Return how the optimum moves while its regime lasts."""
         x, y = moved(at, drift)
         if side != "both":
-            inside = allowed_move(at, x, y, drift, side)
+            inside = allowed_move(Direction(side, at, x, y, drift))
             if inside is None:
                 raise NoOptimum("every move to this side crosses a limit that is touched")
             x, y = inside
@@ -236,7 +200,7 @@ class Study:
         if not allows(each, "right"):
             span = replace(span, high=each.value, high_is=ALLOWED)
         for move in moves:
-            span = span.joined(first_order_range(move.at, move, each.value))
+            span = span.joined(first_order_range(move, each.value))
         if verify and moves:
             span = verified_range(each, moves, span, self.what)
         return span
@@ -356,11 +320,8 @@ def conditions_of(other: ProgramFunctions, at: Optimum) -> list[Vector]:
 
 def moved(at: Optimum, drift: Drift) -> tuple[Vector, Vector]:
     """Return the derivatives of values and multipliers while the regime lasts."""
-    answer = at.system.solve(_right(at, drift))
-    x, y = _bound_drift(at, drift), np.zeros(len(at.y))
-    x[at.free] = answer[: len(at.free)]
-    y[at.binding] = -answer[len(at.free) :]
-    return x, y
+    x, y = at.spread(at.system.solve(_right(at, drift)))
+    return x + _bound_drift(at, drift), y
 
 
 def _bound_drift(at: Optimum, drift: Drift) -> Vector:
@@ -370,17 +331,13 @@ def _bound_drift(at: Optimum, drift: Drift) -> Vector:
     return result
 
 
-def _side_drift(at: Optimum, drift: Drift) -> Vector:
-    result: Vector = np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
-    return result
-
-
 def _right(at: Optimum, drift: Drift) -> Vector:
     """Return the right-hand side of the linear system of a move."""
     hessian, jacobian = at.matrices
     bound = _bound_drift(at, drift)
     slope = drift.slope + hessian @ bound
-    level = drift.level - _side_drift(at, drift) + jacobian @ bound
+    side = np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
+    level = drift.level - side + jacobian @ bound
     return -np.concatenate([slope[at.free], level[at.binding]])
 
 
