@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +23,20 @@ NOT_AS_PRINTED = ("corrected", "refuted")
 """The verdicts of what a reader of the paper should not rely on."""
 
 
+def counted(verdicts: Iterable[str]) -> dict[str, int]:
+    """Return how often each verdict occurs, those that do occur in the order of `VERDICTS`."""
+    counts = Counter(verdicts)
+    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a claim."""
 
     paper: str  # name of the paper
     claim: Claim  # what is printed
-    finding: Finding | None  # what was computed; None if the computation broke or was left out
-    verdict: str  # one of `VERDICTS`
+    finding: Finding | None = None  # what was computed; None if the computation broke or was left out
+    verdict: str = "not run"  # one of `VERDICTS`
     trouble: str = ""  # what broke
     seconds: float | None = None  # time of the computation; None if it was left out
 

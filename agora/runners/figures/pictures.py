@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,11 @@ def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
 
     A user's model registers a function of its own, or has none.
     """
-    draw = nearest_listed(type(model), "runners.figures", "PICTURES")
-    return {} if draw is None else draw(model, tables)
+    draw = nearest_listed(type(model), "runners.figures", "PICTURES") or {}
+    if isinstance(draw, dict):
+        return {name: partial(each, model, tables) for name, each in draw.items()}
+    named: dict[str, Callable[[], Figure]] = draw(model, tables)
+    return named
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,7 +20,7 @@ from agora.data.datasets import Dataset, Fault, Row
 from agora.data.scenarios import Scenario, scenario_from
 from agora.methods.method import choose
 from agora.models.model import Model, plain
-from agora.runners.solving import model_from
+from agora.runners.solving import model_from, versions
 
 MOST_GEOGRAPHIES = 256
 """Geographies that a process keeps."""
@@ -222,11 +220,7 @@ def _fingerprint() -> dict[str, Any]:
     route = ipopt_route()
     return {
         "code": code_digest(Path(agora.__file__).parent),
-        "versions": {
-            "agora": agora.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _SOLVING},
-        },
+        "versions": versions(_SOLVING),
         "ipopt": f"{route.source} {route.version} {route.linear_solver}",
     }
 

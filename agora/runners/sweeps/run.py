@@ -31,7 +31,7 @@ from agora.runners.sweeps.journal import (
 )
 from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan, units
 from agora.runners.sweeps.tables import INVALID, SCENARIOS, write_tables
-from agora.runners.sweeps.work import Piece, solve_piece
+from agora.runners.sweeps.work import Piece, failure, solve_piece
 
 MANIFEST, ROWS = "_manifest.json", "_rows"
 PIECE_SECONDS = 0.4
@@ -329,7 +329,7 @@ class _Run:
                 self.suspects.extend(_single(piece))
                 return
             kind = type(error).__name__
-            lines, seconds = line(piece.rows[0][0], FAILED, _lost(kind, str(error))), 0.0
+            lines, seconds = line(piece.rows[0][0], FAILED, failure(kind, str(error))), 0.0
         each = seconds / len(piece.rows)
         self.seconds_a_row = (self.seconds_a_row + each) / 2 if self.seconds_a_row else each
         self._write(lines, journal)
@@ -338,7 +338,7 @@ class _Run:
         """Find the row that ended its worker: alone in the air it is to blame, else all are tried singly."""
         if not self.flying and len(piece.rows) == 1:
             message = "the worker process died: killed, out of memory, or a crash in a solver"
-            self._write(line(piece.rows[0][0], FAILED, _lost("worker died", message)), journal)
+            self._write(line(piece.rows[0][0], FAILED, failure("worker died", message)), journal)
             works.renew()
             return
         self._recover(works, [piece, *self.flying.values()])
@@ -375,10 +375,6 @@ class _Run:
 
 def _single(piece: Piece) -> list[Piece]:
     return [replace(piece, rows=(row,)) for row in piece.rows]
-
-
-def _lost(kind: str, message: str) -> dict[str, Any]:
-    return {"error": {"kind": kind, "message": message}, "work": {}}
 
 
 def _check_folder(folder: Path) -> None:

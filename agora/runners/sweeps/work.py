@@ -110,11 +110,11 @@ def _attempt(
             scenario, model = _rows.model(content, key, Path(piece.folder))
             solution = solve(model, raise_uncertified=False, **scenario.solve)
     except InputError as error:
-        record = _failure("bad input", str(error))
-    except SolveFailed as failure:
-        record = _failure("not solved", str(failure))
+        record = failure("bad input", str(error))
+    except SolveFailed as error:
+        record = failure("not solved", str(error))
     except Exception as error:  # an error of ours, or of a library, belongs to its row and stops no other
-        record = _failure(type(error).__name__, str(error))
+        record = failure(type(error).__name__, str(error))
     else:
         outcome, record = SOLVED if solution.certificate.passed else UNCERTIFIED, record_of(solution)
     record["work"] |= {
@@ -125,7 +125,8 @@ def _attempt(
     return outcome, record
 
 
-def _failure(kind: str, message: str) -> dict[str, Any]:
+def failure(kind: str, message: str) -> dict[str, Any]:
+    """Return the record of a row without an answer."""
     return {"error": {"kind": kind, "message": message}, "work": {}}
 
 

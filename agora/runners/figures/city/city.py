@@ -9,8 +9,8 @@ nothing global is touched, so that figures may be drawn without a screen and in 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -439,16 +439,6 @@ def _draw_map_city(city: _City) -> Figure:
         chart.write_names(use_axes, names, curves)
         rent_chart.write_names(rent_axes, names)
     return figure
-
-
-def city_pictures(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"city": partial(draw_city, model, tables)}
-
-
-def commuting_pictures(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"rents": partial(draw_rents, model, tables)}
 
 
 def draw_rents(model: CommutingMarket, tables: Tables) -> Figure:

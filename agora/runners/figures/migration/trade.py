@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,13 +110,3 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
         figure.align_ylabels([upper, lower])
         figure.suptitle(f"Myopic migration: {model.dynamics} dynamics, {model.variant.title()} trade")
     return figure
-
-
-def trade_pictures(model: SpatialTrade, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"trade": partial(draw_trade, model, tables)}
-
-
-def myopic_pictures(model: MyopicMigration, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"migration": partial(draw_myopic, model, tables)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,8 +110,3 @@ def _scale_time(axes: Axes, aggregate: pd.DataFrame) -> None:
         axes.set_xlim(times[1], times[-1])
     axes.grid(color=style.GUIDES, linewidth=0.8)
     axes.set_axisbelow(True)
-
-
-def firm_pictures(model: InvisibleHand, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"invisible-hand": partial(draw_invisible_hand, model, tables)}
