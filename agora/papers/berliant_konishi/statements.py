@@ -27,6 +27,8 @@ from agora.typing import Vector
 
 _NOISE = 1e-9
 """Changes smaller than this are none."""
+_NEAR = 1e-6
+"""Largest difference of locations, rents and wages between sites that counts as none."""
 _MEASURES: dict[str, Callable[[Outcome], Vector]] = {
     "population in b and c": lambda at: at.population[1:3],
     "population in a and b with one marketplace": lambda at: np.array(
@@ -152,12 +154,18 @@ def biased_to_the_right(case: str, setup_costs: list[float]) -> Finding:
     )
 
 
+def _apart(first: Outcome, second: Outcome, name: str) -> Vector:
+    """Return by how much a quantity of the sites differs (4,)."""
+    apart: Vector = np.abs(getattr(first, name) - getattr(second, name))
+    return apart
+
+
 @computes("largest-difference")
 def largest_difference(case: str, other_case: str, setup_cost: float) -> Finding:
     """Return the largest difference of what the tables print for a site between two cases."""
     first, second = row(case, setup_cost), row(other_case, setup_cost)
-    apart = {name: float(np.abs(getattr(first, name) - getattr(second, name)).max()) for name in QUANTITIES}
-    worst = max(apart, key=lambda name: apart[name])
+    apart = {name: _apart(first, second, name) for name in QUANTITIES}
+    worst = max(apart, key=lambda name: float(apart[name].max()))
     cells = [
         cell.arguments for cell in printed_rows()[case, setup_cost] if cell.computation == "printed-cell"
     ]
@@ -165,17 +173,16 @@ def largest_difference(case: str, other_case: str, setup_cost: float) -> Finding
         any(digits_off(cell["printed"], value(at, cell["column"], cell["site"])) for at in (first, second))
         for cell in cells
     )
-    site = list(SITES)[int(np.abs(getattr(first, worst) - getattr(second, worst)).argmax())]
+    site = list(SITES)[int(apart[worst].argmax())]
     return Finding(
-        apart[worst],
+        float(apart[worst].max()),
         note=f"in {worst} of site {site}; utilities {first.utility:.6f} and {second.utility:.6f}; "
         f"after rounding to the printed digits {unequal} of {len(cells)} cells differ",
         certificate="both structures proved best",
     )
 
 
-_NOISE = 1e-6
-"""Largest difference of locations, rents and wages that counts as none."""
+# --- where marketplaces, people, rents and wages are -------------------------------------------------
 
 
 @computes("who-goes-where")
@@ -200,9 +207,9 @@ def rents_fall_with_travel() -> Finding:
         sites = solution(case, cost, row(case, cost).locations).tables["sites"]
         for _, both in sites.groupby("makes"):
             travel, rent = both["travel"].to_numpy(dtype=float), both["rent"].to_numpy(dtype=float)
-            if np.ptp(travel) > _NOISE:
+            if np.ptp(travel) > _NEAR:
                 compared += 1
-                if rent[travel.argmin()] <= rent[travel.argmax()] + _NOISE:
+                if rent[travel.argmin()] <= rent[travel.argmax()] + _NEAR:
                     against.append(f"{case}, q̄ = {cost:g}")
     return Finding(
         not against,
@@ -221,7 +228,7 @@ def wages_differ(case: str) -> Finding:
             wage = row(name, cost).wages
             ratios[cost] = float(wage[2:].mean() / wage[:2].mean())
     return Finding(
-        all(abs(ratio - 1) > _NOISE for ratio in ratios.values()),
+        all(abs(ratio - 1) > _NEAR for ratio in ratios.values()),
         note="wages in c and d over those in a and b: "
         + ", ".join(f"{ratio:.4f} at q̄ = {cost:g}" for cost, ratio in ratios.items()),
         certificate="multipliers of the commodity balances, two methods",
@@ -248,7 +255,7 @@ def lives_in_majority(case: str, sites: str) -> Finding:
         cost: float(row(case, cost).population[at].sum()) for name, cost in printed_rows() if name == case
     }
     return Finding(
-        min(shares.values()) > 0.5 + _NOISE,
+        min(shares.values()) > 0.5 + _NEAR,
         note=", ".join(f"{100 * share:.1f} % at q̄ = {cost:g}" for cost, share in shares.items()),
         certificate="structures proved best by branch and bound",
     )
@@ -258,9 +265,7 @@ def lives_in_majority(case: str, sites: str) -> Finding:
 def structures_differ(case: str, other_case: str, setup_cost: float) -> Finding:
     """Test that number and locations of marketplaces, population and rents of two cases differ."""
     first, second = best(case, setup_cost)[0], best(other_case, setup_cost)[0]
-    moved = [
-        float(np.abs(getattr(first, name) - getattr(second, name)).max()) for name in ("population", "rent")
-    ]
+    moved = [float(_apart(first, second, name).max()) for name in ("population", "rent")]
     return Finding(
         len(first.locations) != len(second.locations) and min(moved) > 1e-3,
         note=f"{case}: {first.name}; {other_case}: {second.name}; population differs by "
@@ -287,7 +292,7 @@ def more_sites_more_symmetry(setup_cost: float, numbers: list[int]) -> Finding:
         away.append(float(np.abs(locations - [SITES["b"] / 2, 1 - SITES["b"] / 2]).max()))
         halves.append(float(first[1]) / 2)
         reported.append(f"{number}: {locations[0]:.4f} and {locations[1]:.4f}")
-    within = all(gap <= half + _NOISE for gap, half in zip(away, halves, strict=True))
+    within = all(gap <= half + _NEAR for gap, half in zip(away, halves, strict=True))
     finer = all(later < before for before, later in pairwise(halves))
     return Finding(
         within and finer,

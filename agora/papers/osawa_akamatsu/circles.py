@@ -20,6 +20,7 @@ from agora.papers.osawa_akamatsu.cities import (
     decay_on_circle,
     firms_of,
     global_maximisers,
+    holding_cost,
     kind_at,
     locally_maximises,
     production,
@@ -51,7 +52,7 @@ def four_cell_local_threshold(
     city = circle_cells(4, decay_on_circle(4, delta))
     firms = firms_of(pattern)
     low, high = ((1 - delta) * share for share in between)
-    threshold = turning_point(lambda cost: locally_maximises(city(cost), firms), low, high)
+    threshold = holding_cost(city, firms, low, high)
     starts = locally_maximises(city(high), firms)
     return Finding(
         threshold,
@@ -257,8 +258,7 @@ def three_cell_global_threshold(delta: float) -> Finding:
 def three_cell_local_threshold(delta: float) -> Finding:
     """Return the t below which m̂ is a local maximiser. Printed, in the proof: ½(1−δ)."""
     city = circle_cells(3, decay_on_circle(3, delta))
-    firms = firms_of(MONOCENTRIC)
-    threshold = turning_point(lambda cost: locally_maximises(city(cost), firms), 1e-6, 2.0)
+    threshold = holding_cost(city, firms_of(MONOCENTRIC))
     return Finding(threshold, printed=(1 - delta) / 2, certificate="bisection in t on the kind of the state")
 
 

@@ -118,6 +118,11 @@ def turning_point(holds: Callable[[float], bool], low: float, high: float, halvi
     return (low + high) / 2
 
 
+def holding_cost(city: CityAt, firms: Vector, low: float = 1e-6, high: float = 2.0) -> float:
+    """Return the t at which a distribution of firms starts or ceases to be a strict local maximiser of g."""
+    return turning_point(lambda cost: locally_maximises(city(cost), firms), low, high)
+
+
 @dataclass(frozen=True)
 class Piece:
     """A range of commuting costs over which one candidate has the highest potential."""
@@ -130,12 +135,7 @@ class Piece:
 def upper_envelope(production: Vector, commuting: Vector) -> list[Piece]:
     """Return which of the lines f − t c is highest, from t = 0 to infinity, exactly.
 
-    Parameters
-    ----------
-    production : array (N,)
-        f of each candidate.
-    commuting : array (N,)
-        ȟ/t of each candidate; of several lines that are equal only the first appears.
+    `production` is f and `commuting` ȟ/t of each candidate (N,); of lines that are equal the first appears.
     """
     best = float(production.max())
     current = int(np.argmin(np.where(production >= best - 1e-13, commuting, np.inf)))

@@ -25,6 +25,7 @@ from agora.papers.osawa_akamatsu.cities import (
     circle_cells,
     decay_on_circle,
     global_maximisers,
+    holding_cost,
     kind_at,
     locally_maximises,
     turning_point,
@@ -237,20 +238,14 @@ def cell_2_alone_never_maximises(land: float, delta: float, costs: list[float]) 
 @computes("cell-2-against-cell-1")
 def cell_2_against_cell_1(land: float, delta: float, masses: list[float]) -> Finding:
     """Test that ť/t̂, up to which cost cell 2 holds its concentration next to cell 1, falls in M."""
-    ratios = [
-        _highest_cost(land, delta, mass, max(0.0, mass - (1 - land)))
-        / _highest_cost(land, delta, mass, min(mass, land))
-        for mass in masses
-    ]
+    ratios = []
+    for mass in masses:
+        city, firsts = two_cells(land, -math.log(delta), mass), (max(0.0, mass - (1 - land)), min(mass, land))
+        second, first = (holding_cost(city, np.array([first, mass - first])) for first in firsts)
+        ratios.append(second / first)
     return Finding(
         all(low > high for low, high in pairwise(ratios)),
         note="ť/t̂ = "
         + ", ".join(f"{ratio:.4f} at M = {mass:g}" for ratio, mass in zip(ratios, masses, strict=True)),
         certificate="bisection in t on the kind of the state",
     )
-
-
-def _highest_cost(land: float, delta: float, mass: float, first: float) -> float:
-    """Return the commuting cost up to which `first` firms in cell 1 are a local maximiser."""
-    city, firms = two_cells(land, -math.log(delta), mass), np.array([first, mass - first])
-    return turning_point(lambda cost: locally_maximises(city(cost), firms), 1e-6, 2.0)

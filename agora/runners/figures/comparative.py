@@ -27,8 +27,7 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
     totals = sensitivities[sensitivities["table"] == "totals"]
     if totals.empty:
         totals = sensitivities
-    label = (totals["quantity"] + " " + totals["place"]).str.strip()
-    totals = totals.assign(label=label)
+    totals = totals.assign(label=(totals["quantity"] + " " + totals["place"]).str.strip())
     chosen = list(quantities or _moving(totals))[:4]
     rows = int(totals["parameter"].nunique())
     shown = min(rows, MOST_BARS)

@@ -134,9 +134,8 @@ def plan(dataset: Dataset) -> Plan:
         try:
             checked, model = _checked(row, rows, digests, fingerprint)
         except InputError as error:
-            faults.append(
-                Fault(row.number, _column(error.field, dataset.columns), error.value, error.allowed)
-            )
+            column = _column(error.field, dataset.columns)
+            faults.append(Fault(row.number, column, error.value, error.allowed))
             continue
         ready.append(checked)
         models[model.card.name] = type(model)
@@ -237,10 +236,8 @@ def _definition(thing: Any) -> str:
 
 def lines_of(faults: tuple[Fault, ...]) -> Iterator[dict[str, Any]]:
     """Return one record a fault: row, column, value, allowed."""
-    for fault in faults:
-        yield {
-            "row": fault.row, "column": fault.column, "value": repr(fault.value), "allowed": fault.allowed
-        }  # fmt: skip
+    for each in faults:
+        yield {"row": each.row, "column": each.column, "value": repr(each.value), "allowed": each.allowed}
 
 
 def units(models: Iterable[type[Model]]) -> dict[str, str]:

@@ -120,14 +120,9 @@ class Summary:
     def sentence(self) -> str:
         """Return the numbers as one sentence."""
         parts = [f"{self.solved} of {self.rows} scenarios solved and certified"]
-        for number, name in (
-            (self.uncertified, "solved but not certified"),
-            (self.failed, "failed"),
-            (self.invalid, "not valid"),
-            (self.missing, "not solved yet"),
-        ):
-            if number:
-                parts.append(f"{number} {name}")
+        numbers = (self.uncertified, self.failed, self.invalid, self.missing)
+        names = ("solved but not certified", "failed", "not valid", "not solved yet")
+        parts += [f"{number} {name}" for number, name in zip(numbers, names, strict=True) if number]
         rate = f", {self.fresh / self.seconds:.3g} a second" if self.fresh and self.seconds else ""
         return f"{', '.join(parts)}; {self.fresh} in this run, {self.seconds:.1f} s{rate}"
 
@@ -234,19 +229,12 @@ class _Run:
         progress: Callable[[Progress], None],
     ) -> None:
         self.plan, self.journals, self.warm, self.progress = planned, journals, warm, progress
-        self.modules = tuple(
-            sorted({m.__module__ for m in planned.models.values() if m.__module__ != "__main__"})
-        )
+        self.modules = tuple(sorted({m.__module__ for m in planned.models.values()} - {"__main__"}))
         entries = journals.entries
-        self.missing = {
-            ready.key
-            for ready in planned.ready
-            if ready.key not in entries or (retry_failed and not entries[ready.key].good)
-        }
-        self.unique = len({ready.key for ready in planned.ready})
-        self.failed = sum(
-            not entries[key].good for key in {ready.key for ready in planned.ready} - self.missing
-        )
+        keys = {ready.key for ready in planned.ready}
+        self.missing = {k for k in keys if k not in entries or (retry_failed and not entries[k].good)}
+        self.unique = len(keys)
+        self.failed = sum(not entries[key].good for key in keys - self.missing)
         self.fresh, self.seconds_a_row = 0, 0.0
         self.started = time.monotonic()
         self.flying: dict[Future[tuple[bytes, float]], Piece] = {}

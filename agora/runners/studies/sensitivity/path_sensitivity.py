@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from agora.data.checks import InputError
 from agora.methods.sectors.differentiable import DifferentiablePath
 from agora.models.model import Model
 from agora.models.solution import Solution
@@ -31,9 +31,9 @@ from agora.runners.studies.sensitivity.program_sensitivity import (
     Move,
     Study,
     allows,
-    beyond_rounding,
     drift_of,
     moved,
+    open_sides,
     step_of,
 )
 from agora.runners.studies.sensitivity.ranging import ALLOWED, Direction, Range, edge, first_order_range
@@ -69,7 +69,7 @@ class PathStudy(Study):
             self.steps.append(at)
             held = {name: float(at.x[here.columns[source]]) for name, source in what.carry.items()}
         self.at = self.steps[-1]
-        self.base = self._read(model, 0.0, None)
+        self.base = self._read(model)
 
     def _holding(self, functions: ProgramFunctions, held: Mapping[str, float], length: float) -> Any:
         """Return the functions with a step's held variables at their values; derivatives are shared."""
@@ -79,7 +79,7 @@ class PathStudy(Study):
             here.lower[here.columns[name]] = here.upper[here.columns[name]] = value
         return here
 
-    def _read(self, model: Any, change: float, moves: list[Direction] | None) -> pd.Series:
+    def _read(self, model: Any, change: float = 0.0, moves: list[Direction] | None = None) -> pd.Series:
         """Return every number of the tables, at the path or so far along its move."""
         values = []
         for k, at in enumerate(self.steps):
@@ -99,22 +99,12 @@ class PathStudy(Study):
 
     def moves(self, each: Parameter) -> list[Move]:
         """Return the derivative: on both sides at once, or where the model allows one side only, on it."""
-        sides = [side for side in ("left", "right") if allows(each, side)]
-        if not sides:
-            each.at(each.value + step_of(each))  # the model says why not
-            raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
+        sides = open_sides(each)
         side = "both" if len(sides) == 2 else sides[0]
         result = self._chained(each, side)
-        offsets, weights = STENCILS[side]
-        step = step_of(each)
-        total = pd.Series(0.0, index=self.base.index)
-        for offset, weight in zip(offsets, weights, strict=True):
-            model = each.at(each.value + offset * step) if offset else self.model
-            numbers = self._read(model, offset * step, result)
-            total += weight / step * numbers.reindex(self.base.index)
+        table = self.derivative(each, side, self.base, partial(self._read, moves=result))
         self._spans[each.name] = _narrowest(result, each.value)
         last = result[-1]
-        table = beyond_rounding(total, self.base, each)
         return [Move(side, last.at, last.x, last.y, last.drift, table, self.base)]
 
     def _chained(self, each: Parameter, side: str) -> list[Direction]:

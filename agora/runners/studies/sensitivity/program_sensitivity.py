@@ -9,7 +9,7 @@ derivatives of every number of its tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,13 +100,8 @@ class Study:
 
     def moves(self, each: Parameter) -> list[Move]:
         """Return the derivative on both sides at once, or on each side where they may differ."""
-        allowed = {side: allows(each, side) for side in ("left", "right")}
-        if not any(allowed.values()):
-            each.at(each.value + step_of(each))  # the model says why not
-            raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
-        both = all(allowed.values())
-        drifts = {side: self.drift(each, self.at, side) for side, open_ in allowed.items() if open_}
-        if both and _same(drifts["left"], drifts["right"]):
+        drifts = {side: self.drift(each, self.at, side) for side in open_sides(each)}
+        if len(drifts) == 2 and _same(drifts["left"], drifts["right"]):
             drifts = {"both": self.drift(each, self.at, "both")}
         results = []
         for side, drift in drifts.items():
@@ -149,7 +144,12 @@ class Study:
             if inside is None:
                 raise NoOptimum("every move to this side crosses a limit that is touched")
             x, y = inside
-        table, base = self._table(each, side, at, x, y)
+        base = self.readings.numbers(self.model, at)
+
+        def read(model: Model, change: float) -> pd.Series:
+            return self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
+
+        table = self.derivative(each, side, base, read)
         if unsure is None:
             unsure = self.readings.unsure(self.model, at)
         return Move(side, at, x, y, drift, table, base, unsure)
@@ -175,20 +175,21 @@ class Study:
         except (SolveFailed, NoOptimum, InputError):
             return None
 
-    def _table(
-        self, each: Parameter, side: str, at: Optimum, x: Vector, y: Vector
-    ) -> tuple[pd.Series, pd.Series]:
-        """Return derivatives of all numbers of the tables, read along the move; NaN where rows come or go."""
-        offsets, weights = STENCILS[side]
+    def derivative(
+        self, each: Parameter, side: str, base: pd.Series, read: Callable[[Model, float], pd.Series]
+    ) -> pd.Series:
+        """Return derivatives of all numbers, read along the move; NaN where rows come or go.
+
+        A difference that is rounding is zero.
+        """
         step = step_of(each)
-        base = self.readings.numbers(self.model, at)
         total = pd.Series(0.0, index=base.index)
-        for offset, weight in zip(offsets, weights, strict=True):
+        for offset, weight in zip(*STENCILS[side], strict=True):
             change = offset * step
             model = each.at(each.value + change) if offset else self.model
-            numbers = self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
-            total += weight / step * numbers.reindex(base.index)
-        return beyond_rounding(total, base, each), base
+            total += weight / step * read(model, change).reindex(base.index)
+        noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
+        return total.mask(total.abs() <= noise, 0.0)
 
     # --- ranges and rows -----------------------------------------------------------------------
 
@@ -256,15 +257,18 @@ def _verdicts(key: Any, moves: list[Move]) -> list[tuple[str, float]]:
     return [("left", left), ("right", right)]
 
 
-def beyond_rounding(total: pd.Series, base: pd.Series, each: Parameter) -> pd.Series:
-    """Return derivatives of numbers, zero where a difference is rounding."""
-    noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
-    return total.mask(total.abs() <= noise, 0.0)
-
-
 def step_of(each: Parameter) -> float:
     """Return the step of the differences in a parameter."""
     return STEP * (abs(each.value) or 1.0)
+
+
+def open_sides(each: Parameter) -> list[str]:
+    """Return the sides to which a parameter may vary, left, right; `InputError` if there is none."""
+    sides = [side for side in ("left", "right") if allows(each, side)]
+    if not sides:
+        each.at(each.value + step_of(each))  # the model says why not
+        raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
+    return sides
 
 
 def allows(each: Parameter, side: str) -> bool:
