@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_CENTRES = 50
 """K of figure 9, as printed."""
+HATCHES = {"business": None, "integrated": None, "residential": style.HATCH}
+"""Of the uses of land."""
 
 Pieces = Sequence[tuple[int, float]]
 """Winners (number of centres, 0: uniform) for rising t, each with the t at which it gives way."""
@@ -68,22 +70,12 @@ def _wheel(axes: Axes, firms: Vector) -> None:
     from matplotlib.patches import Wedge
 
     number = len(firms)
-    words = ("residential", "integrated", "business")
+    border: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.8 if number < 24 else 0.3}
     for cell, use in enumerate(np.rint(firms * 2 * number).astype(int)):
-        word = words[use]
-        ends = 360.0 * cell / number, 360.0 * (cell + 1) / number
-        axes.add_patch(
-            Wedge(
-                (0.0, 0.0),
-                1.0,
-                *ends,
-                width=1.0 - style.Ring.inner,
-                facecolor=style.LAND_USES[word],
-                hatch=style.HATCH if word == "residential" else None,
-                edgecolor="white",
-                linewidth=0.8 if number < 24 else 0.3,
-            )
-        )
+        word = ("residential", "integrated", "business")[use]
+        ends, hatch = (360.0 * cell / number, 360.0 * (cell + 1) / number), HATCHES[word]
+        look = {"width": 1.0 - style.Ring.inner, "facecolor": style.LAND_USES[word], "hatch": hatch, **border}
+        axes.add_patch(Wedge((0.0, 0.0), 1.0, *ends, **look))
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
     axes.set_axis_off()
 
@@ -97,8 +89,7 @@ def draw_patterns() -> Figure:
             _wheel(axes, centric(cells, number))
             words = f"{cells} cells\n{_name(number)}"
             axes.text(0.0, 0.0, words, ha="center", va="center", fontsize=style.SMALL)
-        hatches = {"business": None, "integrated": None, "residential": style.HATCH}
-        entries = [style.patch(style.LAND_USES[use], use, hatch=hatch) for use, hatch in hatches.items()]
+        entries = [style.patch(style.LAND_USES[use], use, hatch=hatch) for use, hatch in HATCHES.items()]
         figure.legend(handles=entries, loc="outside lower center", ncols=3)
     return figure
 
