@@ -84,6 +84,15 @@ def production(city: FujitaOgawa, firms: Vector) -> float:
     return city.interaction.potential(firms)
 
 
+def parts_of(city: CityAt, firms: Vector) -> tuple[Vector, Vector]:
+    """Return f and ȟ/t (N,) at distributions of firms (N, I)."""
+    game = FirmsGame(city(ANY_COST))
+    made = np.array([production(game.city, row) for row in firms])
+    if game.city.no_excess_land:
+        return made, game.commuting_costs(firms) / ANY_COST
+    return made, np.array([game.settle(row).total_commuting_cost for row in firms]) / ANY_COST
+
+
 def kind_at(city: FujitaOgawa, firms: Vector) -> str:
     """Return what kind of state firms and the households' response to them are."""
     game = FirmsGame(city)
@@ -167,11 +176,10 @@ def global_maximisers(city: CityAt, weight: float = 1.0) -> Maximisers:
     f is convex, so that the maximum over the polytope is at a vertex, and in t each vertex's value is
     a line. `weight` = 2 gives the welfare program where A is homogeneous of degree 1 (Remark 3).
     """
-    at = city(ANY_COST)
-    game = check_enumerable(at)
-    corners = vertices(at)
-    values = weight * np.array([production(at, firms) for firms in corners])
-    pieces = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
+    game = check_enumerable(city(ANY_COST))
+    corners = vertices(game.city)
+    made, commuting = parts_of(city, corners)
+    pieces = upper_envelope(weight * made, commuting)
     proof = (
         f"highest of all {len(corners)} vertices; f is convex (least tangent eigenvalue "
         f"{game.tangent_eigenvalue:.4g})"

@@ -9,7 +9,7 @@ import numpy as np
 
 from agora.methods.city.all_equilibria import Equilibrium, every_equilibrium
 from agora.methods.city.firms_game import FirmsGame
-from agora.papers.osawa_akamatsu.cities import ANY_COST, CityAt, circle_cells, decay_on_circle, two_cells
+from agora.papers.osawa_akamatsu.cities import CityAt, circle_cells, decay_on_circle, parts_of, two_cells
 from agora.runners.figures import style
 from agora.typing import Vector
 
@@ -43,15 +43,6 @@ def _marks_legend() -> list[Any]:
 
 
 # --- two cells -----------------------------------------------------------------------------------
-
-
-def parts_of(city: CityAt, firms: Vector) -> tuple[Vector, Vector]:
-    """Return f and ȟ/t (N,) at distributions of firms (N, I)."""
-    game = FirmsGame(city(ANY_COST))
-    production = np.array([game.city.interaction.potential(row) for row in firms])
-    if game.city.no_excess_land:
-        return production, game.commuting_costs(firms) / ANY_COST
-    return production, np.array([game.settle(row).total_commuting_cost for row in firms]) / ANY_COST
 
 
 def _two(city: CityAt, land: float, mass: float, number: int) -> tuple[Vector, Vector, Vector]:

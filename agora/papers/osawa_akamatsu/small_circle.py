@@ -9,8 +9,8 @@ import numpy as np
 
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.vertex_enumeration import local_maximisers
-from agora.papers.osawa_akamatsu.cities import ANY_COST, circle_cells, decay_on_circle, firms_of
-from agora.papers.osawa_akamatsu.landscapes import MAXIMISER, draw_levels, parts_of
+from agora.papers.osawa_akamatsu.cities import ANY_COST, circle_cells, decay_on_circle, firms_of, parts_of
+from agora.papers.osawa_akamatsu.landscapes import MAXIMISER, draw_levels
 from agora.runners.figures import style
 from agora.typing import Vector
 
