@@ -20,7 +20,7 @@ SAME_SLOPE = 1e-12
 def bisected(
     holds: Callable[[float], bool], low: float, high: float, halvings: int = 2000
 ) -> tuple[float, float]:
-    """Narrow a bracket of the place up to which a statement holds.
+    """Narrow a bracket of the value up to which a statement holds.
 
     Unlike a root finder it takes a statement that is only true or false, and keeps apart the end where it
     was seen to hold from the end where it was not: either may be what is proved.
@@ -37,7 +37,7 @@ def bisected(
     Returns
     -------
     low, high : float
-        The last place where it held and the last where it did not.
+        The last value where it held and the last where it did not.
     """
     for _ in range(halvings):
         middle = (low + high) / 2
@@ -47,18 +47,18 @@ def bisected(
     return low, high
 
 
-def reached(holds: Callable[[float], bool], places: Iterable[float]) -> float:
-    """Return the first of some places, ever further out, at which a statement holds.
+def reached(holds: Callable[[float], bool], values: Iterable[float]) -> float:
+    """Return the first of some values, ever further out, at which a statement holds.
 
     Raises
     ------
     ArithmeticError
         If it holds at none.
     """
-    for place in places:
-        if holds(place):
-            return float(place)
-    raise ArithmeticError("no bracket was found: what was looked for lies further out than any place tried")
+    for value in values:
+        if holds(value):
+            return float(value)
+    raise ArithmeticError("no bracket was found: what was looked for lies further out than any value tried")
 
 
 def damped_newton(

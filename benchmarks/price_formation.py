@@ -56,7 +56,7 @@ def market(case: str, agents: int, steps: int) -> Any:
 
 def problem(case: str, agents: int, steps: int) -> dict[str, Any]:
     """Return a case as plain numbers with its exact price."""
-    from agora.papers.price_formation.analytic import discrete_price
+    from agora.papers.price_formation.cases import discrete_price
 
     model = market(case, agents, steps)
     costs = {name: getattr(model, name).model_dump() for name in ("running", "terminal")}

@@ -124,7 +124,7 @@ def measure(case: str, method: str, rows: int) -> float:
 
 def plain_loop(block: list[Any]) -> Any:
     """Return the loop that a user would write for the model of these rows."""
-    from agora.runners.sweeps.rows import Rows
+    from agora.runners.sweeps.plan import Rows
 
     rows = Rows()
 

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from agora.cli.application import Interrupted, app
+from agora.cli.application import Interrupted, app, tell
 from agora.standard_output import CommandOutput
 
-COMMANDS = ("comparing", "machine", "panels", "plotting", "reproducing", "solving", "sweeping")
+COMMANDS = ("comparing", "reproducing", "solving", "sweeping")
 """The modules that add commands to the application."""
+NOTHING_WRITTEN = "interrupted; nothing was written."
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
         code = run(sys.argv[1:])
         output.finish()
         if output.trouble is not None:
-            print(f"agora: the answer cannot be written ({output.trouble.strerror}).", file=sys.stderr)
+            tell(f"the answer cannot be written ({output.trouble.strerror}).")
             code = code or 3
         sys.exit(code)
     finally:
@@ -51,27 +52,27 @@ def run(arguments: Sequence[str]) -> int:
 
     other = warnings.showwarning
 
-    def tell(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
         """Print a caution as one line on stderr, any other warning as usual."""
         if issubclass(category, Caution):
-            print(f"agora: warning: {message}", file=sys.stderr)
+            tell(f"warning: {message}")
         else:
             other(message, category, *rest, **named)
 
     with warnings.catch_warnings():
-        warnings.showwarning = tell
+        warnings.showwarning = show
         warnings.simplefilter("always", Caution)
         try:
             load_commands()
             app(list(arguments))
         except KeyboardInterrupt:
-            print("agora: interrupted; nothing was written.", file=sys.stderr)
+            tell(NOTHING_WRITTEN)
             return 130
         except InputError as error:
-            print(f"agora: {error}", file=sys.stderr)
+            tell(error)
             return 2
         except SystemExit as stop:
             if stop.code == 130 and not isinstance(stop, Interrupted):
-                print("agora: interrupted; nothing was written.", file=sys.stderr)
+                tell(NOTHING_WRITTEN)
             return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0

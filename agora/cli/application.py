@@ -76,9 +76,14 @@ def say(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """Print the whole answer as one JSON object."""
-    from agora.runners.records import run_folder as records
+    from agora.runners.records.run_folder import as_json
 
-    say(records.as_json(value))
+    say(as_json(value))
+
+
+def tell(text: object) -> None:
+    """Print a line for the user, beside the answer."""
+    print(f"agora: {text}", file=sys.stderr)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
-"""Commands that compare answers near by: ``sensitivity``, ``threshold``."""
+"""Commands that compare answers: ``sensitivity``, ``threshold``, ``convergence``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,20 +19,18 @@ from agora.cli.application import (
     progress,
     say,
     say_json,
+    tell,
 )
 
 if TYPE_CHECKING:
     from agora.data.scenarios import Scenario
 
+
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to write; runs/… unless given.")]
-Interval = Annotated[
-    tuple[float, float] | None,
-    typer.Option("--between", help="Interval of the first parameter; half to twice its value unless given."),
-]
-Second = Annotated[
-    tuple[float, float] | None,
-    typer.Option("--and", help="Interval of the second parameter; half to twice its value unless given."),
-]
+Interval = tuple[float, float] | None
+_USUAL = "half to twice its value unless given."
+First = Annotated[Interval, typer.Option("--between", help=f"Interval of the first parameter; {_USUAL}")]
+Second = Annotated[Interval, typer.Option("--and", help=f"Interval of the second parameter; {_USUAL}")]
 
 
 @app.command()
@@ -52,7 +51,6 @@ def sensitivity(
     """Differentiate a scenario's whole answer, and say how far each parameter may go."""
     from agora.data.scenarios import read_scenario
     from agora.runners.figures.comparative import draw_tornado
-    from agora.runners.figures.pictures import save
     from agora.runners.records import run_folder as records
     from agora.runners.solving import model_from
     from agora.runners.studies.parameters import scenario_parameter
@@ -68,12 +66,8 @@ def sensitivity(
         found = differentiate(
             model, [], parameters=chosen, options=read.solve, verify=not quick, progress=report
         )
-    with records.whole_folder(folder) as draft:
-        rest = {k: v for k, v in found.record().items() if k not in ("sensitivities", "ranges")}
-        (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")
-        records.write_table(found.table, draft, "sensitivities")
-        records.write_table(found.ranges, draft, "ranges")
-        save(draw_tornado(found.table), draft, "tornado")
+    tables = {"sensitivities": found.table, "ranges": found.ranges}
+    _leave(found.record(), folder, tables, {"tornado": partial(draw_tornado, found.table)})
     if as_json:
         say_json(found.record())
         return
@@ -95,7 +89,7 @@ def threshold(
     where: Annotated[
         str, typer.Option("--where", help='The feature, such as blocks(cells.use == "business").')
     ],
-    between: Interval = None,
+    between: First = None,
     and_between: Second = None,
     tolerance: Annotated[
         float | None, typer.Option("--tolerance", help="Largest width of a bracket; 1e-6 of the interval.")
@@ -131,11 +125,8 @@ def threshold(
             model_from(read), each, where, between=between, tolerance=tolerance, scan=scan,
             options=read.solve, progress=report,
         )  # fmt: skip
-    with records.whole_folder(folder) as draft:
-        rest = {k: v for k, v in found.record().items() if k not in ("changes", "scan")}
-        (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")
-        records.write_table(found.table.astype({"below": str, "above": str}), draft, "changes")
-        records.write_table(found.scan.astype({"feature": str}), draft, "scan")
+    changes, scanned = found.table.astype({"below": str, "above": str}), found.scan.astype({"feature": str})
+    _leave(found.record(), folder, {"changes": changes, "scan": scanned})
     if as_json:
         say_json(found.record())
         return
@@ -150,14 +141,12 @@ def _phases(
     read: Scenario,
     parameters: list[str],
     where: str,
-    between: tuple[tuple[float, float] | None, tuple[float, float] | None],
+    between: tuple[Interval, Interval],
     size: tuple[int, int],
     folder: Path,
     as_json: bool,
 ) -> None:
     from agora.runners.figures.comparative import draw_phases
-    from agora.runners.figures.pictures import save
-    from agora.runners.records import run_folder as records
     from agora.runners.solving import model_from
     from agora.runners.studies.phase import phase_diagram
 
@@ -167,13 +156,10 @@ def _phases(
             model, (parameters[0], parameters[1]), where, between=between, coarse=size[0], depth=size[1],
             options=read.solve, progress=report,
         )  # fmt: skip
-    units = tuple(model.unit_for(name) for name in found.parameters)
-    with records.whole_folder(folder) as draft:
-        rest = {k: v for k, v in found.record().items() if k not in ("cells", "points")}
-        (draft / records.MANIFEST).write_text(records.as_json(rest) + "\n", encoding="utf-8")
-        records.write_table(found.cells, draft, "cells")
-        records.write_table(found.points.astype({"feature": str}), draft, "points")
-        save(draw_phases(found.cells, found.parameters, where, (units[0], units[1])), draft, "phases")
+    units = (model.unit_for(found.parameters[0]), model.unit_for(found.parameters[1]))
+    tables = {"cells": found.cells, "points": found.points.astype({"feature": str})}
+    draw = partial(draw_phases, found.cells, found.parameters, where, units)
+    _leave(found.record(), folder, tables, {"phases": draw})
     if as_json:
         say_json(found.record())
         return
@@ -181,6 +167,16 @@ def _phases(
     print_table(inside.groupby("feature").size().rename("cells").reset_index(), where)
     say(f"{len(found.points)} solves where a full grid takes {found.full_grid}")
     say(f"written to {folder}")
+
+
+def _leave(
+    record: dict[str, Any], folder: Path, tables: dict[str, Any], pictures: dict[str, Any] | None = None
+) -> None:
+    """Write a study into its folder; the manifest holds what stands in none of its tables."""
+    from agora.runners.records.run_folder import write_folder
+
+    rest = {name: value for name, value in record.items() if name not in tables}
+    write_folder(rest, folder, tables, pictures or {})
 
 
 @contextmanager
@@ -197,5 +193,29 @@ def _failures(read: Scenario, as_json: bool) -> Iterator[None]:
         if as_json:
             status = next(word for kind, word in statuses.items() if isinstance(failure, kind))
             say_json({"model": read.model, "status": status, "reason": str(failure)})
-        print(f"agora: {failure}", file=sys.stderr)
+        tell(failure)
         sys.exit(3)
+
+
+@app.command()
+def convergence(
+    panel: Annotated[str, typer.Argument(help="A table (CSV, Parquet), or the shipped synthetic-sectors.")],
+    level: Annotated[float, typer.Option("--level", help="Of the confidence intervals.")] = 0.95,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for tables and figure.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Test a panel of sectors for convergence of profit rates and of labour productivity."""
+    from agora.data.sectors import read_panel
+    from agora.runners.studies.convergence import QUANTITIES, write_report
+    from agora.runners.studies.convergence import convergence as run
+
+    report = run(read_panel(panel), level=level)
+    if out is not None:
+        write_report(report, out)
+    if as_json:
+        say_json(report.record())
+        return
+    shown = report.regressions[["quantity", "kind", "coefficient", "low", "high", "p_value"]]
+    print_table(shown, f"convergence of {panel}, {level:.0%} confidence intervals", digits=3)
+    for name, label in QUANTITIES.items():
+        say(f"{label}: {'converges' if report.converges(name) else 'no convergence shown'}")

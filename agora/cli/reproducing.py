@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agora.cli.application import Json, app, print_table, progress, say, say_json
+from agora.cli.application import Json, app, print_table, progress, say, say_json, tell
 
 
 @app.command()
@@ -43,6 +43,6 @@ def reproduce(
         say(", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
         say(f"written to {folder}; read {folder / 'index.html'}")
     for row in table[table["verdict"] == "failed"].itertuples(index=False):
-        print(f"agora: {row.item} failed: {row.note}", file=sys.stderr)
+        tell(f"{row.item} failed: {row.note}")
     if "failed" in counts:
         sys.exit(3)

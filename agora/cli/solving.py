@@ -1,4 +1,4 @@
-"""Commands about one scenario: ``solve``, ``export``, ``scenarios``."""
+"""Commands about one scenario, and the machine: ``solve``, ``export``, ``scenarios``, ``doctor``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from agora.cli.application import (
     progress,
     say,
     say_json,
+    tell,
 )
 
 
@@ -29,12 +30,9 @@ def scenarios(as_json: Json = False) -> None:
     if as_json:
         say_json(shipped)
         return
-    for kind, title in (("scenario", ""), ("dataset", "\ndatasets, for agora sweep")):
-        if title:
-            say(title)
-        for name, entry in shipped.items():
-            if entry["kind"] == kind:
-                say(f"{name:24s} {entry['title']}")
+    for kind, title in (("scenario", []), ("dataset", ["\ndatasets, for agora sweep"])):
+        lines = [f"{name:24s} {entry['title']}" for name, entry in shipped.items() if entry["kind"] == kind]
+        say("\n".join([*title, *lines]))
 
 
 @app.command()
@@ -60,12 +58,12 @@ def solve(
         print_certificate(failure.solution, as_json)
         if not as_json:
             say(f"{failure.solution.status} (not certified); nothing is written")
-        print(f"agora: {failure}", file=sys.stderr)
+        tell(failure)
         sys.exit(3)
     except SolveFailed as failure:
         if as_json:
             say_json({"model": read.model, "status": "not solved", "solver": failure.record.record()})
-        print(f"agora: {failure}", file=sys.stderr)
+        tell(failure)
         sys.exit(3)
     records.write_run(solution, folder)
     if as_json:
@@ -98,3 +96,24 @@ def export(
         say_json({"model": read.model, "format": fmt, "files": [str(file)]})
     else:
         say(str(file))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say which solver is used for each class of program, and test each in about a second."""
+    from agora.solvers.doctor import advice, diagnose
+
+    findings = diagnose()
+    if as_json:
+        say_json({"programs": [f.record() for f in findings], "advice": advice()})
+    else:
+        import pandas as pd
+
+        frame = pd.DataFrame([f.record() for f in findings]).drop(columns="detail")
+        print_table(frame, "Solvers", digits=3)
+        for finding in findings:
+            if not finding.passed:
+                say(f"{finding.program}: {finding.detail}")
+        say(advice())
+    if not all(finding.passed for finding in findings):
+        sys.exit(3)

@@ -1,4 +1,4 @@
-"""The command ``sweep``."""
+"""The commands ``sweep`` and ``plot``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agora.cli.application import Interrupted, Json, app, say, say_json
+from agora.cli.application import Interrupted, Json, app, say, say_json, tell
 
 if TYPE_CHECKING:
     from agora.runners.sweeps import Progress
@@ -50,16 +50,12 @@ def sweep(
                 skip_invalid=skip_invalid, warm=not cold, progress=report,
             )  # fmt: skip
     except KeyboardInterrupt:
-        print(
-            f"agora: interrupted; finished rows are safe in {folder}, and the same command goes on.",
-            file=sys.stderr,
-        )
+        tell(f"interrupted; finished rows are safe in {folder}, and the same command goes on.")
         raise Interrupted from None
     except NotWritten as error:
-        print(
-            f"agora: {folder} cannot be written ({error.strerror}); finished rows are safe, and the same "
-            "command goes on.",
-            file=sys.stderr,
+        tell(
+            f"{folder} cannot be written ({error.strerror}); finished rows are safe, and the same command "
+            "goes on."
         )
         sys.exit(3)
     if as_json:
@@ -68,7 +64,7 @@ def sweep(
         say(summary.sentence())
         say(f"written to {folder}; read it with pandas.read_parquet({str(folder)!r})")
     for reason, number in summary.reasons()[:5]:
-        print(f"agora: {number} × {reason}", file=sys.stderr)
+        tell(f"{number} × {reason}")
     if summary.solved + summary.invalid < summary.rows:
         sys.exit(3)
 
@@ -106,3 +102,37 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@app.command()
+def plot(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a sweep.")],
+    x: Annotated[str, typer.Option("--x", help="Column on the horizontal axis, or location.")],
+    y: Annotated[list[str], typer.Option("--y", help="Column on the vertical axis; may be repeated.")],
+    z: Annotated[str | None, typer.Option("--z", help="Column shown by colour over x and y.")] = None,
+    color: Annotated[str | None, typer.Option("--color", help="Column that tells lines apart.")] = None,
+    panels: Annotated[
+        str | None, typer.Option("--panels", help="Column with a panel for each value.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File (.png and .svg are written); DIR/_figures/… unless given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a sweep: lines, points, heat maps and phase diagrams, from its folder alone."""
+    from agora.runners.figures.pictures import save
+    from agora.runners.figures.sweeps import draw
+
+    figure = draw(folder, x, y, z=z, color=color, panels=panels)
+    parts = [*y, *([z] if z else []), x, *([panels] if panels else [])]
+    name = "-".join(part.replace(".", "_") for part in parts)
+    target = out or folder / "_figures" / name
+    if target.suffix in (".png", ".svg"):
+        target = target.with_suffix("")
+    _, raster = save(figure, target.parent, target.name)
+    files = [str(raster), str(raster.with_suffix(".svg"))]
+    if as_json:
+        say_json({"files": files})
+    else:
+        say("\n".join(files))

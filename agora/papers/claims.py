@@ -21,45 +21,21 @@ from agora.data.fields import Fields
 
 
 class Claim(Fields):
-    """One claim of a paper.
+    """One claim of a paper."""
 
-    Parameters
-    ----------
-    id : str
-        Unique within the paper.
-    item : str
-        Where it stands: "Proposition 4", "Section 6.1", "footnote 19", "(E.6)".
-    quantity : str
-        What is claimed, in one sentence.
-    printed : float or str
-        The number, formula or statement as printed.
-    unit : str
-        Unit of `printed`, or ``dimensionless``.
-    computation : str
-        Name of the computation that checks the claim.
-    arguments : dict
-        Arguments of the computation.
-    tolerance : float, optional
-        Largest difference that counts as the printed number, in `unit`; without one only equality does.
-    note : str
-        What a reader should know to judge the verdict.
-    slow : bool
-        Whether a quick run leaves the claim out.
-    program : str
-        Name of the program that the reproduction writes for GAMS and that the claim is about, if any.
-    """
-
-    id: str
-    item: str
-    quantity: str
-    printed: float | str
-    unit: str = "dimensionless"
-    computation: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    id: str  # unique within the paper
+    item: str  # where it stands: "Proposition 4", "Section 6.1", "footnote 19", "(E.6)"
+    quantity: str  # what is claimed, in one sentence
+    printed: float | str  # the number, formula or statement as printed
+    unit: str = "dimensionless"  # unit of `printed`, or ``dimensionless``
+    computation: str  # name of the computation that checks the claim
+    arguments: dict[str, Any] = Field(default_factory=dict)  # arguments of the computation
     tolerance: float | None = Field(default=None, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
-    note: str = ""
-    slow: bool = False
+    """Largest difference that counts as the printed number, in `unit`; without one only equality does."""
+    note: str = ""  # what a reader should know to judge the verdict
+    slow: bool = False  # whether a quick run leaves the claim out
     program: str = ""
+    """Name of the program that the reproduction writes for GAMS and that the claim is about, if any."""
 
 
 class Uncovered(Fields):
@@ -70,100 +46,47 @@ class Uncovered(Fields):
 
 
 class PrintedFigure(Fields):
-    """A figure of a reproduction: a printed one redrawn, or one that goes beyond the paper.
+    """A figure of a reproduction: a printed one redrawn, or one that goes beyond the paper."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the drawing and of its files.
-    item : str
-        Which figure of the paper: "Figure 7b", or "Beyond the paper".
-    title : str
-        What is drawn, in one sentence.
-    printed : str
-        What the printed figure shows, and how the two differ; empty for a figure of our own.
-    alt : str
-        What a reader who cannot see it should know.
-    """
-
-    name: str
-    item: str
-    title: str
-    printed: str = ""
-    alt: str
+    name: str  # name of the drawing and of its files
+    item: str  # which figure of the paper: "Figure 7b", or "Beyond the paper"
+    title: str  # what is drawn, in one sentence
+    printed: str = ""  # what the printed figure shows, and how the two differ; empty for a figure of our own
+    alt: str  # what a reader who cannot see it should know
 
 
 class PublishedScenario(Fields):
-    """A shipped scenario that solves an economy of the paper.
+    """A shipped scenario that solves an economy of the paper."""
 
-    Parameters
-    ----------
-    name : str
-        As ``agora solve`` takes it.
-    item : str
-        Where the paper has it.
-    claims : list of str
-        Identifiers of the claims that are about it.
-    gams : bool
-        Whether its program is written for GAMS; false where it is too large to be of use there.
-    """
-
-    name: str
-    item: str
-    claims: list[str] = Field(default_factory=list)
+    name: str  # as ``agora solve`` takes it
+    item: str  # where the paper has it
+    claims: list[str] = Field(default_factory=list)  # identifiers of the claims that are about it
     gams: bool = True
+    """Whether its program is written for GAMS; false where it is too large to be of use there."""
 
 
 class PrintedColumn(Fields):
-    """A column of a printed table, whose cells are claims.
+    """A column of a printed table, whose cells are claims."""
 
-    Parameters
-    ----------
-    name : str
-        The column's name in the CSV file.
-    quantity : str
-        What is claimed, with the names of other columns in braces: "Population of site {site}".
-    of : list of str
-        The columns that say what a cell is about; they are arguments of the computation, which also
-        gets the column's name as ``column`` and the cell as printed as ``printed``.
-    computation : str
-        Name of the computation that checks the cells.
-    text : bool
-        Whether the cells are text even where they look like numbers.
-    unit : str
-        Unit of the cells.
-    """
-
-    name: str
-    quantity: str
+    name: str  # the column's name in the CSV file
+    quantity: str  # what is claimed, with the names of other columns in braces: "Population of site {site}"
+    # the columns that say what a cell is about; they are arguments of the computation, which also gets the
+    # column's name as ``column`` and the cell as printed as ``printed``
     of: list[str]
-    computation: str
-    text: bool = False
-    unit: str = "dimensionless"
+    computation: str  # name of the computation that checks the cells
+    text: bool = False  # whether the cells are text even where they look like numbers
+    unit: str = "dimensionless"  # unit of the cells
 
 
 class PrintedTable(Fields):
-    """A printed table as a CSV file, one row a printed row and site.
+    """A printed table as a CSV file, one row a printed row and site."""
 
-    Parameters
-    ----------
-    file : str
-        The CSV file, in the folder of the claims.
-    item : str
-        Where a row stands, with names of columns in braces.
-    words : dict of dict
-        For a column, what its values are called in `item` and in what is claimed.
-    program : str
-        Name of the program of a row, with names of columns in braces.
-    column : list of PrintedColumn
-        The columns that are claimed; cells that repeat one already seen count once.
-    """
-
-    file: str
-    item: str
+    file: str  # the CSV file, in the folder of the claims
+    item: str  # where a row stands, with names of columns in braces
     words: dict[str, dict[str, str]] = Field(default_factory=dict)
-    program: str = ""
-    column: list[PrintedColumn]
+    """For a column, what its values are called in `item` and in what is claimed."""
+    program: str = ""  # name of the program of a row, with names of columns in braces
+    column: list[PrintedColumn]  # the columns that are claimed; cells that repeat one already seen count once
 
     def claims(self, folder: Path) -> Iterator[Claim]:
         """Give a claim for every printed cell; a number must agree within half its last digit."""
@@ -212,36 +135,18 @@ def _number_or_text(cell: str) -> float | str:
 
 
 class Paper(Fields):
-    """A paper and what it claims.
+    """A paper and what it claims."""
 
-    Parameters
-    ----------
-    name : str
-        The name a user types.
-    title : str
-        What it is about, in a few words.
-    citation : str
-        Authors, year, title, journal.
-    note : str
-        What holds for the whole list.
-    claim : list of Claim
-        The cells of its tables, then the others in the order of the paper.
-    uncovered : list of Uncovered
-        Claims that are not in the list, with the reason.
-    figure : list of PrintedFigure
-        The figures that the reproduction draws.
-    scenario : list of PublishedScenario
-        The shipped scenarios that solve economies of the paper.
-    """
-
-    name: str
-    title: str = ""
-    citation: str
-    note: str = ""
-    claim: list[Claim]
+    name: str  # the name a user types
+    title: str = ""  # what it is about, in a few words
+    citation: str  # authors, year, title, journal
+    note: str = ""  # what holds for the whole list
+    claim: list[Claim]  # the cells of its tables, then the others in the order of the paper
     uncovered: list[Uncovered] = Field(default_factory=list)
-    figure: list[PrintedFigure] = Field(default_factory=list)
+    """Claims that are not in the list, with the reason."""
+    figure: list[PrintedFigure] = Field(default_factory=list)  # the figures that the reproduction draws
     scenario: list[PublishedScenario] = Field(default_factory=list)
+    """The shipped scenarios that solve economies of the paper."""
 
 
 def papers() -> list[str]:

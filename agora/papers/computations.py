@@ -1,6 +1,6 @@
 """Computations that check what papers claim, bound to the names their claims use.
 
-A paper's computations live in the module named like the paper, hyphens as underscores. A
+A paper's computations live in the package named like the paper, hyphens as underscores. A
 computation takes a claim's arguments and returns a `Finding`, or plainly what it computed; nothing
 it returns is typed in.
 """
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from agora.papers.claims import Claim
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from agora.models.model import Model
+    from agora.models.solution import Solution
 
 Verdict = Literal["reproduced", "corrected", "refuted", "not computable"]
 Value = float | str | bool
@@ -27,27 +29,15 @@ Value = float | str | bool
 
 @dataclass(frozen=True)
 class Finding:
-    """What a computation found out about a claim.
-
-    Attributes
-    ----------
-    computed : float, str or bool
-        The computed counterpart of what is printed; a bool says whether a printed statement holds.
-    verdict : str, optional
-        Given where comparing `computed` with what is printed does not decide (see `judge`).
-    note : str
-        What else was found, such as the true statement.
-    certificate : str
-        Why the computed value can be trusted.
-    printed : float, optional
-        The value of a printed formula at the claim's arguments.
-    """
+    """What a computation found out about a claim."""
 
     computed: Value
+    """The counterpart of what is printed; a bool says whether a printed statement holds."""
     verdict: Verdict | None = None
-    note: str = ""
-    certificate: str = ""
-    printed: float | None = None
+    """Given where comparing `computed` with what is printed does not decide (see `judge`)."""
+    note: str = ""  # what else was found, such as the true statement
+    certificate: str = ""  # why the computed value can be trusted
+    printed: float | None = None  # the value of a printed formula at the claim's arguments
 
 
 Computation = Callable[..., Finding | Value]
@@ -76,27 +66,19 @@ def computes(name: str) -> Callable[[_Bound], _Bound]:
 
 def computations(paper: str) -> Mapping[str, Computation]:
     """Return all computations known once those of `paper` are imported."""
-    import_module(f"agora.papers.{paper.replace('-', '_')}")
+    package = import_module(f"agora.papers.{paper.replace('-', '_')}")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
     return COMPUTATIONS
 
 
 @dataclass(frozen=True)
 class Beyond:
-    """What a reproduction adds to the verdicts, by names of files without suffix.
+    """What a reproduction adds to the verdicts, by names of files without suffix."""
 
-    Attributes
-    ----------
-    tables : dict of DataFrame
-        Written as CSV, and shown on the page.
-    figures : dict of Figure
-        Written as SVG and PNG.
-    programs : dict of Model
-        Whose programs are written as GAMS files.
-    """
-
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    programs: Mapping[str, Model] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # as CSV, and shown on the page
+    figures: Mapping[str, Figure] = field(default_factory=dict)  # as SVG and PNG
+    programs: Mapping[str, Model] = field(default_factory=dict)  # whose programs are written for GAMS
 
 
 ADDITIONS: dict[str, Callable[[], Beyond]] = {}
@@ -106,6 +88,11 @@ ADDITIONS: dict[str, Callable[[], Beyond]] = {}
 def goes_beyond(paper: str) -> Callable[[_Bound], _Bound]:
     """Bind a function to the paper to whose verdicts it adds tables and figures."""
     return _binding(ADDITIONS, paper, f"two additions to {paper!r}")
+
+
+def violation(solution: Solution, words: str) -> float:
+    """Return the largest violation of the conditions whose name contains `words`, of a certificate."""
+    return max(float(each.worst) for each in solution.certificate.conditions if words in each.name)
 
 
 def check(claim: Claim, known: Mapping[str, Computation]) -> Finding:

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from agora import __version__
 from agora.data.checks import InputError, nearest
 from agora.methods.method import Progress, silent
 from agora.papers.claims import Claim, Paper, papers, read_paper
-from agora.papers.computations import ADDITIONS, Beyond, Finding, check, computations, judge
+from agora.papers.computations import ADDITIONS, Beyond, Computation, check, computations, judge
 from agora.papers.site import write_pages
-from agora.papers.site.verdicts import VERDICTS, Reproduction, Verdict
+from agora.papers.site.verdicts import Reproduction, Verdict, counted
 from agora.runners.records.run_folder import MANIFEST, as_json, check_folder, whole_folder
+from agora.runners.solving import versions
 
 COLUMNS = ("paper", "item", "quantity", "printed", "computed", "unit", "tolerance", "verdict", "note")
 
@@ -73,7 +70,10 @@ def reproduce(
     start = time.perf_counter()
     asked = [read_paper(name) for name in (known if paper == "all" else [paper])]
     _all_known(claims, asked)
-    chosen = [_only(each, claims) for each in asked]
+    chosen = [
+        each.model_copy(update={"claim": [c for c in each.claim if not claims or c.id in claims]})
+        for each in asked
+    ]
     result = [
         Reproduction(
             each,
@@ -94,29 +94,17 @@ def reproduce(
         "seconds_by_claim": {
             each.paper.name: {v.claim.id: v.seconds for v in each.verdicts} for each in result
         },
-        "versions": {
-            "agora": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
-        },
+        "versions": versions(_PACKAGES),
         "platform": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     with whole_folder(folder) as draft:
         (draft / MANIFEST).write_text(as_json(manifest) + "\n", encoding="utf-8")
-        (draft / "verdicts.json").write_text(
-            as_json(table.to_dict(orient="records")) + "\n", encoding="utf-8"
-        )
+        records = as_json(table.to_dict(orient="records"))
+        (draft / "verdicts.json").write_text(records + "\n", encoding="utf-8")
         table.to_csv(draft / "verdicts.csv", index=False)
         write_pages(draft, result, manifest, paper)
     return table
-
-
-def _only(paper: Paper, claims: Sequence[str]) -> Paper:
-    """Return the paper with the claims asked for."""
-    if not claims:
-        return paper
-    return paper.model_copy(update={"claim": [claim for claim in paper.claim if claim.id in claims]})
 
 
 def _all_known(claims: Sequence[str], papers_asked: Sequence[Paper]) -> None:
@@ -143,8 +131,7 @@ def _added(paper: str, progress: Progress) -> Beyond:
 
 def count_verdicts(table: pd.DataFrame) -> dict[str, int]:
     """Return how often each verdict occurs, those that do occur in the order of `VERDICTS`."""
-    counts = Counter(table["verdict"])
-    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+    return counted(table["verdict"])
 
 
 def _verdicts(paper: Paper, quick: bool, progress: Progress) -> tuple[Verdict, ...]:
@@ -152,19 +139,17 @@ def _verdicts(paper: Paper, quick: bool, progress: Progress) -> tuple[Verdict, .
     results = []
     for number, claim in enumerate(paper.claim, start=1):
         progress(f"{paper.name}, {number} of {len(paper.claim)}: {claim.item}")
-        if quick and claim.slow:
-            results.append(Verdict(paper.name, claim, None, "not run"))
-        else:
-            results.append(_verdict(paper.name, claim, known))
+        skipped = quick and claim.slow
+        results.append(Verdict(paper.name, claim) if skipped else _verdict(paper.name, claim, known))
     return tuple(results)
 
 
-def _verdict(paper: str, claim: Claim, known: Any) -> Verdict:
+def _verdict(paper: str, claim: Claim, known: Mapping[str, Computation]) -> Verdict:
     start = time.perf_counter()
+    finding, trouble = None, ""
     try:
-        finding: Finding | None = check(claim, known)
-        assert finding is not None
-        judged, trouble = str(judge(claim, finding)), ""
+        finding = check(claim, known)
+        judged: str = judge(claim, finding)
     except Exception as error:  # whatever breaks is this claim's verdict; the others go on
         finding, judged, trouble = None, "failed", f"{type(error).__name__}: {error}"
     return Verdict(paper, claim, finding, judged, trouble, time.perf_counter() - start)

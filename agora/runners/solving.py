@@ -6,8 +6,8 @@ import hashlib
 import json
 import platform
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from agora import __version__
@@ -82,10 +82,10 @@ def solve(
     return solution
 
 
-@cache
-def _versions() -> dict[str, str]:
-    """Return the versions of the packages that do the work."""
-    return {name: release(name) for name in _PACKAGES}
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of Agora, of Python and of some packages."""
+    own = {"agora": __version__, "python": platform.python_version()}
+    return {**own, **{name: release(name) for name in packages}}
 
 
 def manifest(model: Model, method: Method[Any, Any], chosen: Options, found: Answer) -> dict[str, Any]:
@@ -96,11 +96,7 @@ def manifest(model: Model, method: Method[Any, Any], chosen: Options, found: Ans
         **problem,
         "hash": hashlib.sha256(json.dumps(problem, sort_keys=True).encode()).hexdigest(),
         "solvers": [record.record() for record in found.solvers],
-        "versions": {
-            "agora": __version__,
-            "python": platform.python_version(),
-            **_versions(),
-        },
+        "versions": versions(_PACKAGES),
         "platform": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -23,7 +23,7 @@ from agora.methods.city.all_equilibria import (
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.vertex_enumeration import potentials, vertices
 from agora.models import FujitaOgawa
-from agora.papers.osawa_akamatsu.equilibria import all_equilibria as by_faces
+from agora.papers.osawa_akamatsu.cities import all_equilibria as by_faces
 from agora.runners import certify, solve
 
 

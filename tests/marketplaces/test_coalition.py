@@ -37,7 +37,7 @@ from agora.models.marketplaces.example_one import (
     net_output,
     one_taste,
 )
-from agora.runners.figures.marketplaces.example_one import (
+from agora.papers.berliant_konishi.example_one import (
     draw_empty_core,
     draw_frontier,
     envelope,

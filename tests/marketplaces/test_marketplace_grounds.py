@@ -22,7 +22,7 @@ from agora.methods.marketplaces.marketplaces import structure_problem
 from agora.methods.marketplaces.median_bound import median_structure
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.runners import certify, solve, solve_program
-from agora.runners.figures.marketplaces.map import draw_marketplace_map
+from agora.runners.figures.marketplaces.economy import draw_marketplace_map
 
 FIVE = [[0.1, 0.2], [0.9, 0.1], [0.5, 0.6], [0.2, 0.9], [0.8, 0.8]]
 

@@ -8,7 +8,7 @@ import pytest
 from agora.papers.claims import read_paper
 from agora.papers.osawa_akamatsu import landscapes, regions
 from agora.papers.osawa_akamatsu.beyond import figures_and_map
-from agora.papers.osawa_akamatsu.points import certified_by_decay, certified_points
+from agora.papers.osawa_akamatsu.many_cells import certified_by_decay, certified_points
 from agora.papers.osawa_akamatsu.small_circle import maximisers_named, remaining_corners
 
 

@@ -19,8 +19,9 @@ from agora.methods.city.vertex_enumeration import global_maximiser
 from agora.papers import reproducing as runner
 from agora.papers.claims import Claim, Paper, papers, read_claims, read_paper
 from agora.papers.computations import COMPUTATIONS, Finding, check, computations, computes, judge
-from agora.papers.osawa_akamatsu import many_cells, points
+from agora.papers.osawa_akamatsu import many_cells
 from agora.papers.osawa_akamatsu.cities import (
+    all_equilibria,
     centric,
     circle_cells,
     decay_on_circle,
@@ -28,7 +29,6 @@ from agora.papers.osawa_akamatsu.cities import (
     two_cells,
     upper_envelope,
 )
-from agora.papers.osawa_akamatsu.equilibria import all_equilibria
 from agora.papers.reproducing import COLUMNS, VERDICTS, count_verdicts, reproduce
 
 OSAWA = "osawa-akamatsu"
@@ -54,11 +54,14 @@ def slow_run(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         return reproduce(OSAWA, tmp_path_factory.mktemp("runs") / "slow", claims=SLOW)
 
 
-def thinned_points(cells: int, decays: points.Values, costs: points.Values) -> pd.DataFrame:
+certified_points = many_cells.certified_points
+
+
+def thinned_points(cells: int, decays: many_cells.Values, costs: many_cells.Values) -> pd.DataFrame:
     """Map every 40th decay and every fourth cost of a large grid; a heavy test maps all of it."""
-    across, up = points.listed(decays), points.listed(costs)
-    many = len(across) * len(up) > points.FEW_POINTS
-    return points.certified_points(cells, *((across[::40], up[::4]) if many else (across, up)))
+    across, up = many_cells.listed(decays), many_cells.listed(costs)
+    many = len(across) * len(up) > many_cells.FEW_POINTS
+    return certified_points(cells, *((across[::40], up[::4]) if many else (across, up)))
 
 
 # --- the list of claims ------------------------------------------------------------------------

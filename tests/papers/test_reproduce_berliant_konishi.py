@@ -22,7 +22,6 @@ from agora.papers import reproducing as runner
 from agora.papers.berliant_konishi import (
     beyond,
     economies,
-    geography,
     printed_cells,
     statements,
     sweep,
@@ -51,7 +50,7 @@ def rows_and_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Let statements about all rows and all q̄ be about a few of them, unless a test is marked heavy."""
     if request.node.get_closest_marker("heavy") is None:
         few = {row: claims for row, claims in EVERY_ROW.items() if row in ROWS}
-        for module in (printed_cells, statements, geography, theory):
+        for module in (printed_cells, statements, theory):
             monkeypatch.setattr(module, "printed_rows", lambda: few)
         for module in (sweep, statements):
             monkeypatch.setattr(module, "GRID", COARSE)

@@ -9,9 +9,9 @@ import pytest
 
 from agora.papers.claims import read_paper
 from agora.papers.computations import COMPUTATIONS, check, computations, judge
-from agora.papers.invisible_hand import model_facts, statements
+from agora.papers.invisible_hand import statements
 from agora.papers.invisible_hand.economies import PAPER, distance
-from agora.papers.invisible_hand.model_facts import resting_state
+from agora.papers.invisible_hand.statements import resting_state
 from agora.papers.reproducing import reproduce
 
 CLAIMS = {claim.id: claim for claim in read_paper(PAPER).claim}
@@ -63,7 +63,7 @@ def test_the_closed_forms_could_fail() -> None:
     known = computations(PAPER)
     found = resting_state("base")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_facts, "resting_state", lambda kind: found)
+        patch.setattr(statements, "resting_state", lambda kind: found)
         for claim in ("preferences-long-run", "immobile-long-run"):
             assert judge(CLAIMS[claim], check(CLAIMS[claim], known)) == "corrected"
     assert check(CLAIMS["gap-0.5"], known).computed != check(CLAIMS["gap-1"], known).computed

@@ -10,7 +10,7 @@ import pytest
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.papers.claims import read_claims
 from agora.papers.computations import check, computations, judge
-from agora.papers.price_formation import replies
+from agora.papers.price_formation import theory
 from agora.papers.price_formation.cases import (
     clearing_levels,
     equilibrium,
@@ -58,7 +58,7 @@ def test_replies_that_are_no_best_replies_break_their_equation() -> None:
     with pytest.MonkeyPatch.context() as patch:
         wrong = solution.tables["price"].assign(price=lambda table: table["price"] + table["time"])
         moved = replace(solution, tables={**solution.tables, "price": wrong})
-        patch.setattr(replies, "equilibrium", lambda case: moved)
+        patch.setattr(theory, "equilibrium", lambda case: moved)
         claim = CLAIMS["proposition-2.2"].model_copy(update={"arguments": {"cases": ["1"]}})
         found = check(claim, computations("price-formation"))
     assert judge(claim, found) == "corrected"

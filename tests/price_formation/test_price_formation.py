@@ -11,7 +11,7 @@ import pytest
 from trading_games import NONE, SINE, WELLS, WIENER, game, prices, quadratic
 
 from agora.methods.price_formation.closed_forms import mean_field, price_level
-from agora.papers.price_formation.analytic import continuous_price, continuous_states, discrete_price
+from agora.papers.price_formation.cases import continuous_price, continuous_states, discrete_price
 from agora.runners import NotCertified, certify, solve, solve_program
 from agora.runners.records.export import export_program
 from agora.solvers import NonlinearProgram

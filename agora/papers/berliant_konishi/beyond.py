@@ -8,12 +8,12 @@ import numpy as np
 
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.papers.berliant_konishi.economies import QUANTITIES, SITES, economy, solution
+from agora.papers.berliant_konishi.example_one import draw_empty_core, draw_frontier
 from agora.papers.berliant_konishi.printed_cells import PAPER, printed_rows, printed_structure
 from agora.papers.berliant_konishi.sweep import CASES, GRID, path, thresholds
 from agora.papers.computations import Beyond, goes_beyond
 from agora.runners.figures import style
 from agora.runners.figures.marketplaces.economy import draw_marketplaces
-from agora.runners.figures.marketplaces.example_one import draw_empty_core, draw_frontier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -47,26 +47,14 @@ _CASES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """A structure and the equilibrium that it leads to.
+    """A structure and the equilibrium that it leads to."""
 
-    Attributes
-    ----------
-    locations : tuple of float
-        Of the marketplaces, ascending.
-    utility : float
-        Common to all.
-    population, production, rent : array (4,)
-        Of the sites a to d; rents on the unit simplex.
-    wages : array (4,)
-        Of the sites, on the unit simplex.
-    """
-
-    locations: tuple[float, ...]
-    utility: float
-    population: Vector
+    locations: tuple[float, ...]  # of the marketplaces, ascending
+    utility: float  # common to all
+    population: Vector  # of the sites a to d (4,), as all that follow
     production: Vector
-    rent: Vector
-    wages: Vector
+    rent: Vector  # on the unit simplex
+    wages: Vector  # on the unit simplex
 
     @property
     def name(self) -> str:

@@ -73,28 +73,15 @@ def difference(printed: str, computed: float) -> str:
 
 @dataclass(frozen=True)
 class Match:
-    """An economy of the paper and how many cells of a printed row are its own.
-
-    Attributes
-    ----------
-    case, setup_cost, number : str, float, int
-        The economy, and the number of marketplaces.
-    structure : str
-        Where they are.
-    equal, close : int
-        Cells of population, production and rent equal after rounding; and those within one of it in the
-        last printed digit.
-    distance : float
-        Sum of all differences in units of the last printed digit.
-    """
+    """An economy of the paper and how many cells of a printed row are its own."""
 
     case: str
     setup_cost: float
-    number: int
-    structure: str
-    equal: int
-    close: int
-    distance: float
+    number: int  # of marketplaces
+    structure: str  # where they are
+    equal: int  # cells of population, production and rent equal after rounding
+    close: int  # and those within one of it in the last printed digit
+    distance: float  # sum of all differences in units of the last printed digit
 
 
 def matches(case: str, setup_cost: float) -> Iterator[Match]:

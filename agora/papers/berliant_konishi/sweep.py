@@ -107,13 +107,11 @@ def _departures(case: str) -> list[dict[str, Any]]:
             continue
         site = SITES[locations[0] if locations[0] in SITES else locations[1]]
         leaves_left = structures(case, high, 1)[0].locations[0] < site
-        at = _departure(case, site - 1e-12 if leaves_left else site + 1e-12, low, high)
-        names = [f"at {name}" if name in SITES else "between sites" for name in locations]
-        rows.append(
-            _change(
-                case, "location of the only marketplace", (names[0], names[1]), at, utility(case, at, 1), 0.0
-            )
-        )
+        beside = site - 1e-12 if leaves_left else site + 1e-12
+        at = _departure(case, beside, low, high)
+        below, above = (f"at {name}" if name in SITES else "between sites" for name in locations)
+        level = utility(case, at, 1)
+        rows.append(_change(case, "location of the only marketplace", (below, above), at, level, 0.0))
     return rows
 
 

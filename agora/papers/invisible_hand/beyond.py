@@ -55,7 +55,7 @@ def _draw_rates(decay: pd.DataFrame, growth: pd.DataFrame) -> Figure:
         upper.set(xlabel="elasticity of substitution σ", ylabel="decay rate", ylim=(0, None))
         lower.axhline(0.0, color=style.LINKS, linewidth=0.8)
         lower.axvline(1.0, color=style.LINKS, linewidth=0.8, linestyle="--")
-        lower.annotate("η = 1/(σ − 1)", (1.0, -2.0), (6, 0), textcoords="offset points", fontsize=style.SMALL)
+        style.note(lower, "η = 1/(σ − 1)", (1.0, -2.0), (6, 0))
         lower.plot(eta, -(np.pi**2) * 0.35 * (1 - eta) / 1.35, **line)
         lower.plot(growth["externality"], growth["computed"], "o", color=style.FIRMS)
         lower.set(xlabel="externality η (σ = 2)", ylabel="growth rate")

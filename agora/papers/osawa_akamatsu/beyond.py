@@ -5,22 +5,22 @@ from __future__ import annotations
 from agora.data.geographies import circle
 from agora.methods.city.efficiency import worst_anarchy_map
 from agora.papers.computations import Beyond, goes_beyond
-from agora.papers.osawa_akamatsu import landscapes, points, regions, small_circle
+from agora.papers.osawa_akamatsu import landscapes, many_cells, regions, small_circle
 
 
 @goes_beyond("osawa-akamatsu")
 def figures_and_map() -> Beyond:
     """Return the figures, and the global maximisers of 24 and 48 cells at every point of a grid of (τ, t)."""
     of_24, of_48 = (
-        points.certified_points(cells, *plane)
-        for cells, plane in ((24, points.PLANE_24), (48, points.PLANE_48))
+        many_cells.certified_points(cells, *plane)
+        for cells, plane in ((24, many_cells.PLANE_24), (48, many_cells.PLANE_48))
     )
-    anarchy = worst_anarchy_map(circle(3), *(points.listed(values) for values in points.PLANE_3))
+    anarchy = worst_anarchy_map(circle(3), *(many_cells.listed(values) for values in many_cells.PLANE_3))
     return Beyond(
         tables={
             "anarchy-3": anarchy,
             "certified-points-24": of_24,
-            "certified-48-by-decay": points.certified_by_decay(of_48),
+            "certified-48-by-decay": many_cells.certified_by_decay(of_48),
             "certified-points-48": of_48,
         },
         figures={

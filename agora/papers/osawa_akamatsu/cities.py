@@ -1,17 +1,18 @@
-"""The paper's cities and patterns, and three ways to find where something changes with t."""
+"""The paper's cities and patterns, all their equilibria, and where something changes with t."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from agora import numerics
 from agora.data.geographies import circle, two_cell
 from agora.methods.city.best_response import equivalent
-from agora.methods.city.firms_game import FirmsGame
+from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.vertex_enumeration import check_enumerable, vertices
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.typing import Vector
@@ -84,6 +85,15 @@ def production(city: FujitaOgawa, firms: Vector) -> float:
     return city.interaction.potential(firms)
 
 
+def parts_of(city: CityAt, firms: Vector) -> tuple[Vector, Vector]:
+    """Return f and ȟ/t (N,) at distributions of firms (N, I)."""
+    game = FirmsGame(city(ANY_COST))
+    made = np.array([production(game.city, row) for row in firms])
+    if game.city.no_excess_land:
+        return made, game.commuting_costs(firms) / ANY_COST
+    return made, np.array([game.settle(row).total_commuting_cost for row in firms]) / ANY_COST
+
+
 def kind_at(city: FujitaOgawa, firms: Vector) -> str:
     """Return what kind of state firms and the households' response to them are."""
     game = FirmsGame(city)
@@ -113,6 +123,11 @@ def turning_point(holds: Callable[[float], bool], low: float, high: float, halvi
     return (low + high) / 2
 
 
+def holding_cost(city: CityAt, firms: Vector, low: float = 1e-6, high: float = 2.0) -> float:
+    """Return the t at which a distribution of firms starts or ceases to be a strict local maximiser of g."""
+    return turning_point(lambda cost: locally_maximises(city(cost), firms), low, high)
+
+
 @dataclass(frozen=True)
 class Piece:
     """A range of commuting costs over which one candidate has the highest potential."""
@@ -125,12 +140,7 @@ class Piece:
 def upper_envelope(production: Vector, commuting: Vector) -> list[Piece]:
     """Return which of the lines f − t c is highest, from t = 0 to infinity, exactly.
 
-    Parameters
-    ----------
-    production : array (N,)
-        f of each candidate.
-    commuting : array (N,)
-        ȟ/t of each candidate; of several lines that are equal only the first appears.
+    `production` is f and `commuting` ȟ/t of each candidate (N,); of lines that are equal the first appears.
     """
     lines, kinks = numerics.upper_envelope(-commuting, production, 0.0, narrow=1e-13)
     ends = [0.0, *kinks.tolist(), math.inf]
@@ -152,11 +162,10 @@ def global_maximisers(city: CityAt, weight: float = 1.0) -> Maximisers:
     f is convex, so that the maximum over the polytope is at a vertex, and in t each vertex's value is
     a line. `weight` = 2 gives the welfare program where A is homogeneous of degree 1 (Remark 3).
     """
-    at = city(ANY_COST)
-    game = check_enumerable(at)
-    corners = vertices(at)
-    values = weight * np.array([production(at, firms) for firms in corners])
-    pieces = upper_envelope(values, game.commuting_costs(corners) / ANY_COST)
+    game = check_enumerable(city(ANY_COST))
+    corners = vertices(game.city)
+    made, commuting = parts_of(city, corners)
+    pieces = upper_envelope(weight * made, commuting)
     proof = (
         f"highest of all {len(corners)} vertices; f is convex (least tangent eigenvalue "
         f"{game.tangent_eigenvalue:.4g})"
@@ -179,3 +188,59 @@ def switch(city: CityAt, below: Vector, above: Vector) -> tuple[float, str]:
         if equivalent(network, result.firms[k], below) and equivalent(network, result.firms[k + 1], above):
             return result.pieces[k].high, result.proof
     raise ValueError("the global maximiser never changes from the one pattern to the other")
+
+
+def all_equilibria(game: FirmsGame) -> list[State]:
+    """Return every equilibrium distribution of firms of a city of at most three cells.
+
+    There ȟ bends only where a cell passes from exporting to importing labour, (1+φ) m_i = a_i. So
+    the sets on which each cell is empty, exports, is balanced, imports, or is full are faces on
+    which g is f less an affine function, strictly convex: at most one point of a face is
+    stationary along it. Each of the 5^I candidates is then tested for being a best response to
+    itself.
+
+    Raises
+    ------
+    ValueError
+        For more than three cells, where ȟ has other bends, and with excess land.
+    """
+    city, land = game.city, game.land
+    if len(land) > 3 or not city.no_excess_land:
+        raise ValueError("the faces are known for at most three cells without excess land only")
+    balanced = land / (1 + city.labor_per_firm)
+    zero = np.zeros_like(land)
+    below = (zero, zero, balanced, balanced, land)
+    above = (zero, balanced, balanced, land, land)
+    results = []
+    for faces in product(range(5), repeat=len(land)):
+        low = np.array([below[face][cell] for cell, face in enumerate(faces)])
+        high = np.array([above[face][cell] for cell, face in enumerate(faces)])
+        firms = _stationary(game, low, high)
+        if firms is not None:
+            state = game.settle(firms)
+            if game.gap(state) <= 1e-10:
+                results.append(state)
+    return results
+
+
+def _stationary(game: FirmsGame, low: Vector, high: Vector) -> Vector | None:
+    """Return the stationary point of g inside {low < m < high, Σ m = M} (equal ends: fixed), if any."""
+    free = np.flatnonzero(high > low)
+    missing = game.city.firm_mass - float(low.sum())
+    if not len(free):
+        return low if abs(missing) <= 1e-12 else None
+    share = missing / float((high - low).sum())
+    if not 1e-9 < share < 1 - 1e-9:
+        return None
+    inside = low + share * (high - low)
+    moves = np.zeros((len(free) - 1, len(low)))
+    moves[:, free[0]] = -1.0
+    moves[np.arange(len(free) - 1), free[1:]] = 1.0
+    step = 0.1 * float(np.minimum(inside - low, high - inside)[free].min())
+    rise = (game.commuting_costs(inside + step * moves) - game.commuting_costs(inside)) / step
+    jacobian = game.city.interaction.jacobian(inside)
+    slope = moves @ game.city.interaction.level(inside) - rise
+    firms = inside - np.linalg.solve(moves @ jacobian @ moves.T, slope) @ moves
+    margin = 1e-9 * game.scale
+    strictly = (firms[free] > low[free] + margin).all() and (firms[free] < high[free] - margin).all()
+    return firms if strictly else None

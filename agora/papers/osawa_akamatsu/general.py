@@ -1,28 +1,38 @@
-"""Sections 3, 4 and the lemmas: what is claimed for all cities, tested on instances."""
+"""Sections 3 to 5, the lemmas and Appendix D: what is claimed for all cities, tested on instances."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
+import pyomo.environ as pyo
 
-from agora.data.geographies import as_geography
+from agora.data.checks import InputError
+from agora.data.geographies import as_geography, circle
 from agora.formulations.city.spillovers import smallest_tangent_eigenvalue
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.starts import starting_points
+from agora.models.city.commuting import CommutingMarket
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.papers.computations import Finding, computes
 from agora.papers.osawa_akamatsu.cities import (
     ANY_COST,
+    all_equilibria,
     centric,
     circle_cells,
     decay_on_circle,
     global_maximisers,
+    holding_cost,
     kind_at,
+    locally_maximises,
+    turning_point,
+    two_cells,
 )
-from agora.papers.osawa_akamatsu.equilibria import all_equilibria
 from agora.runners.certifying import certify
+from agora.solvers import solve_program
 
 
 @computes("stationary-points-are-equilibria")
@@ -168,4 +178,74 @@ def densities_of_local_maximisers(
     return Finding(
         ", ".join(f"{density:g}" for density in sorted(densities)),
         note=f"{reached} local maximisers reached by best responses from {starts} starts a city",
+    )
+
+
+@computes("largest-mass-of-firms")
+def largest_mass_of_firms(labor: float) -> Finding:
+    """Return the largest M for which a city of land 1 has room for firms and households.
+
+    Printed: 1/(1 + φ).
+    """
+
+    def fits(mass: float) -> bool:
+        try:
+            two_cells(0.5, 1.0, mass, labor)(0.1)
+        except InputError:
+            return False
+        return True
+
+    return Finding(
+        turning_point(fits, 0.01, 1.0),
+        printed=1 / (1 + labor),
+        certificate="bisection; a larger M is refused before anything is solved",
+    )
+
+
+@computes("lower-stage-duality")
+def lower_stage_duality(cells: int, number: int) -> Finding:
+    """Return the largest gap between (S) and (D), households' commuting and firms' operating costs."""
+    random, worst = np.random.default_rng(1), 0.0
+    for _ in range(number):
+        firms = random.uniform(0.0, 0.8 / cells, size=cells)
+        market = CommutingMarket(
+            geography=circle(cells), commuting_cost=1.0, firms=firms.tolist(), labor_per_firm=1.0
+        )
+        values = []
+        for program in (market.program(), market.dual_program()):
+            solve_program(program)
+            objective = next(program.component_data_objects(pyo.Objective, active=True))
+            values.append(abs(float(pyo.value(objective))))
+        worst = max(worst, abs(values[0] - values[1]))
+    return Finding(worst, note=f"{number} random distributions of firms on {cells} cells with excess land")
+
+
+@computes("cell-2-alone-never-maximises")
+def cell_2_alone_never_maximises(land: float, delta: float, costs: list[float]) -> Finding:
+    """Test that a concentration to cell 2 is at no commuting cost a local maximiser, M = 1/2."""
+    firms = np.array([land - 0.5, 1 - land])
+    city = two_cells(land, -math.log(delta), 0.5)
+    held = [cost for cost in costs if locally_maximises(city(cost), firms)]
+    return Finding(
+        not held,
+        note=f"m_1 = {firms[0]:g} next to m̄ = 0.25: production, too, falls towards it"
+        if firms[0] > 0.25
+        else f"m_1 = {firms[0]:g}; a local maximiser at t = {held}",
+        certificate=f"kind of the state at {len(costs)} commuting costs",
+    )
+
+
+@computes("cell-2-against-cell-1")
+def cell_2_against_cell_1(land: float, delta: float, masses: list[float]) -> Finding:
+    """Test that ť/t̂, up to which cost cell 2 holds its concentration next to cell 1, falls in M."""
+    ratios = []
+    for mass in masses:
+        city, firsts = two_cells(land, -math.log(delta), mass), (max(0.0, mass - (1 - land)), min(mass, land))
+        second, first = (holding_cost(city, np.array([first, mass - first])) for first in firsts)
+        ratios.append(second / first)
+    return Finding(
+        all(low > high for low, high in pairwise(ratios)),
+        note="ť/t̂ = "
+        + ", ".join(f"{ratio:.4f} at M = {mass:g}" for ratio, mass in zip(ratios, masses, strict=True)),
+        certificate="bisection in t on the kind of the state",
     )

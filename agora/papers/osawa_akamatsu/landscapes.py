@@ -9,7 +9,7 @@ import numpy as np
 
 from agora.methods.city.all_equilibria import Equilibrium, every_equilibrium
 from agora.methods.city.firms_game import FirmsGame
-from agora.papers.osawa_akamatsu.cities import ANY_COST, CityAt, circle_cells, decay_on_circle, two_cells
+from agora.papers.osawa_akamatsu.cities import CityAt, circle_cells, decay_on_circle, parts_of, two_cells
 from agora.runners.figures import style
 from agora.typing import Vector
 
@@ -45,25 +45,18 @@ def _marks_legend() -> list[Any]:
 # --- two cells -----------------------------------------------------------------------------------
 
 
-def _parts(city: CityAt, masses: Vector, mass: float) -> tuple[Vector, Vector]:
-    """Return f and ȟ/t at distributions (m_1, M − m_1)."""
-    at = city(ANY_COST)
-    firms = np.stack([masses, mass - masses], axis=1)
-    production = np.array([at.interaction.potential(row) for row in firms])
-    if at.no_excess_land:
-        return production, FirmsGame(at).commuting_costs(firms) / ANY_COST
-    game = FirmsGame(at)
-    return production, np.array([game.settle(row).total_commuting_cost for row in firms]) / ANY_COST
+def _two(city: CityAt, land: float, mass: float, number: int) -> tuple[Vector, Vector, Vector]:
+    """Return the masses m_1 from the lowest to the highest, and f and ȟ/t at (m_1, M − m_1)."""
+    masses = np.linspace(max(0.0, mass - (1 - land)), min(mass, land), number)
+    return masses, *parts_of(city, np.stack([masses, mass - masses], axis=1))
 
 
 def _over_cost(axes: Axes, land: float, mass: float) -> None:
     """Draw g over (t, m_1), relative to its range at each t, and all equilibria at 60 values of t."""
-    delta = DELTA
-    city = two_cells(land, -math.log(delta), mass)
-    low, high = max(0.0, mass - (1 - land)), min(mass, land)
-    masses = np.linspace(low, high, 161)
-    production, commuting = _parts(city, masses, mass)
-    last = 2.8 * mass * (1 - delta) * max(high - mass / 2, mass / 2 - low)
+    city = two_cells(land, -math.log(DELTA), mass)
+    masses, production, commuting = _two(city, land, mass, 161)
+    low, high = float(masses[0]), float(masses[-1])
+    last = 2.8 * mass * (1 - DELTA) * max(high - mass / 2, mass / 2 - low)
     costs = np.linspace(last / 60, last, 60)
     potential = production[:, None] - commuting[:, None] * costs
     potential = (potential - potential.min(axis=0)) / np.ptp(potential, axis=0)
@@ -88,13 +81,11 @@ def _draw_over_cost(cases: list[tuple[float, float]], height: float) -> Figure:
         panels = figure.subplots(len(cases), 1)
         for axes, (land, mass) in zip(panels, cases, strict=True):
             _over_cost(axes, land, mass)
+        look: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 5}
         entries = [
-            style.line("local maximiser", linestyle="", marker="o", color=style.INK, markersize=5),
-            style.line(
-                "other equilibrium", linestyle="", marker="o", color="white", markeredgecolor=style.INK,
-                markersize=5,
-            ),
-        ]  # fmt: skip
+            style.line("local maximiser", color=style.INK, **look),
+            style.line("other equilibrium", color="white", markeredgecolor=style.INK, **look),
+        ]
         figure.legend(handles=entries, loc="outside lower center", ncols=2)
     return figure
 
@@ -114,9 +105,7 @@ def draw_snapshots() -> Figure:
     land, mass, delta = 0.6, 0.5, 0.1
     rate = 2 * mass * (1 - delta)  # Proposition 4: t̂ at the highest m_1, t̃ where nobody commutes
     highest, integrated = rate * (min(mass, land) - mass / 2), rate * (mass * land - mass / 2)
-    costs = {
-        "high": 1.5 * highest, "medium": (2 * integrated + highest) / 3, "low": integrated / 2,
-    }  # fmt: skip
+    costs = {"high": 1.5 * highest, "medium": (2 * integrated + highest) / 3, "low": integrated / 2}
     return _draw_snapshots(two_cells(land, -math.log(delta), mass), land, mass, costs)
 
 
@@ -128,9 +117,7 @@ def draw_excess_land() -> Figure:
 
 
 def _draw_snapshots(city: CityAt, land: float, mass: float, costs: dict[str, float]) -> Figure:
-    low, high = max(0.0, mass - (1 - land)), min(mass, land)
-    masses = np.linspace(low, high, 201)
-    production, commuting = _parts(city, masses, mass)
+    masses, production, commuting = _two(city, land, mass, 201)
     middle = float(production.min())
     with style.drawing(6.6) as figure:
         panels = figure.subplots(3, 1, sharex=True)
@@ -185,8 +172,7 @@ CORNERS = np.array([(0.0, math.sqrt(3) / 2), (-0.5, 0.0), (0.5, 0.0)])
 """Where all firms in cell 1, 2, 3 stand on paper."""
 
 
-def _three(cost: float) -> FirmsGame:
-    return FirmsGame(circle_cells(3, decay_on_circle(3, DELTA))(cost))
+_THREE = circle_cells(3, decay_on_circle(3, DELTA))
 
 
 def _lattice(parts: int) -> tuple[Vector, Triangulation]:
@@ -208,6 +194,12 @@ def _lattice(parts: int) -> tuple[Vector, Triangulation]:
     return firms, Triangulation(locations[:, 0], locations[:, 1], triangles)
 
 
+def draw_levels(axes: Axes, triangles: Triangulation, values: Vector, width: float) -> None:
+    """Draw the levels of a function over a triangulated area, with white lines between them."""
+    axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
+    axes.tricontour(triangles, values, levels=12, colors="white", linewidths=width)
+
+
 def _frame(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize=style.SMALL)
     axes.set(xlim=(-0.38, 0.38), ylim=(-0.04, 0.65), aspect="equal")
@@ -223,16 +215,14 @@ def _mark(axes: Axes, equilibria: list[Equilibrium], size: float = 6.0) -> None:
 def draw_parts() -> Figure:
     """Draw figure 4: f and −ȟ of the three-cell city over its distributions of firms."""
     firms, triangles = _lattice(90)
-    game = _three(ANY_COST)
-    production = np.array([game.city.interaction.potential(row) for row in firms])
+    production, commuting = parts_of(_THREE, firms)
     with style.drawing(2.9) as figure:
         panels = figure.subplots(1, 2)
         for axes, values, title in (
             (panels[0], production, "f: production"),
-            (panels[1], -game.commuting_costs(firms), "−ȟ: commuting"),
+            (panels[1], -commuting, "−ȟ: commuting"),
         ):
-            axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
-            axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.5)
+            draw_levels(axes, triangles, values, 0.5)
             _frame(axes, title)
     return figure
 
@@ -240,15 +230,11 @@ def draw_parts() -> Figure:
 def draw_equilibria() -> Figure:
     """Draw figure 5: g over the distributions of firms and every equilibrium, for three values of t."""
     firms, triangles = _lattice(90)
-    unit = _three(ANY_COST)
-    production = np.array([unit.city.interaction.potential(row) for row in firms])
-    commuting = unit.commuting_costs(firms) / ANY_COST
+    production, commuting = parts_of(_THREE, firms)
     with style.drawing(2.7) as figure:
         for axes, cost in zip(figure.subplots(1, 3), COSTS, strict=True):
-            values = production - cost * commuting
-            axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
-            axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.4)
-            equilibria = every_equilibrium(_three(cost))
+            draw_levels(axes, triangles, production - cost * commuting, 0.4)
+            equilibria = every_equilibrium(FirmsGame(_THREE(cost)))
             _mark(axes, equilibria, 5.0)
             plural = "equilibrium" if len(equilibria) == 1 else "equilibria"
             _frame(axes, f"t = {cost:g}: {len(equilibria)} {plural}")
@@ -259,7 +245,7 @@ def draw_equilibria() -> Figure:
 def draw_basins() -> Figure:
     """Draw figure 6: where best responses lead from everywhere, and each orbit's distribution of firms."""
     firms, triangles = _lattice(30)
-    game = _three(COSTS[0])
+    game = FirmsGame(_THREE(COSTS[0]))
     equilibria = every_equilibrium(game)
     states = np.array([result.state.firms for result in equilibria])
     reached = np.array([int(np.abs(states - game.climb(row).firms).max(axis=1).argmin()) for row in firms])

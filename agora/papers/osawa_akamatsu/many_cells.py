@@ -1,20 +1,46 @@
-"""Section 6.3: cities with a large number of cells."""
+"""Section 6.3: cities with a large number of cells, and certified maps of the plane (τ, t)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 
+from agora.data.geographies import circle
+from agora.methods.city.certified_map import certified_map
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.global_search import certified_maximiser
 from agora.papers.computations import Finding, computes
-from agora.papers.osawa_akamatsu.cities import ANY_COST, centric, circle_cells, production, upper_envelope
-from agora.papers.osawa_akamatsu.points import Values, certified_points
+from agora.papers.osawa_akamatsu.cities import centric, circle_cells, parts_of, upper_envelope
 from agora.typing import Vector
+
+Values = Sequence[float] | Mapping[str, float]
+"""Numbers, or {from, to, number} of equally spaced ones."""
+SECONDS = 20.0
+"""For each search."""
+FEW_POINTS = 1000
+"""Points that one process maps; more are shared by two."""
+PLANE_48: tuple[Mapping[str, float], Mapping[str, float]] = (
+    {"from": 0.5, "to": 70.0, "number": 164},
+    {"from": 0.004, "to": 0.25, "number": 33},
+)
+"""The grid of (τ, t) for 48 cells."""
+PLANE_24: tuple[Mapping[str, float], Mapping[str, float]] = (
+    {"from": 3.0, "to": 69.0, "number": 12},
+    {"from": 0.005, "to": 0.25, "number": 50},
+)
+"""The grid for 24 cells: coarse in τ, so that it is drawn in less than a minute."""
+PLANE_3: tuple[Mapping[str, float], Mapping[str, float]] = (
+    {"from": 0.5, "to": 10.0, "number": 20},
+    {"from": 0.02, "to": 0.5, "number": 25},
+)
+"""The grid for all equilibria of three cells."""
 
 
 def smallest_city(centres: int) -> int:
@@ -117,10 +143,8 @@ def sequence_in_cost(decay: float, most: int) -> Finding:
 @computes("sequence-in-cost-discrete")
 def sequence_in_cost_discrete(cells: int, decay: float, most: int) -> Finding:
     """Return the maximisers in ℳ* as t falls, on a finite number of cells."""
-    city = circle_cells(cells, decay)(ANY_COST)
     patterns = np.array([centric(cells, centres) for centres in range(most + 1)])
-    values = np.array([production(city, firms) for firms in patterns])
-    result = upper_envelope(values, FirmsGame(city).commuting_costs(patterns) / ANY_COST)[::-1]
+    result = upper_envelope(*parts_of(circle_cells(cells, decay), patterns))[::-1]
     ends = ", ".join(f"{piece.high:.10g}" for piece in result[1:])
     return Finding(
         _arrows([piece.candidate for piece in result]), note=f"I = {cells}: switches at t = {ends}"
@@ -166,6 +190,48 @@ def sequence_in_decay(cost: float, until: float, most: int, shown: int) -> Findi
 def _difference(decay: float, before: int, after: int, cost: float) -> float:
     gains = [continuous_gain(centres, decay, cost) if centres else 0.0 for centres in (before, after)]
     return gains[1] - gains[0]
+
+
+# --- certified maps ----------------------------------------------------------------------------
+
+
+def listed(values: Values) -> tuple[float, ...]:
+    """Return the numbers."""
+    if isinstance(values, Mapping):
+        return tuple(np.linspace(values["from"], values["to"], int(values["number"])).tolist())
+    return tuple(float(value) for value in values)
+
+
+def certified_points(cells: int, decays: Values, costs: Values) -> pd.DataFrame:
+    """Return the certified map of a circle: see `agora.methods.city.certified_map`."""
+    return _map(cells, listed(decays), listed(costs)).copy()
+
+
+@cache
+def _map(cells: int, decays: tuple[float, ...], costs: tuple[float, ...]) -> pd.DataFrame:
+    many = len(decays) * len(costs) > FEW_POINTS
+    workers = min(2, os.cpu_count() or 1) if many else 1
+    return certified_map(circle(cells), decays, costs, seconds=SECONDS, workers=workers)
+
+
+def certified_by_decay(points: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a decay: points, how many certified, how many open, the largest gap, the winners."""
+    rows = []
+    for decay, part in points.groupby("decay"):
+        sure = int(part["certified"].sum())
+        ordered = part.sort_values("commuting_cost")["centres"].tolist()
+        winners = [ordered[0], *(b for a, b in pairwise(ordered) if a != b)]
+        rows.append(
+            {
+                "decay": float(str(decay)),
+                "points": len(part),
+                "certified": sure,
+                "open": len(part) - sure,
+                "largest_gap": float(part["gap"].max()),
+                "centres as t rises": " → ".join("uniform" if k == 0 else str(k) for k in winners),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 # --- Conjecture 1 ------------------------------------------------------------------------------
@@ -225,12 +291,10 @@ def conjecture_map(cells: int, most: int, decays: Values, costs: Values, among: 
     """
     points = certified_points(cells, decays, costs)
     numbers = [j for j in range(1, cells // 4 + 1) if cells % (4 * j) == 0 and (j <= most or among == "all")]
+    patterns = np.array([centric(cells, j) for j in (0, *numbers)])
     outside = 0
     for decay, rows in points.groupby("decay"):
-        city = circle_cells(cells, float(str(decay)))(ANY_COST)
-        patterns = np.array([centric(cells, j) for j in (0, *numbers)])
-        made = np.array([production(city, firms) for firms in patterns])
-        travel = FirmsGame(city).commuting_costs(patterns) / ANY_COST
+        made, travel = parts_of(circle_cells(cells, float(str(decay))), patterns)
         best = (made[:, None] - np.outer(travel, rows["commuting_cost"])).max(axis=0)
         outside += int((rows["bound"].to_numpy() > best + 1e-12).sum())
     open_points = int((~points["certified"]).sum())

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_CENTRES = 50
 """K of figure 9, as printed."""
+HATCHES = {"business": None, "integrated": None, "residential": style.HATCH}
+"""Of the uses of land."""
 
 Pieces = Sequence[tuple[int, float]]
 """Winners (number of centres, 0: uniform) for rising t, each with the t at which it gives way."""
@@ -68,32 +70,14 @@ def _wheel(axes: Axes, firms: Vector) -> None:
     from matplotlib.patches import Wedge
 
     number = len(firms)
-    words = ("residential", "integrated", "business")
+    border: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.8 if number < 24 else 0.3}
     for cell, use in enumerate(np.rint(firms * 2 * number).astype(int)):
-        word = words[use]
-        ends = 360.0 * cell / number, 360.0 * (cell + 1) / number
-        axes.add_patch(
-            Wedge(
-                (0.0, 0.0),
-                1.0,
-                *ends,
-                width=1.0 - style.Ring.inner,
-                facecolor=style.LAND_USES[word],
-                hatch=style.HATCH if word == "residential" else None,
-                edgecolor="white",
-                linewidth=0.8 if number < 24 else 0.3,
-            )
-        )
+        word = ("residential", "integrated", "business")[use]
+        ends, hatch = (360.0 * cell / number, 360.0 * (cell + 1) / number), HATCHES[word]
+        look = {"width": 1.0 - style.Ring.inner, "facecolor": style.LAND_USES[word], "hatch": hatch, **border}
+        axes.add_patch(Wedge((0.0, 0.0), 1.0, *ends, **look))
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
     axes.set_axis_off()
-
-
-def _uses_legend() -> list[Any]:
-    hatches = {"residential": style.HATCH}
-    return [
-        style.patch(style.LAND_USES[word], word, hatch=hatches.get(word))
-        for word in ("business", "integrated", "residential")
-    ]
 
 
 def draw_patterns() -> Figure:
@@ -105,7 +89,8 @@ def draw_patterns() -> Figure:
             _wheel(axes, centric(cells, number))
             words = f"{cells} cells\n{_name(number)}"
             axes.text(0.0, 0.0, words, ha="center", va="center", fontsize=style.SMALL)
-        figure.legend(handles=_uses_legend(), loc="outside lower center", ncols=3)
+        entries = [style.patch(style.LAND_USES[use], use, hatch=hatch) for use, hatch in HATCHES.items()]
+        figure.legend(handles=entries, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -135,11 +120,7 @@ def _winners(cells: int, decays: Vector) -> list[list[tuple[int, float]]]:
 def _centres(network: Any, firms: Vector) -> int:
     number = len(firms)
     for centres in (0, *(j for j in range(1, number // 2 + 1) if number % (2 * j) == 0)):
-        try:
-            pattern = centric(number, centres)
-        except ValueError:
-            continue
-        if equivalent(network, firms, pattern):
+        if equivalent(network, firms, centric(number, centres)):
             return centres
     raise ValueError("a global maximiser is neither uniform nor centric")
 
@@ -151,8 +132,7 @@ def draw_eight_cells() -> Figure:
         axes = figure.subplots()
         _fill(axes, decays, _winners(8, decays), 0.3)
         axes.text(2.0, 0.27, "uniform", fontsize=style.TEXT)
-        axes.set_xlabel("spillovers' decay τ")
-        axes.set_ylabel("commuting cost t")
+        axes.set(xlabel="spillovers' decay τ", ylabel="commuting cost t")
     return figure
 
 
@@ -169,29 +149,26 @@ def draw_many_cells() -> Figure:
         axes.axvline(25, **guide)
         axes.axhline(0.08, **guide)
         axes.text(1.0, 0.143, "uniform", fontsize=style.TEXT)
-        axes.set_xlabel("spillovers' decay τ")
-        axes.set_ylabel("commuting cost t")
+        axes.set(xlabel="spillovers' decay τ", ylabel="commuting cost t")
     return figure
 
 
 def _lines(axes: Axes, across: Vector, of: Callable[[int, float], float], label: str, name: str) -> None:
     for centres in range(1, 8):
-        values = [of(centres, value) for value in across.tolist()]
-        axes.plot(
-            across, values, color=colour_of(centres), linewidth=1.8,
-            linestyle="-" if centres % 2 else (0, (4, 1.6)),
-        )  # fmt: skip
+        axes.plot(across, [of(centres, value) for value in across.tolist()], **_look_of(centres))
     axes.axhline(0, color=style.INK, linewidth=0.8)
-    axes.set_xlabel(label)
-    axes.set_ylabel(name)
+    axes.set(xlabel=label, ylabel=name)
     axes.set_xlim(across[0], across[-1])
 
 
-def _centres_legend() -> list[Any]:
-    return [
-        style.line(str(k), color=colour_of(k), linewidth=1.8, linestyle="-" if k % 2 else (0, (4, 1.6)))
-        for k in range(1, 8)
-    ]
+def _look_of(centres: int) -> dict[str, Any]:
+    dash: Any = "-" if centres % 2 else (0, (4, 1.6))
+    return {"color": colour_of(centres), "linewidth": 1.8, "linestyle": dash}
+
+
+def _centres_legend(figure: Figure) -> None:
+    entries = [style.line(str(k), **_look_of(k)) for k in range(1, 8)]
+    figure.legend(handles=entries, loc="outside lower center", ncols=7, title="centres")
 
 
 def draw_relative_production() -> Figure:
@@ -204,7 +181,7 @@ def draw_relative_production() -> Figure:
             lower, decays, lambda j, tau: uniform_production(tau) * (1 + relative_production(j, tau)),
             "spillovers' decay τ", "f (numéraire)",
         )  # fmt: skip
-        figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
+        _centres_legend(figure)
     return figure
 
 
@@ -213,20 +190,13 @@ def draw_relative_potential() -> Figure:
     with style.drawing(5.6) as figure:
         upper, lower = figure.subplots(2, 1)
         costs, decays = np.linspace(0.0, 0.16, 200), np.linspace(0.1, 60.0, 300)
-        _lines(
-            upper,
-            costs,
-            lambda j, t: continuous_gain(j, 25.0, t),
-            "commuting cost t, τ = 25",
-            "Δg (numéraire)",
-        )
-        _lines(
-            lower, decays, lambda j, tau: continuous_gain(j, tau, 0.08), "spillovers' decay τ, t = 0.08",
-            "Δg (numéraire)",
-        )  # fmt: skip
-        for axes, low in ((upper, -0.006), (lower, -0.006)):
-            axes.set_ylim(bottom=low)
-        figure.legend(handles=_centres_legend(), loc="outside lower center", ncols=7, title="centres")
+        name = "Δg (numéraire)"
+        _lines(upper, costs, lambda j, t: continuous_gain(j, 25.0, t), "commuting cost t, τ = 25", name)
+        along = "spillovers' decay τ, t = 0.08"
+        _lines(lower, decays, lambda j, tau: continuous_gain(j, tau, 0.08), along, name)
+        for axes in (upper, lower):
+            axes.set_ylim(bottom=-0.006)
+        _centres_legend(figure)
     return figure
 
 
@@ -235,8 +205,6 @@ def draw_relative_potential() -> Figure:
 
 def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
     """Draw the winners at the points of a grid; crosses where optimality is not proved."""
-    from matplotlib.colors import ListedColormap
-
     table = points.pivot(index="commuting_cost", columns="decay", values="centres")
     decays, costs = (axis.to_numpy(dtype=float) for axis in (table.columns, table.index))
     values: NDArray[np.int64] = table.to_numpy(dtype=int)
@@ -246,15 +214,11 @@ def draw_certified(points: pd.DataFrame, cells: int) -> Figure:
     sure = int(points["certified"].sum())
     with style.drawing(4.6) as figure:
         axes = figure.subplots()
-        axes.pcolormesh(
-            decays, costs, index, cmap=ListedColormap(colours), vmin=-0.5,
-            vmax=len(kinds) - 0.5, shading="nearest", alpha=0.85,
-        )  # fmt: skip
+        style.draw_kinds(axes, (decays, costs), index, colours, alpha=0.85)
         unsure = points[~points["certified"]]
         axes.plot(unsure["decay"], unsure["commuting_cost"], "x", color=style.INK, markersize=5)
         axes.set_title(f"{cells} cells: {sure} of {len(points)} points certified", fontsize=style.TEXT)
-        axes.set_xlabel("spillovers' decay τ")
-        axes.set_ylabel("commuting cost t")
+        axes.set(xlabel="spillovers' decay τ", ylabel="commuting cost t")
         entries = [
             style.patch(colour, _name(k), edge=style.INK) for colour, k in zip(colours, kinds, strict=True)
         ]

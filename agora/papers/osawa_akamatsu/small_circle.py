@@ -9,8 +9,8 @@ import numpy as np
 
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.vertex_enumeration import local_maximisers
-from agora.papers.osawa_akamatsu.cities import ANY_COST, circle_cells, decay_on_circle, firms_of
-from agora.papers.osawa_akamatsu.landscapes import MAXIMISER
+from agora.papers.osawa_akamatsu.cities import ANY_COST, circle_cells, decay_on_circle, firms_of, parts_of
+from agora.papers.osawa_akamatsu.landscapes import MAXIMISER, draw_levels
 from agora.runners.figures import style
 from agora.typing import Vector
 
@@ -27,13 +27,10 @@ PATTERNS: dict[str, Vector] = {
 """Proposition A.1's m̄, m̂¹, m̂², m̃¹ and m̃², up to symmetry, by their multiples of m̄."""
 
 
-def _game(delta: float, cost: float) -> FirmsGame:
-    return FirmsGame(circle_cells(4, decay_on_circle(4, delta))(cost))
-
-
 def maximisers_named(delta: float, cost: float) -> tuple[str, ...]:
     """Return which of the five patterns are strict local maximisers."""
-    result = local_maximisers(_game(delta, cost), np.array(list(PATTERNS.values())))
+    game = FirmsGame(circle_cells(4, decay_on_circle(4, delta))(cost))
+    result = local_maximisers(game, np.array(list(PATTERNS.values())))
     return tuple(
         name
         for name, firms in PATTERNS.items()
@@ -132,21 +129,17 @@ def draw_triangle() -> Figure:
     """Draw figure A.2: g over the triangle spanned by m̄, m̂¹ and m̂² for four values of t, δ = 0.1."""
     from matplotlib.tri import Triangulation
 
-    delta, parts = 0.1, 48
+    delta, number = 0.1, 48
     corners = np.array([PATTERNS[name] for name in ("2020", "2200", "1111")])
     locations = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 0.87)])
-    counts = np.array([(i, j, parts - i - j) for i in range(parts + 1) for j in range(parts + 1 - i)])
-    shares = counts / parts
+    counts = [(i, j, number - i - j) for i in range(number + 1) for j in range(number + 1 - i)]
+    shares = np.array(counts) / number
     firms, points = shares @ corners, shares @ locations
-    unit = _game(delta, ANY_COST)
-    made = np.array([unit.city.interaction.potential(row) for row in firms])
-    commuting = unit.commuting_costs(firms) / ANY_COST
+    made, commuting = parts_of(circle_cells(4, decay_on_circle(4, delta)), firms)
     triangles = Triangulation(points[:, 0], points[:, 1])
     with style.drawing(5.0) as figure:
         for axes, cost in zip(figure.subplots(2, 2).ravel(), (0.1, 0.3, 0.45, 0.55), strict=True):
-            values = made - cost * commuting
-            axes.tricontourf(triangles, values, levels=12, cmap=style.light_to_dark())
-            axes.tricontour(triangles, values, levels=12, colors="white", linewidths=0.4)
+            draw_levels(axes, triangles, made - cost * commuting, 0.4)
             best = maximisers_named(delta, cost)
             for (x, y), name in zip(locations, ("2020", "2200", "1111"), strict=True):
                 if name in best:
@@ -166,24 +159,12 @@ def draw_partition() -> Figure:
     kinds = sorted({names for row in result for names in row}, key=lambda names: (len(names), names))
     index = np.array([[kinds.index(names) for names in row] for row in result])
     with style.drawing(4.8) as figure:
-        from matplotlib.colors import ListedColormap
-
         axes = figure.subplots()
         colours = ["#FFFFFF", *style.CATEGORIES][: len(kinds)]
-        axes.pcolormesh(
-            deltas,
-            costs,
-            index,
-            cmap=ListedColormap(colours),
-            vmin=-0.5,
-            vmax=len(kinds) - 0.5,
-            shading="nearest",
-            alpha=0.85,
-        )
+        style.draw_kinds(axes, (deltas, costs), index, colours, alpha=0.85)
         fine = np.linspace(deltas[0], deltas[-1], 200)
         axes.plot(fine, (1 - fine**2) / 4, color=style.INK, linewidth=2)
-        axes.set_xlabel("δ = exp(−τ/4)")
-        axes.set_ylabel("commuting cost t")
+        axes.set(xlabel="δ = exp(−τ/4)", ylabel="commuting cost t")
         entries = [
             style.patch(colour, ", ".join(("1111", *names)), edge=style.INK)
             for colour, names in zip(colours, kinds, strict=True)

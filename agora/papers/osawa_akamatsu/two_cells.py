@@ -13,15 +13,15 @@ from agora.papers.computations import Finding, computes
 from agora.papers.osawa_akamatsu.cities import (
     ANY_COST,
     CityAt,
+    all_equilibria,
     circle_cells,
     global_maximisers,
+    holding_cost,
     kind_at,
     locally_maximises,
     production,
-    turning_point,
 )
 from agora.papers.osawa_akamatsu.cities import two_cells as two_cell_city
-from agora.papers.osawa_akamatsu.equilibria import all_equilibria
 from agora.typing import Vector
 
 
@@ -59,7 +59,7 @@ def two_cell_local_threshold(pattern: str, land: float, firm_mass: float, delta:
     city = two_cell_city(land, -math.log(delta), firm_mass)
     masses = {"integrated": marks.integrated, "cell 1": marks.highest, "cell 2": marks.lowest}
     firms = _firms(masses[pattern], firm_mass)
-    threshold = turning_point(lambda cost: locally_maximises(city(cost), firms), 1e-6, 2.0)
+    threshold = holding_cost(city, firms)
     distance = abs(masses[pattern] - marks.even)
     return Finding(
         threshold,
@@ -75,13 +75,9 @@ def two_cell_symmetric_thresholds(pattern: str, delta: float) -> Finding:
     """Return ť − t̂, or t̃, for two cells of equal land."""
     city = two_cell_city(0.5, -math.log(delta))
     if pattern == "integrated":
-        lowest = 1e-6
-        holds = locally_maximises(city(lowest), _firms(0.25, 0.5))
-        return Finding(0.0 if holds else math.nan, note=f"m̃ = m̄ is a local maximiser at t = {lowest:g}")
-    ends = [
-        turning_point(lambda cost, m=mass: locally_maximises(city(cost), _firms(m, 0.5)), 1e-6, 2.0)  # type: ignore[misc]
-        for mass in (0.0, 0.5)
-    ]
+        holds = locally_maximises(city(1e-6), _firms(0.25, 0.5))
+        return Finding(0.0 if holds else math.nan, note="m̃ = m̄ is a local maximiser at t = 1e-06")
+    ends = [holding_cost(city, _firms(mass, 0.5)) for mass in (0.0, 0.5)]
     return Finding(ends[0] - ends[1], note=f"ť = {ends[0]:.9g}, t̂ = {ends[1]:.9g}")
 
 
@@ -124,13 +120,8 @@ def two_cell_number_of_maximisers(
     city = two_cell_city(land, -math.log(delta), firm_mass)
     marks = _marks(land, firm_mass)
 
-    def part(share: float, mass: float) -> float:
-        if share == 0:
-            return 0.0
-        firms = _firms(mass, firm_mass)
-        return share * turning_point(lambda cost: locally_maximises(city(cost), firms), 1e-6, 2.0)
-
-    cost = part(upper_share, marks.highest) + part(lower_share, marks.integrated)
+    shares = (upper_share, marks.highest), (lower_share, marks.integrated)
+    cost = sum(share * holding_cost(city, _firms(mass, firm_mass)) for share, mass in shares if share)
     masses = _local_masses(city, cost)
     return Finding(
         float(len(masses)), note=f"t = {cost:.6g}; m_1 = {', '.join(f'{mass:g}' for mass in masses)}"
@@ -172,7 +163,8 @@ def two_cell_excess_land(land: float, firm_mass: float, labor: float, cost: floa
     """Return the largest deviation of (D.5) from the lower stage, with excess land."""
     game = FirmsGame(two_cell_city(land, ANY_COST, firm_mass, labor)(cost))
     deviations = []
-    for mass in np.linspace(max(0.0, firm_mass - (1 - land)), min(firm_mass, land), 21):
+    marks = _marks(land, firm_mass)
+    for mass in np.linspace(marks.lowest, marks.highest, 21):
         short = [(1 + labor) * (firm_mass - mass) - (1 - land), 0.0, (1 + labor) * mass - land]
         value = game.settle(_firms(float(mass), firm_mass)).total_commuting_cost
         deviations.append(abs(value - cost * max(short)))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from agora.methods.price_formation.closed_forms import mean_field
-from agora.models.price_formation.price_formation import PriceFormation
-from agora.papers.computations import Beyond, goes_beyond
-from agora.papers.price_formation.analytic import continuous_price, continuous_states, discrete_price
+from agora.papers.computations import Beyond, goes_beyond, violation
 from agora.papers.price_formation.cases import (
     CASES,
     PAPER,
     Clearing,
     at_rest,
+    continuous_price,
+    continuous_states,
+    discrete_price,
     equilibrium,
     level,
+    market,
     price,
     published_case_3,
 )
@@ -37,13 +38,11 @@ TITLES = {
 }
 
 
-@cache
 def published(case: str) -> Clearing:
     """Return where the published iteration comes to rest: the printed level, or agents who start at rest."""
     return published_case_3(PUBLISHED[case])[1] if case in PUBLISHED else at_rest(case)
 
 
-@cache
 def levels() -> pd.DataFrame:
     """Return the published and the equilibrium price level of every case, and what agents gain at each.
 
@@ -54,10 +53,8 @@ def levels() -> pd.DataFrame:
     for case in CASES:
         released = case in ("1", "3", "4a")
         solution, clearing = equilibrium(case, released), published(case)
-        model, gains = solution.model, clearing.gains
-        assert isinstance(model, PriceFormation)
+        model, gains = market(case, released=released), clearing.gains
         spent = float(clearing.tables["totals"]["revenue"].iloc[0] - model.masses @ gains.values)
-        conditions = {c.name: c.worst for c in solution.certificate.conditions}
         rows.append(
             {
                 "case": case,
@@ -69,8 +66,8 @@ def levels() -> pd.DataFrame:
                 "published_J_above_minimum": spent
                 + float(solution.tables["totals"]["population_cost"].iloc[0]),
                 "equilibrium_level": level(model, price(solution.tables)),
-                "equilibrium_gain_mean": conditions["exploitability_mean"],
-                "equilibrium_gain_max": conditions["exploitability_max"],
+                "equilibrium_gain_mean": violation(solution, "exploitability_mean"),
+                "equilibrium_gain_max": violation(solution, "exploitability_max"),
             }
         )
     return pd.DataFrame(rows)
@@ -78,24 +75,21 @@ def levels() -> pd.DataFrame:
 
 def figure(case: str) -> Figure:
     """Return the paper's figure of a case at the true equilibrium, supply sampled at the grid."""
-    solution = equilibrium(case)
-    model = solution.model
-    assert isinstance(model, PriceFormation)
+    model = market(case)
     named: dict[str, Any] = {"title": TITLES[case]}
     if case == "1":
         named["analytic"], named["analytic_states"] = (
-            continuous_price(model, model.times),
-            continuous_states(model),
-        )
+            continuous_price(model, model.times), continuous_states(model),
+        )  # fmt: skip
     elif case == "2":
         named["analytic"], named["analytic_states"] = discrete_price(model), mean_field(model).states[:, 0]
     elif case == "3":
         named["other"] = ("published ω", PUBLISHED["3"] - model.control_cost * model.supply.values[:, 0])
-    return draw_trading(model, solution.tables, **named)
+    return draw_trading(model, equilibrium(case).tables, **named)
 
 
 @goes_beyond(PAPER)
 def levels_and_figures() -> Beyond:
     """Return the table of price levels and figures 1 to 5."""
-    names = {f"figure-{number}": case for number, case in zip(("1", "2", "3", "4", "5"), CASES, strict=True)}
-    return Beyond(tables={"levels": levels()}, figures={name: figure(case) for name, case in names.items()})
+    figures = {f"figure-{number}": figure(case) for number, case in enumerate(CASES, start=1)}
+    return Beyond(tables={"levels": levels()}, figures=figures)

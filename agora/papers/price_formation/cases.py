@@ -1,4 +1,4 @@
-"""The five published cases: their markets, equilibria, and prices that merely clear."""
+"""The five published cases: their markets, equilibria, closed forms, and prices that merely clear."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from agora.data.price_formation.state_costs import QuadraticCost, StateCost
 from agora.methods.price_formation.column_generation import Columns, TradingGame
 from agora.models.price_formation.conditions.market import Exploitability, exploitability
 from agora.models.price_formation.price_formation import PriceFormation
@@ -30,13 +32,14 @@ CASES: dict[str, dict[str, Any]] = {
 """What sets the cases apart; supply is sampled at the grid of times."""
 
 
-def market(case: str, *, agents: int = AGENTS, steps: int = STEPS, released: bool = False) -> PriceFormation:
+def market(
+    case: str, *, agents: int = AGENTS, steps: int = STEPS, released: bool = False, **changes: Any
+) -> PriceFormation:
     """Return the market of a case; `released` samples the sine at i/(N − 1), as the released code does."""
-    given = dict(CASES[case])
     if released:
-        given["supply"] = np.sin(10.0 * np.arange(steps) / (steps - 1)).tolist()
+        changes["supply"] = np.sin(10.0 * np.arange(steps) / (steps - 1)).tolist()
     law = {"kind": "linspace", "from": 0.0, "to": 1.0, "number": agents}
-    return PriceFormation(**{"horizon": 1.0, "steps": steps, "agents": law, **given})
+    return PriceFormation(**{"horizon": 1.0, "steps": steps, "agents": law, **CASES[case], **changes})
 
 
 @cache
@@ -55,23 +58,20 @@ def level(model: PriceFormation, prices: Vector) -> float:
     return float((prices + model.control_cost * model.supply.values[:, 0]).mean())
 
 
+def upper_share(tables: dict[str, pd.DataFrame]) -> float:
+    """Return the share of agents who end nearer to the upper well than to the lower."""
+    paths = tables["paths"]
+    last = paths[paths["time"] == paths["time"].max()]
+    return float(last.loc[last["state"] > 0.5, "weight"].sum())
+
+
 @dataclass(frozen=True)
 class Clearing:
-    """Prices that clear the market while every agent stays in one well.
-
-    Attributes
-    ----------
-    model : PriceFormation
-        The market.
-    prices : array (N,)
-        ω.
-    tables : dict of DataFrame
-        As a solution has them.
-    """
+    """Prices ω (N,) that clear the market while every agent stays in one well."""
 
     model: PriceFormation
     prices: Vector
-    tables: dict[str, pd.DataFrame]
+    tables: dict[str, pd.DataFrame]  # as a solution has them
 
     @cached_property
     def gains(self) -> Exploitability:
@@ -170,23 +170,84 @@ def at_rest(case: str, released: bool = True) -> Clearing:
     game = TradingGame(model)
     prices = np.zeros(model.steps)
     controls = np.zeros((len(game.masses), model.steps))
-    supply = game.supply
     slow, fast = 0.05, 0.5
+
+    def states_of(controls: Vector) -> Vector:
+        run: Vector = np.pad(model.step * np.cumsum(controls, axis=1), ((0, 0), (1, 0)))
+        return run + model.starts
+
     for _ in range(4000):
-        states = np.concatenate(
-            [np.zeros((len(controls), 1)), model.step * np.cumsum(controls, axis=1)], axis=1
-        )
-        states += model.starts
+        states = states_of(controls)
         running = model.step * model.running.slope(states[:, 1:-1])
         later = np.concatenate([running, model.terminal.slope(states[:, -1:])], axis=1)
         pull = np.cumsum(later[:, ::-1], axis=1)[:, ::-1]
         moved = controls - slow * (model.control_cost * controls + prices + pull)
-        prices = prices + fast * ((2 * moved - controls).mean(axis=0) - supply)
+        prices = prices + fast * ((2 * moved - controls).mean(axis=0) - game.supply)
         controls = moved
-    states = model.starts + np.concatenate(
-        [np.zeros((len(controls), 1)), model.step * np.cumsum(controls, axis=1)], axis=1
-    )
-    result = staying(model, states, prices)
+    result = staying(model, states_of(controls), prices)
     if result is None:
         raise RuntimeError(f"case {case}: the wells reached from rest vanish")
+    return result
+
+
+FREQUENCY = 10.0
+
+
+def supplied(time: NDArray[Any]) -> Vector:
+    """Return ∫₀ᵗ sin 10s ds."""
+    result: Vector = (1 - np.cos(FREQUENCY * time)) / FREQUENCY
+    return result
+
+
+def _twice(time: NDArray[Any]) -> Vector:
+    """Return ∫₀ᵗ ∫₀ˢ sin 10r dr ds."""
+    result: Vector = time / FREQUENCY - np.sin(FREQUENCY * time) / FREQUENCY**2
+    return result
+
+
+def _numbers(cost: StateCost) -> tuple[float, float]:
+    if isinstance(cost, QuadraticCost):
+        return float(cost.matrix(1)[0, 0]), float(cost.targets(1)[0])
+    return 0.0, 0.0
+
+
+def continuous_price(model: PriceFormation, time: Vector) -> Vector:
+    r"""Return ω(t) = −c₀Q + b(β − m(T)) + a ∫_t^T (α − m), m = x̄ + ∫Q; (34)."""
+    (a, alpha), (b, beta) = _numbers(model.running), _numbers(model.terminal)
+    end, mean = np.array(model.horizon), float(model.masses @ model.starts[:, 0])
+    ahead = (alpha - mean) * (end - time) - (_twice(end) - _twice(time))
+    result: Vector = (
+        -model.control_cost * np.sin(FREQUENCY * time) + b * (beta - mean - supplied(end)) + a * ahead
+    )
+    return result
+
+
+def continuous_states(model: PriceFormation) -> Vector:
+    """Return x(t) = m(t) + (x₀ − x̄) ϕ(t) at the grid's times (agents, N + 1); (38), (39)."""
+    (a, _), (b, _) = _numbers(model.running), _numbers(model.terminal)
+    c, horizon = model.control_cost, model.horizon
+    time = model.step * np.arange(model.steps + 1)
+    left = horizon - time
+    if a == 0:
+        decay = (c + b * left) / (c + b * horizon)
+    else:
+        k = np.sqrt(a / c)
+        decay = c * k * np.cosh(k * left) + b * np.sinh(k * left)
+        decay = decay / decay[0]
+    starts = model.starts[:, 0]
+    mean = float(model.masses @ starts)
+    result: Vector = mean + supplied(time) + (starts - mean)[:, None] * decay
+    return result
+
+
+def discrete_price(model: PriceFormation) -> Vector:
+    r"""Return the exact price of the left Euler scheme for any supply, ω_i (N,).
+
+    .. math:: \omega_i = -c_0 Q_i + b (\beta - m_N) + a h \sum_{j=i+1}^{N-1} (\alpha - m_j)
+    """
+    (a, alpha), (b, beta) = _numbers(model.running), _numbers(model.terminal)
+    supply = model.supply.values[:, 0]
+    mean = float(model.masses @ model.starts[:, 0]) + np.concatenate([[0.0], model.step * np.cumsum(supply)])
+    ahead = np.append(np.cumsum((alpha - mean[1:-1])[::-1])[::-1], 0.0)
+    result: Vector = -model.control_cost * supply + b * (beta - mean[-1]) + a * model.step * ahead
     return result

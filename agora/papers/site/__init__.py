@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from agora.data.scenarios import read_scenario, shipped_scenarios
 from agora.papers.claims import PrintedFigure, PublishedScenario
-from agora.papers.site.verdicts import NOT_AS_PRINTED, VERDICTS, Reproduction
+from agora.papers.site.verdicts import NOT_AS_PRINTED, VERDICTS, Reproduction, counted
 from agora.runners.figures.pictures import save
 from agora.runners.records.export import export_program
 from agora.runners.solving import model_from
@@ -33,16 +33,8 @@ def write_pages(
 ) -> None:
     """Write ``index.html`` and a page a paper, with their figures and tables, into a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds already ``verdicts.csv``, ``verdicts.json`` and ``manifest.json``.
-    result : sequence of Reproduction
-        What was found out about each paper.
-    manifest : mapping
-        Versions, seconds, platform, date.
-    command : str
-        What stands after ``agora reproduce``.
+    The folder holds already ``verdicts.csv``, ``verdicts.json`` and ``manifest.json``, of which `manifest` is
+    the content; `command` is what stands after ``agora reproduce``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_text),
@@ -63,7 +55,7 @@ def write_pages(
     index = environment.get_template("index.html").render(
         papers=papers,
         total=sum(len(paper["rows"]) for paper in papers),
-        counts=_in_order(Counter(row["verdict"] for paper in papers for row in paper["rows"])),
+        counts=counted(row["verdict"] for paper in papers for row in paper["rows"]),
     )
     (folder / "index.html").write_text(index, encoding="utf-8")
     for paper in papers:
@@ -103,7 +95,7 @@ def _paper(each: Reproduction, folder: Path, exported: bool) -> dict[str, Any]:
         "citation": each.paper.citation,
         "note": each.paper.note,
         "rows": rows,
-        "counts": _in_order(Counter(row["verdict"] for row in rows)),
+        "counts": counted(row["verdict"] for row in rows),
         "groups": Counter(row["group"] for row in rows),
         "wrong": dict(wrong),
         "seconds": sum(row["seconds"] or 0.0 for row in rows),
@@ -123,15 +115,16 @@ def _paper(each: Reproduction, folder: Path, exported: bool) -> dict[str, Any]:
 def _figure(
     name: str, drawn: Any, folder: Path, caption: PrintedFigure | None, command: str
 ) -> dict[str, str]:
+    caption = caption or PrintedFigure(name=name, item="Beyond the printed", title=name, alt=name)
     vector, raster = save(drawn, folder, name)
     shown = vector if vector.stat().st_size <= LARGEST_VECTOR else raster
     return {
         "name": name,
         "file": f"{folder.name}/{shown.name}",
-        "item": caption.item if caption else "Beyond the printed",
-        "title": caption.title if caption else name,
-        "printed": caption.printed if caption else "",
-        "alt": caption.alt if caption else name,
+        "item": caption.item,
+        "title": caption.title,
+        "printed": caption.printed,
+        "alt": caption.alt,
         "command": command,
     }
 
@@ -171,10 +164,6 @@ def _scenario(entry: PublishedScenario, folder: Path, exported: bool) -> dict[st
 def _group(item: str) -> str:
     """Return the part of the paper in which an item stands: the words before the first comma."""
     return item.partition(",")[0].strip()
-
-
-def _in_order(counts: Mapping[str, int]) -> dict[str, int]:
-    return {verdict: counts[verdict] for verdict in VERDICTS if counts.get(verdict)}
 
 
 def _text(name: str) -> str:

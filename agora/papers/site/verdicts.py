@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,32 +23,22 @@ NOT_AS_PRINTED = ("corrected", "refuted")
 """The verdicts of what a reader of the paper should not rely on."""
 
 
+def counted(verdicts: Iterable[str]) -> dict[str, int]:
+    """Return how often each verdict occurs, those that do occur in the order of `VERDICTS`."""
+    counts = Counter(verdicts)
+    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim.
+    """The verdict on a claim."""
 
-    Attributes
-    ----------
-    paper : str
-        Name of the paper.
-    claim : Claim
-        What is printed.
-    finding : Finding, optional
-        What was computed; None if the computation broke or was left out.
-    verdict : str
-        One of `VERDICTS`.
-    trouble : str
-        What broke.
-    seconds : float, optional
-        Time of the computation; None if it was left out.
-    """
-
-    paper: str
-    claim: Claim
-    finding: Finding | None
-    verdict: str
-    trouble: str = ""
-    seconds: float | None = None
+    paper: str  # name of the paper
+    claim: Claim  # what is printed
+    finding: Finding | None = None  # what was computed; None if the computation broke or was left out
+    verdict: str = "not run"  # one of `VERDICTS`
+    trouble: str = ""  # what broke
+    seconds: float | None = None  # time of the computation; None if it was left out
 
     @property
     def printed(self) -> float | str:

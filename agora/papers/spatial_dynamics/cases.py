@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from agora.formulations.migration.kernels import DenseKernel, RingKernel
 from agora.formulations.migration.racetrack import LinearGame, wave_eigenvalue
 from agora.formulations.migration.trade import TradeEconomy, trade_economy
+from agora.models.migration.spatial_game import SpatialGame
+from agora.models.solution import Solution
+from agora.runners.solving import solve
 from agora.typing import Vector
 
 PAPER = "spatial-dynamics"
@@ -24,18 +28,29 @@ CASES: dict[str, tuple[str, float, float]] = {
 """Variant, moving cost c0 and horizon T."""
 
 
+def game(case: str, cells: int | tuple[int, int], amplitude: float = 0.5, **changes: Any) -> SpatialGame:
+    """Return the game of a reference case on as many periods as cells (in a row), changed."""
+    variant, moving_cost, horizon = CASES[case]
+    given = {
+        "variant": variant, "elasticity": ELASTICITY, "trade_cost_rate": RATE, "radius": RADIUS,
+        "noise": NOISE, "discount": DISCOUNT, "moving_cost": moving_cost, "horizon": horizon, "cells": cells,
+        "steps": int(np.max(cells)), "initial": {"kind": "cosine", "amplitude": amplitude},
+    }  # fmt: skip
+    return SpatialGame(**{**given, **changes})
+
+
+@cache
+def solved(case: str) -> Solution:
+    """Return the certified game of a reference case from μ⁰ = 1 + .5 cos x, 64 cells and 64 steps."""
+    return solve(game(case, 64))
+
+
 def linear_game(case: str, **changes: Any) -> LinearGame:
     """Return the first wave of a reference case on the circle, δ = 1 unless changed."""
     variant, moving_cost, horizon = CASES[case]
-    numbers = {
-        "noise": NOISE,
-        "discount": DISCOUNT,
-        "moving_cost": moving_cost,
-        "horizon": horizon,
-        **changes,
-    }
+    numbers = {"noise": NOISE, "discount": DISCOUNT, "moving_cost": moving_cost, "horizon": horizon}
     eigenvalue = wave_eigenvalue(trade_economy(variant, ELASTICITY, 1), (ELASTICITY - 1) * RATE, RADIUS, 1)
-    return LinearGame(eigenvalue, 1 / RADIUS**2, **numbers)
+    return LinearGame(eigenvalue, 1 / RADIUS**2, **{**numbers, **changes})
 
 
 def racetrack(variant: str, cells: int, **changes: float) -> tuple[TradeEconomy, RingKernel]:

@@ -5,39 +5,17 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from agora.data.checks import Caution
 from agora.methods.migration.path_newton import Course, newton_path
-from agora.models.migration.spatial_game import SpatialGame
-from agora.models.solution import Solution
-from agora.papers.computations import Finding, computes
-from agora.papers.spatial_dynamics.cases import CASES, DISCOUNT, ELASTICITY, NOISE, RADIUS, RATE, linear_game
-from agora.papers.spatial_dynamics.game import solved
+from agora.papers.computations import Finding, computes, violation
+from agora.papers.spatial_dynamics.cases import DISCOUNT, ELASTICITY, game, linear_game, solved
 from agora.papers.spatial_dynamics.multiplicity import agglomerated, stationary_residual
 from agora.runners.solving import solve
 from agora.typing import Vector
-
-
-def game(case: str, cells: int | tuple[int, int], amplitude: float = 0.5, **changes: Any) -> SpatialGame:
-    """Return the game of a reference case on as many periods as cells (in a row), changed."""
-    variant, moving_cost, horizon = CASES[case]
-    given = {
-        "variant": variant, "moving_cost": moving_cost, "horizon": horizon, "cells": cells,
-        "steps": int(np.max(cells)),
-        "initial": {"kind": "cosine", "amplitude": amplitude},
-    }  # fmt: skip
-    shared = {"elasticity": ELASTICITY, "trade_cost_rate": RATE, "radius": RADIUS, "noise": NOISE}
-    return SpatialGame(**{**shared, "discount": DISCOUNT, **given, **changes})
-
-
-def _worst(solution: Solution, words: str) -> float:
-    """Return the largest violation of the certificate's conditions whose name contains `words`."""
-    result = [each.worst for each in solution.certificate.conditions if words in each.name]
-    return max(float(worst) for worst in result)
 
 
 @computes("producer-prices")
@@ -63,7 +41,7 @@ def producer_prices() -> Finding:
 def equilibria_exist() -> Finding:
     """Test that A1 and K1 have a certified equilibrium from μ⁰ = 1 + .5 cos x."""
     solutions = [solved(case) for case in ("A1", "K1")]
-    gains = [_worst(solution, "exploitability") for solution in solutions]
+    gains = [violation(solution, "exploitability") for solution in solutions]
     return Finding(
         all(solution.certificate.passed for solution in solutions),
         note=f"A1 and K1 on 64 × 64: a best reply computed afresh gains at most {max(gains):.1g}; instances, "
@@ -178,7 +156,7 @@ def torus_game(cells: int) -> Finding:
         density = solution.tables["path"]["density"].to_numpy(dtype=float)
         fields.append(density.reshape(-1, cells, cells))
     gap = float(np.abs(fields[0].transpose(0, 2, 1) - fields[1]).max())
-    gain = _worst(solution, "exploitability")
+    gain = violation(solution, "exploitability")
     return Finding(
         solution.certificate.passed and gap < 1e-7,
         note=f"K2 on {cells} × {cells} cells and {cells} periods, from a wave in both directions: a best "

@@ -17,6 +17,7 @@ from agora.papers.spatial_dynamics.cases import (
     RATE,
     linear_game,
     smooth_density,
+    solved,
 )
 from agora.runners.solving import solve
 
@@ -62,6 +63,17 @@ def sign_of_a_force(variant: str, force: str, sign: int) -> Finding:
             f"for t < {turn:.7f}, in K2 and K3 never"
         )
     return Finding(kept == total, note=note)
+
+
+@computes("sign-of-a-nonlinear-force")
+def sign_of_a_nonlinear_force(case: str, force: str, sign: int) -> Finding:
+    """Test the sign of a force of the exact decomposition at all times but the last two of a solved game."""
+    table = solved(case).tables["concentration"].iloc[:-2]
+    kept = np.sign(table[force].to_numpy(dtype=float)) == sign
+    note = f"{case}, δ = .5: the stated sign at {int(kept.sum())} of {len(kept)} times"
+    if not kept.all():
+        note += f", not from t = {float(table['time'].iloc[int(np.argmin(kept))]):.4g} on"
+    return Finding(bool(kept.all()), note=note, certificate="the game certified with best replies")
 
 
 @computes("expectations-agglomerate")

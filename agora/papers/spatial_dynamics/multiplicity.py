@@ -8,17 +8,8 @@ from agora.formulations.migration.monotonicity import monotonicity_quotient, pot
 from agora.formulations.migration.trade import real_wage_jacobian, solve_wages
 from agora.methods.migration.continuation import bifurcation
 from agora.methods.migration.game import rest_course
-from agora.models.migration.spatial_game import SpatialGame
 from agora.papers.computations import Finding, computes
-from agora.papers.spatial_dynamics.cases import (
-    DISCOUNT,
-    ELASTICITY,
-    NOISE,
-    RADIUS,
-    RATE,
-    racetrack,
-    smooth_density,
-)
+from agora.papers.spatial_dynamics.cases import DISCOUNT, NOISE, RADIUS, game, racetrack, smooth_density
 from agora.typing import Vector
 
 CELLS = 64
@@ -82,11 +73,7 @@ def agglomerated(moving_cost: float) -> Vector:
 
 def stationary_branch() -> list[tuple[float, float]]:
     """Return (c0, H) along the branch of agglomerations, from c0 = 50 up to the bifurcation."""
-    model = SpatialGame(
-        elasticity=ELASTICITY, trade_cost_rate=RATE, radius=RADIUS, noise=NOISE, discount=DISCOUNT,
-        moving_cost=220.0, horizon="stationary", scheme="exponential", cells=CELLS,
-        initial={"kind": "cosine", "amplitude": 0.6},
-    )  # fmt: skip
+    model = game("K1", CELLS, 0.6, moving_cost=220.0, horizon="stationary", scheme="exponential")
     first = rest_course(model, model.initial_density)
     table = bifurcation(model, "moving_cost", 220.0, [50.0, 231.0], first=first, steps=20)
     return list(zip(table["value"].tolist(), table["hhi"].tolist(), strict=True))

@@ -21,23 +21,13 @@ PHASES = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D5
 def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None = None) -> Figure:
     """Draw which parameters move a few numbers most: bars of elasticities, the longest on top.
 
-    Parameters
-    ----------
-    sensitivities : DataFrame
-        The table of `agora.runners.studies.sensitivity.sensitivity.Sensitivity`.
-    quantities : sequence of str, optional
-        Names of up to four quantities of the table ``totals``; the first that vary unless given.
-
-    Returns
-    -------
-    Figure
-        One panel a quantity. A one-sided elasticity is drawn with hatching; where there is none, it is said.
+    `sensitivities` is the table of a `Sensitivity`, `quantities` are up to four of its ``totals``; the first
+    that vary unless given, a panel each. A one-sided elasticity is hatched; where there is none, it is said.
     """
     totals = sensitivities[sensitivities["table"] == "totals"]
     if totals.empty:
         totals = sensitivities
-    label = (totals["quantity"] + " " + totals["place"]).str.strip()
-    totals = totals.assign(label=label)
+    totals = totals.assign(label=(totals["quantity"] + " " + totals["place"]).str.strip())
     chosen = list(quantities or _moving(totals))[:4]
     rows = int(totals["parameter"].nunique())
     shown = min(rows, MOST_BARS)
@@ -52,24 +42,17 @@ def draw_tornado(sensitivities: pd.DataFrame, quantities: Sequence[str] | None =
                 for row in part[part["parameter"] == name].itertuples(index=False):
                     value = float(row.elasticity)
                     if not np.isfinite(value):
-                        axes.text(
-                            0.02 * widest,
-                            line,
-                            f"no elasticity ({row.exists})",
-                            va="center",
-                            fontsize=style.SMALL,
-                        )
+                        missing = f"no elasticity ({row.exists})"
+                        axes.text(0.02 * widest, line, missing, va="center", fontsize=style.SMALL)
                         continue
                     sided = row.exists != "yes"
                     axes.barh(
                         line, value, height=0.62, color=RISES if value > 0 else FALLS,
                         hatch=style.HATCH if sided else None, edgecolor="white", linewidth=0.5,
                     )  # fmt: skip
-                    note = f"{value:.3g}" + (f" ({row.exists})" if sided else "")
-                    axes.annotate(
-                        note, (value, line), xytext=(4 if value >= 0 else -4, 0), textcoords="offset points",
-                        va="center", ha="left" if value >= 0 else "right", fontsize=style.SMALL,
-                    )  # fmt: skip
+                    written = f"{value:.3g}" + (f" ({row.exists})" if sided else "")
+                    ha, aside = ("left", 4) if value >= 0 else ("right", -4)
+                    style.note(axes, written, (value, line), (aside, 0), va="center", ha=ha)
             axes.axvline(0.0, color=style.INK, linewidth=0.8)
             axes.set_yticks(range(len(order)), order)
             axes.set_ylim(-0.6, len(order) - 0.4)
@@ -91,18 +74,9 @@ def _moving(totals: pd.DataFrame) -> list[str]:
 def draw_phases(
     cells: pd.DataFrame, parameters: tuple[str, str], where: str, units: tuple[str, str] = ("", "")
 ) -> Figure:
-    """Draw a phase diagram: each region in its colour, cells that a boundary crosses in grey.
+    """Draw the cells of a `PhaseDiagram`: each region in its colour, those that a boundary crosses in grey.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        The cells of `agora.runners.studies.phase.PhaseDiagram`.
-    parameters : (str, str)
-        Horizontal, vertical.
-    where : str
-        The feature.
-    units : (str, str)
-        Their units, empty if there are none.
+    The parameters (horizontal, vertical) stand on the axes with their units, `where` over the legend.
     """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle

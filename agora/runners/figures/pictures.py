@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,26 +21,17 @@ def pictures(model: Any, tables: Tables) -> dict[str, Callable[[], Figure]]:
 
     A user's model registers a function of its own, or has none.
     """
-    draw = nearest_listed(type(model), "runners.figures", "PICTURES")
-    return {} if draw is None else draw(model, tables)
+    draw = nearest_listed(type(model), "runners.figures", "PICTURES") or {}
+    if isinstance(draw, dict):
+        return {name: partial(each, model, tables) for name, each in draw.items()}
+    named: dict[str, Callable[[], Figure]] = draw(model, tables)
+    return named
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.svg`` and ``name.png``, the SVG in the same bytes every time.
+    """Write a figure as ``name.svg``, in the same bytes every time, and ``name.png`` (150 dots per inch).
 
-    Parameters
-    ----------
-    figure : Figure
-        Any figure; those of this module come out the same however often they are saved.
-    folder : path
-        Made if it does not exist.
-    name : str
-        The files' name without suffix.
-
-    Returns
-    -------
-    tuple of Path
-        The SVG and the PNG (150 dots per inch).
+    The folder is made if it does not exist. Returns both files.
     """
     vector, raster = (Path(folder) / f"{name}.{suffix}" for suffix in ("svg", "png"))
     vector.parent.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,7 @@ def fix_layout(drawn: Figure) -> None:
 
 @contextmanager
 def drawing(height: float) -> Iterator[Figure]:
-    """Give an empty figure of a height in inches to draw on in this language; lay it out at the end."""
+    """Give an empty figure of a height in inches to draw on in this language; it is laid out at the end."""
     with settings():
         drawn = figure(height)
         yield drawn
@@ -165,6 +165,21 @@ def line(label: str, **look: Any) -> Line2D:
 def arrow(label: str) -> Line2D:
     """Return a legend's entry for arrows."""
     return line(label, color=INK, linewidth=2.0, marker=">", markevery=[1], markersize=7)
+
+
+def note(axes: Axes, text: str, at: tuple[float, float], aside: tuple[float, float], **look: Any) -> None:
+    """Write a small text beside a point, `aside` by so many points."""
+    axes.annotate(text, at, aside, textcoords="offset points", **{"fontsize": SMALL, **look})
+
+
+def draw_kinds(
+    axes: Axes, grid: tuple[ArrayLike, ArrayLike], kinds: ArrayLike, colours: Sequence[str], **look: Any
+) -> None:
+    """Fill the cells of a grid (across, up), each in the colour of its kind 0, 1, …; NaN has none."""
+    from matplotlib.colors import ListedColormap
+
+    colouring: Any = {"cmap": ListedColormap(list(colours)), "vmin": -0.5, "vmax": len(colours) - 0.5}
+    axes.pcolormesh(*grid, kinds, shading="nearest", **colouring, **look)
 
 
 def add_legend(

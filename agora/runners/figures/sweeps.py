@@ -44,10 +44,7 @@ class SweepTables:
     folder: Path
 
     def __post_init__(self) -> None:
-        if (
-            not (self.folder / "_manifest.json").is_file()
-            or not (self.folder / "scenarios.parquet").is_file()
-        ):
+        if not all((self.folder / name).is_file() for name in ("_manifest.json", "scenarios.parquet")):
             raise InputError("DIR", str(self.folder), "the folder of a sweep, as agora sweep writes it")
 
     @cached_property
@@ -278,18 +275,11 @@ def _map(drawn: Figure, axes: Axes, part: pd.DataFrame, whole: pd.DataFrame, lab
     across, up = _distinct(part["x"]), _distinct(part["y"])
     table = part.drop_duplicates(["x", "y"]).pivot(index="y", columns="x", values="z").reindex(up)[across]
     if words or (whole_numbers and len(kinds) <= MOST_PHASES):
-        from matplotlib.colors import ListedColormap
-
         index = {kind: k for k, kind in enumerate(kinds)}
         cells = table.map(lambda v: index.get(v, np.nan)).to_numpy(dtype=float)
-        colours = ListedColormap(list(style.CATEGORIES[: len(kinds)]))
-        axes.pcolormesh(across, up, cells, cmap=colours, vmin=-0.5, vmax=len(kinds) - 0.5, shading="nearest")
-        style.add_legend(
-            axes,
-            [style.patch(style.CATEGORIES[k], _word(kind)) for k, kind in enumerate(kinds)],
-            title=label,
-            above=True,
-        )
+        style.draw_kinds(axes, (across, up), cells, style.CATEGORIES[: len(kinds)])
+        entries = [style.patch(style.CATEGORIES[k], _word(kind)) for k, kind in enumerate(kinds)]
+        style.add_legend(axes, entries, title=label, above=True)
         return
     low, high = float(numbers.min()), float(numbers.max())
     shown = axes.pcolormesh(

@@ -7,15 +7,18 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from agora.data.checks import InputError
 from agora.models.solution import Solution
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MANIFEST = "manifest.json"
 
@@ -85,15 +88,25 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> None:
 
 def write_run(solution: Solution, folder: Path) -> None:
     """Write manifest, certificate, tables and figures of a solution into a run folder, atomically."""
+    record = solution.record()
+    record.pop("tables")
+    manifest = {**record.pop("manifest"), "result": record}
+    tables = {**solution.tables, "certificate": solution.certificate.table()}
+    write_folder(manifest, folder, tables, solution.pictures)
+
+
+def write_folder(
+    manifest: Mapping[str, Any],
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    pictures: Mapping[str, Callable[[], Figure]],
+) -> None:
+    """Write a manifest, tables and figures, each by its name, into a run folder, atomically."""
     from agora.runners.figures.pictures import save
 
     with whole_folder(folder) as draft:
-        record = solution.record()
-        record.pop("tables")
-        manifest = {**record.pop("manifest"), "result": record}
         (draft / MANIFEST).write_text(as_json(manifest) + "\n", encoding="utf-8")
-        for name, table in solution.tables.items():
+        for name, table in tables.items():
             write_table(table, draft, name)
-        write_table(solution.certificate.table(), draft, "certificate")
-        for name, draw in solution.pictures.items():
+        for name, draw in pictures.items():
             save(draw(), draft, name)

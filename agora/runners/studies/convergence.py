@@ -9,6 +9,7 @@ logarithms. β < 0 alone may be regression to the mean; sectors converge if both
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import pandas as pd
 
 from agora.data.checks import InputError, finite
 from agora.data.sectors import check_panel
-from agora.runners.records.run_folder import MANIFEST, as_json, whole_folder, write_table
+from agora.runners.records.run_folder import write_folder
 from agora.typing import Vector
 
 if TYPE_CHECKING:
@@ -147,13 +148,8 @@ def _row(kind: str, fitted: Any, level: float) -> dict[str, Any]:
 
 def write_report(report: ConvergenceReport, folder: Path) -> None:
     """Write both tables, the figure and a manifest into a run folder, whole or not at all."""
-    from agora.runners.figures.pictures import save
-
-    with whole_folder(folder) as draft:
-        (draft / MANIFEST).write_text(as_json(report.record()) + "\n", encoding="utf-8")
-        write_table(report.regressions, draft, "regressions")
-        write_table(report.dispersion, draft, "dispersion")
-        save(draw_convergence(report), draft, "convergence")
+    tables = {"regressions": report.regressions, "dispersion": report.dispersion}
+    write_folder(report.record(), folder, tables, {"convergence": partial(draw_convergence, report)})
 
 
 def draw_convergence(report: ConvergenceReport) -> Figure:
@@ -171,8 +167,7 @@ def draw_convergence(report: ConvergenceReport) -> Figure:
             axes.plot(report.dispersion["year"], spread / spread[0], marker="o", label=label, **look)
         axes.set_xticks(report.dispersion["year"].to_numpy())
         axes.set_ylim(bottom=0.0)
-        axes.set_xlabel("year")
-        axes.set_ylabel("dispersion over sectors\n(first year = 1)")
+        axes.set(xlabel="year", ylabel="dispersion over sectors\n(first year = 1)")
         axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
         axes.legend(loc="best")
     return figure

@@ -61,21 +61,13 @@ _SHALLOW = f"at most {DEEPEST} brackets and signs within each other"
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression can read.
+    """What an expression can read."""
 
-    Attributes
-    ----------
-    tables : mapping of DataFrame
-        By name; a table of one row stands for numbers, others for columns.
-    scalars : mapping
-        Further numbers and texts by name.
-    links : mapping
-        Table → ends of links between its rows, for `blocks`; rows follow each other on a line unless given.
-    """
-
-    tables: Mapping[str, pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]  # by name; a table of one row stands for numbers, others for columns
     scalars: Mapping[str, float | bool | str] = field(default_factory=dict)
+    """Further numbers and texts by name."""
     links: Mapping[str, Links] = field(default_factory=dict)
+    """Table → ends of links between its rows, for `blocks`; rows follow each other on a line unless given."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ the group in proportion, so that they go on summing to one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,24 +24,13 @@ from agora.runners.solving import model_from
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number of a model that may vary.
+    """A number of a model that may vary."""
 
-    Attributes
-    ----------
-    name : str
-        Its path.
-    value : float
-        What it is.
-    unit : str
-        Its unit, as the model states it; empty if it states none.
-    at : callable
-        Value → the model with that value; raises `InputError` for a value the model does not allow.
-    """
-
-    name: str
-    value: float
-    unit: str
+    name: str  # its path
+    value: float  # what it is
+    unit: str  # its unit, as the model states it; empty if it states none
     at: Callable[[float], Model] = field(repr=False, compare=False)
+    """Value → the model with that value; raises `InputError` for a value the model does not allow."""
 
 
 def parameter(model: Model, path: str) -> Parameter:
@@ -102,8 +91,9 @@ def _number(model: Model, parts: list[str], name: str) -> float:
         so_far = ".".join(parts[:depth]) or "the model"
         value = _inside(value, part, name, so_far)
     if isinstance(value, bool) or not isinstance(value, float):
+        first = next(iter(type(value).model_fields), "0") if isinstance(value, Fields) else "0"
         many = isinstance(value, tuple | Fields)
-        allowed = f"a number in it, such as {name}.{next(_names(value), '0')}," if many else "a number"
+        allowed = f"a number in it, such as {name}.{first}," if many else "a number"
         raise InputError("parameter", name, f"{allowed} that varies continuously")
     return value
 
@@ -119,13 +109,6 @@ def _inside(value: Any, part: str, name: str, so_far: str) -> Any:
     else:
         raise InputError("parameter", name, f"{so_far}, which has nothing inside it")
     raise InputError("parameter", name, f"{so_far}. followed by {nearest(part, type(value).model_fields)}")
-
-
-def _names(value: Any) -> Iterator[str]:
-    if isinstance(value, Fields):
-        yield from type(value).model_fields
-    elif isinstance(value, tuple):
-        yield from (str(k) for k in range(len(value)))
 
 
 def _changed(value: Any, parts: list[str], number: float) -> Any:
@@ -169,23 +152,21 @@ def _of_geography(model: Model, name: str, parts: list[str]) -> Parameter:
     if graph is None:
         raise InputError("parameter", name, "a parameter of the model: it has no geography")
     cells = {str(cell): cell for cell in graph}
-    kind = parts[0] if parts else ""
-    if kind == "land" and len(parts) == 2 and parts[1] in cells:
-        data = graph.nodes[cells[parts[1]]]
-    elif kind == "length" and len(parts) == 3 and graph.has_edge(*(cells.get(p, p) for p in parts[1:])):
-        data = graph.edges[cells[parts[1]], cells[parts[2]]]
-    else:
-        raise InputError(
-            "parameter", name, "geography.land.CELL or geography.length.TAIL.HEAD of the geography"
-        )
+    kind, *named = parts or [""]
+    ends = [cells.get(each, each) for each in named]
+    a_cell = kind == "land" and len(ends) == 1 and ends[0] in graph
+    a_link = kind == "length" and len(ends) == 2 and graph.has_edge(*ends)
+    if not (a_cell or a_link):
+        allowed = "geography.land.CELL or geography.length.TAIL.HEAD of the geography"
+        raise InputError("parameter", name, allowed)
+
+    def data(of: nx.Graph) -> dict[str, Any]:
+        found: dict[str, Any] = of.nodes[ends[0]] if a_cell else of.edges[ends[0], ends[1]]
+        return found
 
     def at(number: float) -> Model:
         copy = graph.copy()
-        if kind == "land":
-            copy.nodes[cells[parts[1]]][kind] = number
-        else:
-            copy.edges[cells[parts[1]], cells[parts[2]]][kind] = number
-        given = _given(model)
-        return _checked(type(model).model_validate({**given, "geography": copy}))
+        data(copy)[kind] = number
+        return _checked(type(model).model_validate({**_given(model), "geography": copy}))
 
-    return Parameter(name, float(data[kind]), {"land": "land", "length": "length"}[kind], at)
+    return Parameter(name, float(data(graph)[kind]), kind, at)

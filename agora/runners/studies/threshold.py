@@ -167,9 +167,8 @@ def interval(each: Parameter, between: tuple[float, float] | None) -> tuple[floa
             try:
                 each.at(end)
             except InputError as error:
-                raise InputError(
-                    "--between", "missing", f"given, since {end:g} is not allowed: {error}"
-                ) from None
+                why = f"given, since {end:g} is not allowed: {error}"
+                raise InputError("--between", "missing", why) from None
     low, high = (finite("--between", end) for end in between)
     if not low < high:
         raise InputError("--between", f"{low:g} {high:g}", "two numbers, the first below the second")
@@ -242,17 +241,7 @@ def thresholds(  # noqa: PLR0913 (options that users type by name)
         inner = _probe(features, a, b, width) if guess else (a + b) / 2
         parts = [pair for pair in ((a, inner), (inner, b)) if at(pair[0]) != at(pair[1])]
         open_ += [(c, d, d - c < 0.5 * (b - a) or not guess) for c, d in parts]
-    rows = [
-        {
-            "parameter": each.name,
-            "threshold": (a + b) / 2,
-            "low": a,
-            "high": b,
-            "below": at(a),
-            "above": at(b),
-        }
-        for a, b in sorted(results)
-    ]
+    rows = [(each.name, (a + b) / 2, a, b, at(a), at(b)) for a, b in sorted(results)]
     seen = pd.DataFrame([{each.name: v[0], "feature": f} for v, f in sorted(features.known.items())])
     columns = ["parameter", "threshold", "low", "high", "below", "above"]
     return Thresholds(pd.DataFrame(rows, columns=columns), seen, where, each.name, width)
@@ -272,6 +261,5 @@ def _check_discrete(values: Iterable[Feature], where: str) -> None:
     """Raise `InputError` if the feature takes ever more values, as a continuous one does."""
     numbers = [v for v in values if isinstance(v, float) and not v.is_integer()]
     if len(numbers) > 5 and len(set(numbers)) > max(5, 0.5 * len(numbers)):
-        raise InputError(
-            "--where", where, "a feature that takes few values, such as a count, a comparison or sign(…)"
-        )
+        few = "a feature that takes few values, such as a count, a comparison or sign(…)"
+        raise InputError("--where", where, few)

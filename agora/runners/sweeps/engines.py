@@ -30,15 +30,7 @@ _WORK = "agora.runners.sweeps.work"
 
 
 class Engine:
-    """An executor, and how many pieces of work it does at once; one that does not break.
-
-    Attributes
-    ----------
-    executor : Executor
-        The executor; `renew` may put another in its place.
-    width : int
-        Pieces of work at once.
-    """
+    """An executor, and how many pieces of work it does at once (its width); `renew` may put another there."""
 
     def __init__(self, executor: Executor, width: int) -> None:
         self.executor, self.width = executor, width
@@ -52,7 +44,7 @@ class Engine:
 
 
 class _AtOnce(Executor):
-    """Does what it is given when it is given it."""
+    """Does what it is given at once, in this process: for a debugger, or where none can be started."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return a future that is done."""
@@ -62,13 +54,6 @@ class _AtOnce(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-class Here(Engine):
-    """The process itself, one piece of work after the other: for a debugger, or where none can be started."""
-
-    def __init__(self) -> None:
-        super().__init__(_AtOnce(), 1)
 
 
 class Processes(Engine):
@@ -151,7 +136,7 @@ def engine(workers: int | None = None, scheduler: str | None = None) -> Iterator
     if workers is not None and scheduler is not None:
         raise InputError("--workers", workers, "left out where --scheduler is given")
     if workers == 0:
-        yield Here()
+        yield Engine(_AtOnce(), 1)
         return
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)

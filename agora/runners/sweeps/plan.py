@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,9 +17,52 @@ import networkx as nx
 import agora
 from agora.data.checks import InputError
 from agora.data.datasets import Dataset, Fault, Row
+from agora.data.scenarios import Scenario, scenario_from
 from agora.methods.method import choose
 from agora.models.model import Model, plain
-from agora.runners.sweeps.rows import Rows
+from agora.runners.solving import model_from, versions
+
+MOST_GEOGRAPHIES = 256
+"""Geographies that a process keeps."""
+
+
+class Rows:
+    """Builds scenarios and models, and keeps the geographies they stand on."""
+
+    def __init__(self) -> None:
+        self._geographies: dict[str, nx.Graph | InputError] = {}
+
+    def model(self, content: Mapping[str, Any], name: str, folder: Path) -> tuple[Scenario, Model]:
+        """Return a row's scenario and model, or raise `InputError`."""
+        table = content.get("geography")
+        if not isinstance(table, Mapping):
+            scenario = scenario_from(content, name=name, folder=folder)
+            return scenario, model_from(scenario)
+        rest = {key: value for key, value in content.items() if key != "geography"}
+        bare = scenario_from(rest, name=name, folder=folder)
+        key = f"{folder}\0{json.dumps(table, sort_keys=True, default=str)}"
+        graph = self._geographies.get(key)
+        if graph is None:
+            graph = self._built(bare.model, table, name, folder)
+        if isinstance(graph, InputError):
+            self._keep(key, graph)
+            raise graph
+        scenario = Scenario(name, bare.model, graph, bare.parameters, bare.solve, content)
+        model = model_from(scenario)
+        self._keep(key, getattr(model, "geography", graph))
+        return scenario, model
+
+    def _built(self, model: str, table: Mapping[str, Any], name: str, folder: Path) -> nx.Graph | InputError:
+        try:
+            return scenario_from({"model": model, "geography": table}, name=name, folder=folder).geography
+        except InputError as error:
+            return error
+
+    def _keep(self, key: str, graph: nx.Graph | InputError) -> None:
+        self._geographies.setdefault(key, graph)
+        if len(self._geographies) > MOST_GEOGRAPHIES:
+            del self._geographies[next(iter(self._geographies))]
+
 
 BLOCK = 128
 """Rows that start from the same first row."""
@@ -43,21 +84,11 @@ _CODE = (
 
 @dataclass(frozen=True)
 class Ready:
-    """A row that has passed all checks.
+    """A row that has passed all checks."""
 
-    Attributes
-    ----------
-    row : Row
-        As it stands in the dataset.
-    key : str
-        SHA-256 of the model, its parameters and options, the code and the solvers' versions.
-    group : str
-        Rows of one group share the structure of their program.
-    """
-
-    row: Row
-    key: str
-    group: str
+    row: Row  # as it stands in the dataset
+    key: str  # SHA-256 of the model, its parameters and options, the code and the solvers' versions
+    group: str  # rows of one group share the structure of their program
 
 
 @dataclass(frozen=True)
@@ -70,27 +101,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """A dataset ready to be solved.
+    """A dataset ready to be solved."""
 
-    Attributes
-    ----------
-    dataset : Dataset
-        As read.
-    ready : tuple of Ready
-        The rows to solve, in the order of the dataset.
-    faults : tuple of Fault
-        What is wrong with the others.
-    models : dict
-        Name → class of the models that occur.
-    fingerprint : dict
-        What the keys hold besides the scenario: versions and code.
-    """
-
-    dataset: Dataset
-    ready: tuple[Ready, ...]
-    faults: tuple[Fault, ...]
-    models: Mapping[str, type[Model]]
+    dataset: Dataset  # as read
+    ready: tuple[Ready, ...]  # the rows to solve, in the order of the dataset
+    faults: tuple[Fault, ...]  # what is wrong with the others
+    models: Mapping[str, type[Model]]  # name → class of the models that occur
     fingerprint: Mapping[str, Any] = field(repr=False)
+    """What the keys hold besides the scenario: versions and code."""
 
     def blocks(self) -> list[Block]:
         """Return the rows in blocks of neighbours, the same whatever has been solved already."""
@@ -117,9 +135,8 @@ def plan(dataset: Dataset) -> Plan:
         try:
             checked, model = _checked(row, rows, digests, fingerprint)
         except InputError as error:
-            faults.append(
-                Fault(row.number, _column(error.field, dataset.columns), error.value, error.allowed)
-            )
+            column = _column(error.field, dataset.columns)
+            faults.append(Fault(row.number, column, error.value, error.allowed))
             continue
         ready.append(checked)
         models[model.card.name] = type(model)
@@ -203,11 +220,7 @@ def _fingerprint() -> dict[str, Any]:
     route = ipopt_route()
     return {
         "code": code_digest(Path(agora.__file__).parent),
-        "versions": {
-            "agora": agora.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _SOLVING},
-        },
+        "versions": versions(_SOLVING),
         "ipopt": f"{route.source} {route.version} {route.linear_solver}",
     }
 
@@ -224,10 +237,8 @@ def _definition(thing: Any) -> str:
 
 def lines_of(faults: tuple[Fault, ...]) -> Iterator[dict[str, Any]]:
     """Return one record a fault: row, column, value, allowed."""
-    for fault in faults:
-        yield {
-            "row": fault.row, "column": fault.column, "value": repr(fault.value), "allowed": fault.allowed
-        }  # fmt: skip
+    for each in faults:
+        yield {"row": each.row, "column": each.column, "value": repr(each.value), "allowed": each.allowed}
 
 
 def units(models: Iterable[type[Model]]) -> dict[str, str]:

@@ -18,11 +18,20 @@ import pandas as pd
 from agora.data.checks import Caution, InputError
 from agora.data.datasets import BadRows, Dataset, read_dataset
 from agora.runners.sweeps.engines import Engine, engine
-from agora.runners.sweeps.journal import FAILED, Journal, Journals, line, parse, write_whole
-from agora.runners.sweeps.outdated import manifest_before, outdated_rows, sentence
+from agora.runners.sweeps.journal import (
+    FAILED,
+    Journal,
+    Journals,
+    line,
+    manifest_before,
+    outdated_rows,
+    parse,
+    sentence,
+    write_whole,
+)
 from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan, units
 from agora.runners.sweeps.tables import INVALID, SCENARIOS, write_tables
-from agora.runners.sweeps.work import Piece, solve_piece
+from agora.runners.sweeps.work import Piece, failure, solve_piece
 
 MANIFEST, ROWS = "_manifest.json", "_rows"
 PIECE_SECONDS = 0.4
@@ -111,14 +120,9 @@ class Summary:
     def sentence(self) -> str:
         """Return the numbers as one sentence."""
         parts = [f"{self.solved} of {self.rows} scenarios solved and certified"]
-        for number, name in (
-            (self.uncertified, "solved but not certified"),
-            (self.failed, "failed"),
-            (self.invalid, "not valid"),
-            (self.missing, "not solved yet"),
-        ):
-            if number:
-                parts.append(f"{number} {name}")
+        numbers = (self.uncertified, self.failed, self.invalid, self.missing)
+        names = ("solved but not certified", "failed", "not valid", "not solved yet")
+        parts += [f"{number} {name}" for number, name in zip(numbers, names, strict=True) if number]
         rate = f", {self.fresh / self.seconds:.3g} a second" if self.fresh and self.seconds else ""
         return f"{', '.join(parts)}; {self.fresh} in this run, {self.seconds:.1f} s{rate}"
 
@@ -225,19 +229,12 @@ class _Run:
         progress: Callable[[Progress], None],
     ) -> None:
         self.plan, self.journals, self.warm, self.progress = planned, journals, warm, progress
-        self.modules = tuple(
-            sorted({m.__module__ for m in planned.models.values() if m.__module__ != "__main__"})
-        )
+        self.modules = tuple(sorted({m.__module__ for m in planned.models.values()} - {"__main__"}))
         entries = journals.entries
-        self.missing = {
-            ready.key
-            for ready in planned.ready
-            if ready.key not in entries or (retry_failed and not entries[ready.key].good)
-        }
-        self.unique = len({ready.key for ready in planned.ready})
-        self.failed = sum(
-            not entries[key].good for key in {ready.key for ready in planned.ready} - self.missing
-        )
+        keys = {ready.key for ready in planned.ready}
+        self.missing = {k for k in keys if k not in entries or (retry_failed and not entries[k].good)}
+        self.unique = len(keys)
+        self.failed = sum(not entries[key].good for key in keys - self.missing)
         self.fresh, self.seconds_a_row = 0, 0.0
         self.started = time.monotonic()
         self.flying: dict[Future[tuple[bytes, float]], Piece] = {}
@@ -320,7 +317,7 @@ class _Run:
                 self.suspects.extend(_single(piece))
                 return
             kind = type(error).__name__
-            lines, seconds = line(piece.rows[0][0], FAILED, _lost(kind, str(error))), 0.0
+            lines, seconds = line(piece.rows[0][0], FAILED, failure(kind, str(error))), 0.0
         each = seconds / len(piece.rows)
         self.seconds_a_row = (self.seconds_a_row + each) / 2 if self.seconds_a_row else each
         self._write(lines, journal)
@@ -329,7 +326,7 @@ class _Run:
         """Find the row that ended its worker: alone in the air it is to blame, else all are tried singly."""
         if not self.flying and len(piece.rows) == 1:
             message = "the worker process died: killed, out of memory, or a crash in a solver"
-            self._write(line(piece.rows[0][0], FAILED, _lost("worker died", message)), journal)
+            self._write(line(piece.rows[0][0], FAILED, failure("worker died", message)), journal)
             works.renew()
             return
         self._recover(works, [piece, *self.flying.values()])
@@ -366,10 +363,6 @@ class _Run:
 
 def _single(piece: Piece) -> list[Piece]:
     return [replace(piece, rows=(row,)) for row in piece.rows]
-
-
-def _lost(kind: str, message: str) -> dict[str, Any]:
-    return {"error": {"kind": kind, "message": message}, "work": {}}
 
 
 def _check_folder(folder: Path) -> None:

@@ -21,12 +21,8 @@ from agora.models.table_spec import TableSpec, place_columns
 from agora.runners.sweeps.journal import Journals, draft_of, write_whole
 from agora.runners.sweeps.plan import Plan
 
-SCENARIOS, LOCATIONS, WORK, INVALID = (
-    "scenarios.parquet",
-    "_locations.parquet",
-    "_work.parquet",
-    "_invalid.csv",
-)
+SCENARIOS, LOCATIONS = "scenarios.parquet", "_locations.parquet"
+WORK, INVALID = "_work.parquet", "_invalid.csv"
 
 _LONG = pyarrow.schema(
     [
@@ -72,9 +68,8 @@ def _scalars(record: Mapping[str, Any] | None) -> dict[str, Any]:
     if record is None:
         return {"outcome": "missing"}
     if "error" in record:
-        return {
-            "outcome": "failed", "error": record["error"]["kind"], "message": record["error"]["message"]
-        }  # fmt: skip
+        error = record["error"]
+        return {"outcome": "failed", "error": error["kind"], "message": error["message"]}
     worst = record["worst"]
     scalars = {
         "outcome": "solved" if record["certified"] else "not certified",
@@ -133,16 +128,10 @@ def _long(
                 continue
             for row, value in enumerate(values):
                 location = " → ".join(map(str, locations[row])) if named else str(row)
-                words = isinstance(value, str | bool) or value is None
-                number_or_none = None if words else float(value)
-                text = (
-                    value
-                    if isinstance(value, str)
-                    else str(value).lower()
-                    if words and value is not None
-                    else None
-                )
-                yield number, table, row, location, column, number_or_none, text
+                truth = str(value).lower() if isinstance(value, bool) else None
+                text = value if isinstance(value, str) else truth
+                figure = None if value is None or text is not None else float(value)
+                yield number, table, row, location, column, figure, text
 
 
 def _as_long(batch: list[tuple[Any, ...]]) -> pyarrow.Table:
@@ -171,10 +160,8 @@ def _column(values: list[Any]) -> Any:
     given = [value for value in values if value is not None]
     if given and all(isinstance(value, bool) for value in given):
         return pd.array(values, dtype="boolean")
-    if given and all(isinstance(value, int) and not isinstance(value, bool) for value in given):
-        small = all(abs(value) < 2**63 for value in given)
-        if small:
-            return pd.array(values, dtype="Int64") if len(given) < len(values) else pd.array(values, "int64")
+    if given and all(type(value) is int and abs(value) < 2**63 for value in given):
+        return pd.array(values, dtype="Int64" if len(given) < len(values) else "int64")
     if given and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
         return pd.array([float("nan") if v is None else float(v) for v in values], dtype="float64")
     return pd.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values], dtype="string")

@@ -19,7 +19,7 @@ from agora.data.checks import InputError
 from agora.models.solution import Solution
 from agora.runners.solving import solve
 from agora.runners.sweeps.journal import FAILED, SOLVED, UNCERTIFIED, line
-from agora.runners.sweeps.rows import Rows
+from agora.runners.sweeps.plan import Rows
 from agora.solvers import SolveFailed
 from agora.solvers.reuse import Workbench, working_at
 
@@ -35,27 +35,13 @@ _PLAIN = frozenset((float, int, str, bool, type(None)))
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of one block, as they are sent to a worker.
+    """Some rows of one block, as they are sent to a worker."""
 
-    Attributes
-    ----------
-    block : str
-        Names the block; its first row is where all others start from.
-    first : (str, dict)
-        Key and content of the block's first row.
-    rows : tuple of (str, dict)
-        Keys and contents of the rows to solve.
-    folder : str
-        Anchors the files that scenarios name.
-    modules : tuple of str
-        Modules that define the models, of this package or a user's.
-    """
-
-    block: str
-    first: tuple[str, Mapping[str, Any]]
-    rows: tuple[tuple[str, Mapping[str, Any]], ...]
-    folder: str
-    modules: tuple[str, ...] = ()
+    block: str  # names the block; its first row is where all others start from
+    first: tuple[str, Mapping[str, Any]]  # key and content of the block's first row
+    rows: tuple[tuple[str, Mapping[str, Any]], ...]  # keys and contents of the rows to solve
+    folder: str  # anchors the files that scenarios name
+    modules: tuple[str, ...] = ()  # modules that define the models, of this package or a user's
     warm: bool = True
 
 
@@ -124,11 +110,11 @@ def _attempt(
             scenario, model = _rows.model(content, key, Path(piece.folder))
             solution = solve(model, raise_uncertified=False, **scenario.solve)
     except InputError as error:
-        record = _failure("bad input", str(error))
-    except SolveFailed as failure:
-        record = _failure("not solved", str(failure))
+        record = failure("bad input", str(error))
+    except SolveFailed as error:
+        record = failure("not solved", str(error))
     except Exception as error:  # an error of ours, or of a library, belongs to its row and stops no other
-        record = _failure(type(error).__name__, str(error))
+        record = failure(type(error).__name__, str(error))
     else:
         outcome, record = SOLVED if solution.certificate.passed else UNCERTIFIED, record_of(solution)
     record["work"] |= {
@@ -139,7 +125,8 @@ def _attempt(
     return outcome, record
 
 
-def _failure(kind: str, message: str) -> dict[str, Any]:
+def failure(kind: str, message: str) -> dict[str, Any]:
+    """Return the record of a row without an answer."""
     return {"error": {"kind": kind, "message": message}, "work": {}}
 
 

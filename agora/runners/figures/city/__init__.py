@@ -1,7 +1,7 @@
 """Pictures of the city as a potential game."""
 
 PICTURES = {
-    "commuting": "city:commuting_pictures",
-    "fujita-ogawa": "city:city_pictures",
+    "commuting": {"rents": "city:draw_rents"},
+    "fujita-ogawa": {"city": "city:draw_city"},
 }
-"""Model → what names the pictures of its solution, in a module of this family."""
+"""Model → picture of its solution → what draws it, in a module of this family."""

@@ -9,8 +9,8 @@ nothing global is touched, so that figures may be drawn without a screen and in 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -52,26 +52,24 @@ def draw_geography(
     title: str = "",
     cells: Sequence[Any] | None = None,
 ) -> Figure:
-    """Draw a geography, and on it any quantity of its cells.
+    """Draw a map of a geography, and on it any quantity of its cells.
+
+    The area of a disc follows the land of the cell; names that are words are written if there are at most
+    `MOST_NAMES`.
 
     Parameters
     ----------
     graph : networkx graph
-        A geography (see `agora.data.geographies`). The area of a disc follows the land of the cell.
+        A geography (see `agora.data.geographies`).
     values : mapping or array, optional
-        Cell → value, or the values in the order of `agora.data.geographies.cell_network`, or of `cells`:
-        numbers, or words (then a legend names them). Cells without a value, or with NaN, are grey.
+        Cell → value, or the values in the order of `cells` (of the geography unless given): numbers, or words
+        (then a legend names them). Cells without a value, or with NaN, are grey.
     label : str
         What the values are, with their unit, such as ``land rent (numéraire per unit of land)``.
     title : str
         Written above.
     cells : sequence, optional
         The cells that an array of `values` belongs to, such as the column ``cell`` of a table.
-
-    Returns
-    -------
-    Figure
-        One map; names of cells that are words are written if there are at most `MOST_NAMES`.
 
     Raises
     ------
@@ -130,28 +128,11 @@ def _values_in_order(
 
 
 def draw_city(model: FujitaOgawa, tables: Tables) -> Figure:
-    """Draw a city: land use, commuting, rents.
+    """Draw a city: land use, commuting, rents; tables of another geography raise `InputError`.
 
     A circle (the geography's kind) is a ring of cells and a line (segment, two-cell) a row of them, over the
-    profile of rent and wage; any other geography is a map of land use over a map of rents.
-
-    Parameters
-    ----------
-    model : FujitaOgawa
-        Parameters and geography.
-    tables : mapping of DataFrame
-        Its ``cells``, ``commuting`` and ``totals``, see `agora.models.city.tables.city_tables`.
-
-    Returns
-    -------
-    Figure
-        With commuters as arrows from home to work; from more than `MOST_ARROWS` pairs on, with the net flow
-        on each link.
-
-    Raises
-    ------
-    InputError
-        Tables of another geography.
+    profile of rent and wage; any other geography is a map of land use over a map of rents. Commuters are
+    arrows from home to work; of more than `MOST_ARROWS` pairs the net flow on each link is drawn.
     """
     city = _City(model, tables)
     kind = model.geography.graph.get("kind")
@@ -447,16 +428,6 @@ def _draw_map_city(city: _City) -> Figure:
         chart.write_names(use_axes, names, curves)
         rent_chart.write_names(rent_axes, names)
     return figure
-
-
-def city_pictures(model: FujitaOgawa, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"city": partial(draw_city, model, tables)}
-
-
-def commuting_pictures(model: CommutingMarket, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"rents": partial(draw_rents, model, tables)}
 
 
 def draw_rents(model: CommutingMarket, tables: Tables) -> Figure:

@@ -1,7 +1,9 @@
-"""Picture of a marketplace economy: its line of sites and marketplaces, over panels of what each site is.
+"""Pictures of a marketplace economy: on its line over panels of what each site is, or as two maps.
 
-Marketplaces and the railway stand above the line, so that a site with a marketplace hides neither. Everything
-is drawn to the same scale of positions, and the marketplaces' locations are marked through all panels.
+On a line marketplaces and the railway stand above the sites, so that a site with a marketplace hides neither;
+everything is drawn to the same scale of positions, and the marketplaces' locations are marked through all
+panels. In the plane or on a network sites are discs with their population as area, in the colour of what they
+make on the upper map and of their rent on the lower one; a thin line joins each to the marketplace it uses.
 """
 
 from __future__ import annotations
@@ -15,16 +17,47 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agora.data.geographies import cell_network, positions
 from agora.formulations.marketplaces.grounds import Line
 from agora.models.marketplaces.marketplaces import Marketplaces
 from agora.runners.figures import style
-from agora.runners.figures.marketplaces.map import draw_marketplace_map
-from agora.runners.figures.marketplaces.words import add_heading, colour_of, key_of_goods, key_of_marketplaces
 from agora.typing import Tables, Vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+
+def colour_of(good: int) -> str:
+    """Return the colour of a commodity 1, 2, …; all beyond the palette have the last."""
+    return style.CATEGORIES[min(good, len(style.CATEGORIES)) - 1]
+
+
+def key_of_goods(makes: Sequence[int]) -> list[Line2D]:
+    """Return an entry of the legend for every commodity; those that share a colour share one."""
+    goods: dict[str, list[int]] = {}
+    for good in sorted(set(makes)):
+        goods.setdefault(colour_of(good), []).append(good)
+    look: dict[str, Any] = {"marker": "o", "markersize": 9, "markeredgecolor": "white", "linestyle": "none"}
+    spans = {colour: str(made[0]) + (f"–{made[-1]}" if made[1:] else "") for colour, made in goods.items()}
+    return [style.line(f"makes {span}", color=colour, **look) for colour, span in spans.items()]
+
+
+def key_of_marketplaces() -> Line2D:
+    """Return the entry of the legend for marketplaces."""
+    return style.line("marketplace", color=style.INK, marker="D", markersize=8, linestyle="none")
+
+
+def add_heading(figure: Figure, model: Marketplaces, tables: Tables, note: str = "") -> None:
+    """Add how many marketplaces there are above the figure, and utility and fee below it."""
+    number = len(tables["marketplaces"])
+    count = f"{number} marketplace" + ("s" if number != 1 else "")
+    figure.suptitle(f"{count} for {len(tables['sites'])} sites, q̄ = {model.setup_cost:g}")
+    totals = tables["totals"].iloc[0]
+    figure.supxlabel(
+        f"utility {totals['utility']:.4g}, fee {totals['fee']:.4g} a head{note}", fontsize=style.SMALL
+    )
 
 
 PANELS = {
@@ -41,7 +74,13 @@ WIDE = 350.0
 """Width of the panels, about, in points."""
 LARGEST, SMALLEST = 34.0, 9.0
 """Diameter of the disc of the largest population, at most and at least, in points."""
-DIAMOND = 12.0
+MAP_LARGEST, MAP_SMALLEST = 22.0, 3.0
+"""Diameter of the largest and the smallest disc of a map, in points."""
+DIAMOND, MAP_DIAMOND = 12.0, 10.0
+MARKETPLACES: dict[str, Any] = {
+    "label": "marketplaces",
+    "marker": "D", "c": style.INK, "edgecolors": "white", "linewidths": 0.8, "zorder": 5,
+}  # fmt: skip
 RAILWAY: dict[str, Any] = {"color": style.INK, "linewidth": 4.6}
 ROOM_BETWEEN: dict[str, Any] = {"color": "white", "linewidth": 2.2}
 AT_MARKET: dict[str, Any] = {"color": style.LINKS, "linewidth": 0.9, "linestyle": (0, (1, 2)), "zorder": 0.5}
@@ -50,18 +89,8 @@ AT_MARKET: dict[str, Any] = {"color": style.LINKS, "linewidth": 0.9, "linestyle"
 def draw_marketplaces(model: Marketplaces, tables: Tables) -> Figure:
     """Draw a marketplace economy on its line, with population, production and rent below.
 
-    Parameters
-    ----------
-    model : Marketplaces
-        Its sites and parameters.
-    tables : mapping of DataFrame
-        Its ``sites``, ``marketplaces`` and ``totals``, see `agora.models.Marketplaces.tables`.
-
-    Returns
-    -------
-    Figure
-        Sites as discs with their population as area, marketplaces as diamonds, an arrow from each site that
-        has to travel, the railway as a double line. Positions are written where there is room for them.
+    Sites are discs with their population as area, marketplaces diamonds, an arrow leads from each site that
+    has to travel, the railway is a double line. Positions are written where there is room for them.
     """
     sites = tables["sites"].sort_values("position")
     locations = np.sort(tables["marketplaces"]["location"].to_numpy(dtype=float))
@@ -115,20 +144,14 @@ def _draw_line(
         position[larger_first], np.full(len(position), LINE), s=diameter[larger_first] ** 2,
         c=[colours[k] for k in larger_first], edgecolors="white", linewidths=0.8, zorder=4, label="sites",
     )  # fmt: skip
-    axes.scatter(
-        locations, np.full(len(locations), ABOVE), s=DIAMOND**2, marker="D", c=style.INK, edgecolors="white",
-        linewidths=0.8, zorder=5, label="marketplaces",
-    )  # fmt: skip
+    axes.scatter(locations, np.full(len(locations), ABOVE), s=DIAMOND**2, **MARKETPLACES)
     axes.set(xlim=limits, ylim=(LINE - 0.26, ABOVE + 0.35))
     axes.spines[:].set_visible(False)
     axes.set_yticks([])
     _write_positions(axes, position, people, points)
     names = [f"{location:.3g}" for location in locations]
     for k in _with_room(locations * points, [7.5 * len(name) for name in names], -np.arange(len(locations))):
-        axes.annotate(
-            names[k], (locations[k], ABOVE), (0, 10), textcoords="offset points", ha="center", va="bottom",
-            fontsize=style.SMALL,
-        )  # fmt: skip
+        style.note(axes, names[k], (locations[k], ABOVE), (0, 10), ha="center", va="bottom")
 
 
 def _diameters(position: Vector, people: Vector) -> Vector:
@@ -219,3 +242,74 @@ def marketplace_pictures(model: Marketplaces, tables: Tables) -> dict[str, Calla
     """Return the pictures of a solution."""
     draw = draw_marketplaces if isinstance(model.ground, Line) else draw_marketplace_map
     return {"marketplaces": partial(draw, model, tables)}
+
+
+def draw_marketplace_map(model: Marketplaces, tables: Tables) -> Figure:
+    """Draw a marketplace economy of the plane or of a network as two maps."""
+    sites, markets = tables["sites"], tables["marketplaces"]
+    homes, locations = _points(model, sites, markets)
+    number = {name: k for k, name in enumerate(markets["location"])}
+    used = locations[[number[name] for name in sites["marketplace"]]]
+    people = np.maximum(sites["population"].to_numpy(dtype=float), 0.0)
+    diameter = np.maximum(MAP_LARGEST * np.sqrt(people / people.max()), MAP_SMALLEST)
+    every = np.concatenate([homes, locations])
+    low, high = every.min(axis=0), every.max(axis=0)
+    margin = 0.07 * float((high - low).max())
+    sides = np.stack([low - margin, high + margin], axis=1)
+    wide, tall = high - low + 2 * margin
+    height = float(np.clip((style.WIDTH - 1.4) * tall / wide, 2.0, 5.0))
+    with style.drawing(2 * height + 1.2) as figure:
+        upper, lower = figure.subplots(2, 1)
+        makes = sites["makes"].tolist()
+        _draw_ground(upper, model, homes)
+        _draw_sites(upper, homes, used, diameter, [colour_of(good) for good in makes], None)
+        _draw_ground(lower, model, homes)
+        rents = sites["rent"].to_numpy(dtype=float)
+        shown = _draw_sites(lower, homes, used, diameter, rents, style.light_to_dark())
+        figure.colorbar(shown, ax=lower, shrink=0.8, label="rent of land (share of the unit simplex)")
+        for axes in (upper, lower):
+            axes.scatter(*locations.T, s=MAP_DIAMOND**2, **MARKETPLACES)
+            axes.set(xlim=sides[0], ylim=sides[1], aspect="equal")
+            axes.set_axis_off()
+        uses = style.line("uses", color=style.FLOWS, linewidth=1.2, linestyle=(0, (2, 1.5)))
+        style.add_legend(upper, [*key_of_goods(makes), key_of_marketplaces(), uses])
+        add_heading(figure, model, tables, "; area of a disc: population")
+    return figure
+
+
+def _points(model: Marketplaces, sites: pd.DataFrame, markets: pd.DataFrame) -> tuple[Vector, Vector]:
+    """Return where sites and marketplaces are on paper."""
+    if model.geography is None:
+        return sites[["x", "y"]].to_numpy(dtype=float), markets[["x", "y"]].to_numpy(dtype=float)
+    homes = positions(model.geography)
+    row = {cell: k for k, cell in enumerate(cell_network(model.geography).cells)}
+    locations = []
+    for near, far, way in zip(markets["cell"], markets["towards"], markets["distance"], strict=True):
+        share = way / model.geography.edges[near, far]["length"]
+        locations.append((1 - share) * homes[row[near]] + share * homes[row[far]])
+    return homes, np.array(locations)
+
+
+def _draw_ground(axes: Axes, model: Marketplaces, homes: Vector) -> None:
+    """Draw the network's edges, if there is a network."""
+    from matplotlib.collections import LineCollection
+
+    if model.geography is not None:
+        cells = cell_network(model.geography)
+        lines = np.stack([homes[cells.tails], homes[cells.heads]], axis=1)
+        axes.add_collection(LineCollection(list(lines), colors=style.LINKS, linewidths=1.2, zorder=1))
+
+
+def _draw_sites(axes: Axes, homes: Vector, used: Vector, diameter: Vector, colours: Any, scale: Any) -> Any:
+    """Draw a disc for every site, the larger ones below, and its line to the marketplace it uses."""
+    from matplotlib.collections import LineCollection
+
+    lines = np.stack([homes, used], axis=1)
+    axes.add_collection(
+        LineCollection(list(lines), colors=style.FLOWS, linewidths=0.9, linestyles=[(0, (2, 1.5))], zorder=2)
+    )
+    order = np.argsort(-diameter, kind="stable")
+    return axes.scatter(
+        homes[order, 0], homes[order, 1], s=diameter[order] ** 2, c=[colours[k] for k in order], cmap=scale,
+        edgecolors=style.INK, linewidths=0.5, zorder=3, label="sites",
+    )  # fmt: skip

@@ -2,8 +2,8 @@
 
 PICTURES = {
     "graph-game": "games:graph_pictures",
-    "myopic-migration": "trade:myopic_pictures",
+    "myopic-migration": {"migration": "trade:draw_myopic"},
     "spatial-game": "games:ring_pictures",
-    "spatial-trade": "trade:trade_pictures",
+    "spatial-trade": {"trade": "trade:draw_trade"},
 }
-"""Model → what names the pictures of its solution, in a module of this family."""
+"""Model → picture of its solution → what draws it, in a module of this family; or what names them."""

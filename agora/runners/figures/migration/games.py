@@ -30,22 +30,15 @@ FORCES = {
 """Columns of the forces: how they are called and drawn."""
 
 
-def _table(model: MeanFieldGame, path: pd.DataFrame, column: str) -> Vector:
-    return path[column].to_numpy(dtype=float).reshape(-1, model.arcs.number)
+def _density(model: MeanFieldGame, path: pd.DataFrame) -> tuple[Vector, Vector]:
+    """Return the dates (T,) of a path and the densities (T, N)."""
+    density = path["density"].to_numpy(dtype=float).reshape(-1, model.arcs.number)
+    return path["time"].to_numpy()[:: model.arcs.number], density
 
 
 def draw_racetrack(model: SpatialGame, tables: Tables) -> Figure:
-    """Draw the density on a racetrack over time as a map of space and time, or at rest as a line.
-
-    Parameters
-    ----------
-    model : SpatialGame
-        A racetrack.
-    tables : mapping of DataFrame
-        Its ``path``.
-    """
-    density = _table(model, tables["path"], "density")
-    times = tables["path"]["time"].to_numpy().reshape(density.shape)[:, 0]
+    """Draw the density on a racetrack over time as a map of space and time, or at rest as a line."""
+    times, density = _density(model, tables["path"])
     with style.drawing(4.4 if len(times) > 1 else 3.4) as figure:
         axes = figure.subplots()
         if len(times) > 1:
@@ -87,8 +80,8 @@ def show_space_and_time(axes: Axes, times: Vector, density: Vector) -> None:
 
 def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
     """Draw the density on a torus at the beginning, in the middle and at the end of its path."""
-    density = _table(model, tables["path"], "density").reshape(-1, *model.shape)
-    times = tables["path"]["time"].to_numpy().reshape(len(density), -1)[:, 0]
+    times, density = _density(model, tables["path"])
+    density = density.reshape(-1, *model.shape)
     shown = sorted({0, len(density) // 2, len(density) - 1})
     with style.drawing(2.9 if len(shown) > 1 else 4.6) as figure:
         panels = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
@@ -109,24 +102,17 @@ def draw_torus(model: SpatialGame, tables: Tables) -> Figure:
 
 def draw_map(model: GraphGame, tables: Tables) -> Figure:
     """Draw the density on a map at the end of the path."""
-    density = _table(model, tables["path"], "density")[-1]
+    times, density = _density(model, tables["path"])
     chart = style.Map(model.geography)
     with style.drawing(chart.height(6.0) + 0.9) as figure:
         axes = figure.subplots()
         chart.draw_links(axes)
-        clock = float(tables["path"]["time"].iloc[-1])
-        chart.show_numbers(axes, density, f"workers per share of land at time {clock:.4g} (mean 1)")
+        chart.show_numbers(axes, density[-1], f"workers per share of land at time {times[-1]:.4g} (mean 1)")
     return figure
 
 
 def draw_concentration(_: MeanFieldGame, tables: Tables) -> Figure:
-    """Draw the concentration H over time, and below the forces of its growth H'/2.
-
-    Parameters
-    ----------
-    tables : mapping of DataFrame
-        A path's ``concentration``.
-    """
+    """Draw the concentration H over time, and below the forces of its growth H'/2."""
     table = tables["concentration"]
     times = table["time"].to_numpy()
     with style.drawing(6.4) as figure:
@@ -140,14 +126,12 @@ def draw_concentration(_: MeanFieldGame, tables: Tables) -> Figure:
 
 def _draw_forces(axes: Axes, times: Vector, table: pd.DataFrame) -> None:
     axes.axhline(0.0, color=style.GUIDES, linewidth=1.0, zorder=0)
-    entries: list[Any] = []
     for column, (label, colour, dash) in FORCES.items():
-        (drawn,) = axes.plot(times, table[column], color=colour, linestyle=dash, linewidth=1.9, label=label)
-        entries.append(drawn)
-    (total,) = axes.plot(times, table["growth"], color=style.INK, linewidth=2.6, alpha=0.8, label="sum, H′/2")
-    axes.set_xlabel("time")
-    axes.set_ylabel("contribution to H′/2, per time")
-    style.add_legend(axes, [*entries, total], gap=3.6)
+        axes.plot(times, table[column], color=colour, linestyle=dash, linewidth=1.9, label=label)
+    axes.plot(times, table["growth"], color=style.INK, linewidth=2.6, alpha=0.8, label="sum, H′/2")
+    axes.set(xlabel="time", ylabel="contribution to H′/2, per time")
+    entries: Any = axes.get_legend_handles_labels()[0]
+    style.add_legend(axes, entries, gap=3.6)
 
 
 def _moving_pictures(model: MeanFieldGame, tables: Tables) -> dict[str, Callable[[], Figure]]:

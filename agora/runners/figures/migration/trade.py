@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from agora.data.migration import TradeRate
 from agora.models.migration.myopic import MyopicMigration
@@ -35,35 +32,27 @@ MOST_NAMES = 12
 
 
 def draw_trade(model: SpatialTrade, tables: Tables) -> Figure:
-    """Draw people, wages, price indices and real wages of all locations.
+    """Draw people, wages, price indices and real wages of all locations in four panels.
 
-    Parameters
-    ----------
-    model : SpatialTrade
-        Its geography, if it has one.
-    tables : mapping of DataFrame
-        Its ``locations``.
-
-    Returns
-    -------
-    Figure
-        Four panels: lines round a circle and along a segment, maps on any other geography, and without one
-        bars (a line for more than `MOST_BARS` locations).
+    They are lines round a circle and along a segment, maps on any other geography, and without one bars (a
+    line for more than `MOST_BARS` locations).
     """
     locations = tables["locations"]
     kind = None if model.geography is None else model.geography.graph.get("kind")
-    with style.settings():
-        if model.geography is not None and kind not in ("circle", "segment"):
-            figure = _maps(model, locations)
+    mapped = model.geography is not None and kind not in ("circle", "segment")
+    chart = style.Map(model.geography) if mapped else None
+    with style.drawing(7.6 if chart is None else 2 * (chart.height(6.0) / 2 + 0.75) + 0.5) as figure:
+        if chart is not None:
+            for axes, (column, (label, _)) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+                chart.draw_links(axes)
+                chart.show_numbers(axes, locations[column].to_numpy(dtype=float), label)
         else:
-            figure = style.figure(7.6)
             panels = figure.subplots(4, 1, sharex=True)
             for axes, (column, (label, colour)) in zip(panels, PANELS.items(), strict=True):
                 _draw_row(axes, locations[column].to_numpy(dtype=float), kind, colour)
                 axes.set_title(label, fontsize=style.SMALL, loc="left", color=colour)
             _mark_places(panels[-1], model, kind)
         figure.suptitle(_title(model))
-        style.fix_layout(figure)
     return figure
 
 
@@ -84,10 +73,7 @@ def _draw_row(axes: Axes, values: Vector, kind: str | None, colour: str) -> None
         axes.bar(np.arange(len(values)), values, color=colour, width=0.7)
         if len(values) <= MOST_NAMES:
             for bar, value in enumerate(values):
-                axes.annotate(
-                    f"{value:.3g}", (bar, value), (0, 2), textcoords="offset points", ha="center",
-                    fontsize=style.SMALL,
-                )  # fmt: skip
+                style.note(axes, f"{value:.3g}", (bar, value), (0, 2), ha="center")
         axes.margins(y=0.25)
     axes.grid(axis="y", color=style.GUIDES, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -108,27 +94,8 @@ def _mark_places(axes: Axes, model: SpatialTrade, kind: str | None) -> None:
     axes.set_xlabel("place, in the order of the model")
 
 
-def _maps(model: SpatialTrade, locations: pd.DataFrame) -> Figure:
-    """Draw a map for each quantity, two by two."""
-    assert model.geography is not None
-    chart = style.Map(model.geography)
-    figure = style.figure(2 * (chart.height(6.0) / 2 + 0.75) + 0.5)
-    for axes, (column, (label, _)) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
-        chart.draw_links(axes)
-        chart.show_numbers(axes, locations[column].to_numpy(dtype=float), label)
-    return figure
-
-
 def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
-    """Draw where people who do not foresee are over time, and how concentrated they are.
-
-    Parameters
-    ----------
-    model : MyopicMigration
-        Its racetrack.
-    tables : mapping of DataFrame
-        Its ``path`` and ``concentration``.
-    """
+    """Draw where people who do not foresee are over time, and how concentrated they are."""
     density = tables["path"]["density"].to_numpy(dtype=float).reshape(-1, model.cells)
     table = tables["concentration"]
     times = table["time"].to_numpy(dtype=float)
@@ -137,23 +104,9 @@ def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
         show_space_and_time(upper, times, density)
         lower.plot(times, table["hhi"], color=style.INK, linewidth=2.2)
         lower.axhline(1.0, color=style.LINKS, linewidth=0.8, linestyle="--")
-        lower.annotate(
-            "everywhere alike", (0.0, 1.0), (4, 3), textcoords="offset points", fontsize=style.SMALL,
-            color=style.FLOWS,
-        )  # fmt: skip
-        lower.set_xlabel("time")
-        lower.set_ylabel("H = ∫ μ² dm")
+        style.note(lower, "everywhere alike", (0.0, 1.0), (4, 3), color=style.FLOWS)
+        lower.set(xlabel="time", ylabel="H = ∫ μ² dm")
         lower.margins(x=0.0, y=0.15)
         figure.align_ylabels([upper, lower])
         figure.suptitle(f"Myopic migration: {model.dynamics} dynamics, {model.variant.title()} trade")
     return figure
-
-
-def trade_pictures(model: SpatialTrade, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"trade": partial(draw_trade, model, tables)}
-
-
-def myopic_pictures(model: MyopicMigration, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"migration": partial(draw_myopic, model, tables)}

@@ -37,28 +37,11 @@ def draw_trading(
     other: tuple[str, Vector] | None = None,
     analytic_states: Vector | None = None,
 ) -> Figure:
-    """Draw the price and ω + c₀Q above, the states of ten agents below.
+    """Draw the price and ω + c₀Q of a market of one asset above, the states of ten agents below.
 
-    Parameters
-    ----------
-    model : PriceFormation
-        With one asset.
-    tables : mapping of DataFrame
-        Its ``price`` and ``paths``.
-    title : str
-        Above all.
-    analytic : array (N,), optional
-        A price in closed form, drawn over the computed one.
-    other : (str, array), optional
-        Another price and its name.
-    analytic_states : array (agents, N + 1), optional
-        Trajectories in closed form, drawn over the computed ones.
-
-    Returns
-    -------
-    Figure
-        With random supply every branch of the tree is a line. Agents who mix are drawn in a colour of
-        their own, each path as wide as its share.
+    A price (N,) and trajectories (agents, N + 1) in closed form are drawn over the computed ones; `other` is
+    a further price and its name. With random supply every branch of the tree is a line. Agents who mix are
+    drawn in a colour of their own, each path as wide as its share.
     """
     with style.drawing(6.6) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.1])

@@ -1,6 +1,6 @@
 """Pictures of competition among sectors and the reallocation of firms."""
 
 PICTURES = {
-    "invisible-hand": "firms:firm_pictures",
+    "invisible-hand": {"invisible-hand": "firms:draw_invisible_hand"},
 }
-"""Model → what names the pictures of its solution, in a module of this family."""
+"""Model → picture of its solution → what draws it, in a module of this family."""

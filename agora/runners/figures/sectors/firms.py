@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,18 +26,8 @@ LONG_RUN: dict[str, Any] = {"color": style.INK, "linewidth": 1.6, "linestyle": (
 def draw_invisible_hand(model: InvisibleHand, tables: Tables) -> Figure:
     """Draw the distribution of firms at a few dates, aggregate consumption and the spread of profit rates.
 
-    Parameters
-    ----------
-    model : InvisibleHand
-        Its sectors and parameters.
-    tables : mapping of DataFrame
-        Its ``path`` and ``aggregate``.
-
-    Returns
-    -------
-    Figure
-        Densities as lines, pale at first and dark at the end, dashed in the long run (where there is one);
-        where sectors have no order, as an image, sectors by their density at the end.
+    Densities are lines, pale at first and dark at the end, dashed in the long run (where there is one); where
+    sectors have no order, an image, sectors by their density at the end.
     """
     with style.drawing(8.6) as figure:
         top, middle, low = figure.subplots(3, 1, height_ratios=[1.7, 1, 1])
@@ -76,8 +64,7 @@ def draw_snapshots(axes: Axes, model: InvisibleHand, times: Vector, density: Vec
     if model.economy.curvature < 1 and model.noise == 0:
         axes.plot(model.positions, model.rest / model.network.land, label="long run", **LONG_RUN)
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("sector x")
-    axes.set_ylabel("firms per variety")
+    axes.set(xlabel="sector x", ylabel="firms per variety")
     axes.legend(ncols=2, loc="upper right")
 
 
@@ -90,8 +77,7 @@ def _draw_image(axes: Axes, times: Vector, density: Vector) -> None:
     )  # fmt: skip
     ticks = np.unique(np.linspace(0, len(times) - 1, 5).astype(int))
     axes.set_xticks(ticks, [f"{times[k]:.3g}" for k in ticks])
-    axes.set_xlabel("time (steps evenly spaced)")
-    axes.set_ylabel("sectors, by firms at the end")
+    axes.set(xlabel="time (steps evenly spaced)", ylabel="sectors, by firms at the end")
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label("firms per variety")
 
@@ -102,12 +88,9 @@ def draw_consumption(axes: Axes, model: InvisibleHand, aggregate: pd.DataFrame) 
     if model.economy.curvature < 1 and model.noise == 0:
         highest = float(model.economy.consumption(model.rest))
         axes.axhline(highest, **LONG_RUN)
-        axes.annotate(
-            f"C* = {highest:.4g}", (1.0, highest), (-2, -4), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="top", fontsize=style.SMALL,
-        )  # fmt: skip
-    axes.set_xlabel("time")
-    axes.set_ylabel("consumption C")
+        look: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top"}
+        style.note(axes, f"C* = {highest:.4g}", (1.0, highest), (-2, -4), **look)
+    axes.set(xlabel="time", ylabel="consumption C")
     _scale_time(axes, aggregate)
 
 
@@ -115,8 +98,7 @@ def draw_spread(axes: Axes, aggregate: pd.DataFrame) -> None:
     """Draw the spread of profit rates over time, highest less lowest, on a logarithmic scale."""
     spread = np.maximum(aggregate["profit_spread"].to_numpy(dtype=float), 1e-16)
     axes.semilogy(aggregate["time"], spread, color=style.FIRMS, linewidth=2.4)
-    axes.set_xlabel("time")
-    axes.set_ylabel("spread of profit rates")
+    axes.set(xlabel="time", ylabel="spread of profit rates")
     _scale_time(axes, aggregate)
 
 
@@ -128,8 +110,3 @@ def _scale_time(axes: Axes, aggregate: pd.DataFrame) -> None:
         axes.set_xlim(times[1], times[-1])
     axes.grid(color=style.GUIDES, linewidth=0.8)
     axes.set_axisbelow(True)
-
-
-def firm_pictures(model: InvisibleHand, tables: Tables) -> dict[str, Callable[[], Figure]]:
-    """Return the pictures of a solution."""
-    return {"invisible-hand": partial(draw_invisible_hand, model, tables)}

@@ -46,27 +46,15 @@ class NoOptimum(RuntimeError):
 
 @dataclass(frozen=True)
 class Optimum:
-    """A point with multipliers, and the states of all limits.
+    """A point with multipliers, and the states of all limits."""
 
-    Attributes
-    ----------
-    functions : ProgramFunctions
-        Of the program.
-    x, y : array (n,), (m,)
-        Values; multipliers d(optimum)/d(right-hand side).
-    columns, rows : int array (n,), (m,)
-        States of the variables' bounds and of the rows.
-    weak_columns, weak_rows : bool array
-        Which of the binding limits have no multiplier.
-    """
-
-    functions: ProgramFunctions
-    x: Vector
-    y: Vector
-    columns: States
-    rows: States
-    weak_columns: NDArray[np.bool_]
-    weak_rows: NDArray[np.bool_]
+    functions: ProgramFunctions  # of the program
+    x: Vector  # values (n,)
+    y: Vector  # multipliers d(optimum)/d(right-hand side) (m,)
+    columns: States  # of the variables' bounds (n,)
+    rows: States  # of the rows (m,)
+    weak_columns: NDArray[np.bool_]  # which of the binding limits have no multiplier (n,)
+    weak_rows: NDArray[np.bool_]  # likewise (m,)
 
     @property
     def degenerate(self) -> bool:
@@ -92,6 +80,12 @@ class Optimum:
     def system(self) -> System:
         """The matrix of the conditions, decomposed once."""
         return System(kkt_matrix(self, self.free, self.binding))
+
+    def spread(self, vector: Vector) -> tuple[Vector, Vector]:
+        """Return values (n,) and multipliers (m,) of a vector over free variables and binding rows."""
+        x, y = np.zeros_like(self.x), np.zeros_like(self.y)
+        x[self.free], y[self.binding] = vector[: len(self.free)], -vector[len(self.free) :]
+        return x, y
 
     def regime(self) -> dict[str, int]:
         """Return the limits that bind with a multiplier: name → side."""
@@ -259,16 +253,21 @@ def polished(at: Optimum) -> Optimum:
     return moved
 
 
-def _classified(at: Optimum) -> Optimum | None:
-    """Return the point with limits that are crossed made binding, and those that pull back let go."""
+def _groups(at: Optimum) -> tuple[tuple[States, Vector, Vector, Vector, Vector], ...]:
+    """Return states, values, lower and upper sides, and multipliers of the variables, and of the rows."""
     f = at.functions
     slope, level = f.values(at.x, at.y)
-    changed = False
-    states = []
-    for state, value, lower, upper, multiplier in (
+    return (
         (at.columns, at.x, f.lower, f.upper, f.sign * slope),
         (at.rows, level, f.row_lower, f.row_upper, f.sign * at.y),
-    ):
+    )
+
+
+def _classified(at: Optimum) -> Optimum | None:
+    """Return the point with limits that are crossed made binding, and those that pull back let go."""
+    changed = False
+    states = []
+    for state, value, lower, upper, multiplier in _groups(at):
         new = state.copy()
         tolerance = NEGLIGIBLE * max(1.0, float(np.abs(multiplier).max(initial=0.0)))
         new[(state == SLACK) & (value - lower < -TOUCHING)] = LOWER
@@ -283,14 +282,9 @@ def _classified(at: Optimum) -> Optimum | None:
 
 def _weak(at: Optimum) -> Optimum:
     """Return the point with its weak limits marked: they bind and have no multiplier, or nearly bind."""
-    f = at.functions
-    slope, level = f.values(at.x, at.y)
     marks, states = [], []
     largest = max(1.0, float(np.abs(at.y).max(initial=0.0)))
-    for state, value, lower, upper, multiplier in (
-        (at.columns, at.x, f.lower, f.upper, f.sign * slope),
-        (at.rows, level, f.row_lower, f.row_upper, f.sign * at.y),
-    ):
+    for state, value, lower, upper, multiplier in _groups(at):
         new = state.copy()
         new[(state == SLACK) & (value - lower <= TOUCHING)] = LOWER
         new[(state == SLACK) & (upper - value <= TOUCHING)] = UPPER

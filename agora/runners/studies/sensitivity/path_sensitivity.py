@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agora.data.checks import InputError
 from agora.methods.sectors.differentiable import DifferentiablePath
 from agora.models.model import Model
 from agora.models.solution import Solution
@@ -34,6 +33,7 @@ from agora.runners.studies.sensitivity.program_sensitivity import (
     allows,
     drift_of,
     moved,
+    open_sides,
     step_of,
 )
 from agora.runners.studies.sensitivity.ranging import ALLOWED, Direction, Range, edge, first_order_range
@@ -99,15 +99,12 @@ class PathStudy(Study):
 
     def moves(self, each: Parameter) -> list[Move]:
         """Return the derivative: on both sides at once, or where the model allows one side only, on it."""
-        sides = [side for side in ("left", "right") if allows(each, side)]
-        if not sides:
-            each.at(each.value + step_of(each))  # the model says why not
-            raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
+        sides = open_sides(each)
         side = "both" if len(sides) == 2 else sides[0]
         result = self._chained(each, side)
+        table = self.derivative(each, side, self.base, partial(self._read, moves=result))
         self._spans[each.name] = _narrowest(result, each.value)
         last = result[-1]
-        table = self.differences(each, side, self.base, partial(self._read, moves=result))
         return [Move(side, last.at, last.x, last.y, last.drift, table, self.base)]
 
     def _chained(self, each: Parameter, side: str) -> list[Direction]:
@@ -150,7 +147,7 @@ def _narrowest(moves: list[Direction], value: float) -> Range:
     """Return the values between which no limit of any step starts or ceases to bind, to first order."""
     span = Range()
     for number, move in enumerate(moves):
-        own = first_order_range(move.at, move, value)
+        own = first_order_range(move, value)
         if not own.low <= span.low:
             span = replace(span, low=own.low, at_low=f"step {number + 1}: {own.at_low}")
         if not own.high >= span.high:

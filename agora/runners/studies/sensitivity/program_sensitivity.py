@@ -10,7 +10,7 @@ derivatives of every number of its tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from agora.runners.studies.sensitivity.optimality import SLACK, UPPER, NoOptimum
 from agora.runners.studies.sensitivity.ranging import (
     ALLOWED,
     Direction,
+    Drift,
     Range,
     allowed_move,
     allowed_point,
@@ -54,38 +55,13 @@ STENCILS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
 """Fourth-order differences: offsets in steps, weights."""
 
 
-# --- how the conditions depend on a parameter -----------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Derivatives of the conditions at a fixed point: slope (n,), rows (m,), and of all sides."""
-
-    slope: Vector
-    level: Vector
-    row_lower: Vector
-    row_upper: Vector
-    lower: Vector
-    upper: Vector
-
-
 @dataclass(frozen=True)
 class Move(Direction):
-    """How the optimum and the numbers of its tables move with a parameter.
+    """How the optimum, and with it all numbers of its tables, moves with a parameter."""
 
-    Attributes
-    ----------
-    table : Series
-        Derivative of every number of the tables.
-    base : Series
-        The numbers themselves, as read from `at`.
-    unsure : set
-        Numbers that other optima or other multipliers give other values.
-    """
-
-    table: pd.Series
-    base: pd.Series
-    unsure: frozenset[Any] = field(default_factory=frozenset)
+    table: pd.Series  # derivative of every number of the tables
+    base: pd.Series  # the numbers themselves, as read from `at`
+    unsure: frozenset[Any] = frozenset()  # numbers that other optima or other multipliers give other values
 
 
 class Study:
@@ -124,13 +100,8 @@ class Study:
 
     def moves(self, each: Parameter) -> list[Move]:
         """Return the derivative on both sides at once, or on each side where they may differ."""
-        allowed = {side: allows(each, side) for side in ("left", "right")}
-        if not any(allowed.values()):
-            each.at(each.value + step_of(each))  # the model says why not
-            raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
-        both = all(allowed.values())
-        drifts = {side: self.drift(each, self.at, side) for side, open_ in allowed.items() if open_}
-        if both and _same(drifts["left"], drifts["right"]):
+        drifts = {side: self.drift(each, self.at, side) for side in open_sides(each)}
+        if len(drifts) == 2 and _same(drifts["left"], drifts["right"]):
             drifts = {"both": self.drift(each, self.at, "both")}
         results = []
         for side, drift in drifts.items():
@@ -169,11 +140,16 @@ class Study:
         """Return how the optimum moves while its regime lasts."""
         x, y = moved(at, drift)
         if side != "both":
-            inside = allowed_move(at, x, y, drift, side)
+            inside = allowed_move(Direction(side, at, x, y, drift))
             if inside is None:
                 raise NoOptimum("every move to this side crosses a limit that is touched")
             x, y = inside
-        table, base = self._table(each, side, at, x, y)
+        base = self.readings.numbers(self.model, at)
+
+        def read(model: Model, change: float) -> pd.Series:
+            return self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
+
+        table = self.derivative(each, side, base, read)
         if unsure is None:
             unsure = self.readings.unsure(self.model, at)
         return Move(side, at, x, y, drift, table, base, unsure)
@@ -199,25 +175,19 @@ class Study:
         except (SolveFailed, NoOptimum, InputError):
             return None
 
-    def _table(
-        self, each: Parameter, side: str, at: Optimum, x: Vector, y: Vector
-    ) -> tuple[pd.Series, pd.Series]:
-        """Return derivatives of all numbers of the tables, read along the move; NaN where rows come or go."""
-        base = self.readings.numbers(self.model, at)
-
-        def read(model: Model, change: float) -> pd.Series:
-            return self.readings.numbers(model, at, at.x + change * x, at.y + change * y)
-
-        return self.differences(each, side, base, read), base
-
-    def differences(
+    def derivative(
         self, each: Parameter, side: str, base: pd.Series, read: Callable[[Model, float], pd.Series]
     ) -> pd.Series:
-        """Return the derivatives of the numbers `base`, read at the points of a stencil; rounding is zero."""
-        step, total = step_of(each), pd.Series(0.0, index=base.index)
+        """Return derivatives of all numbers, read along the move; NaN where rows come or go.
+
+        A difference that is rounding is zero.
+        """
+        step = step_of(each)
+        total = pd.Series(0.0, index=base.index)
         for offset, weight in zip(*STENCILS[side], strict=True):
-            model = each.at(each.value + offset * step) if offset else self.model
-            total += weight / step * read(model, offset * step).reindex(base.index)
+            change = offset * step
+            model = each.at(each.value + change) if offset else self.model
+            total += weight / step * read(model, change).reindex(base.index)
         noise = ROUNDING * np.maximum(base.abs(), 1e-3) / (abs(each.value) or 1.0)
         return total.mask(total.abs() <= noise, 0.0)
 
@@ -231,7 +201,7 @@ class Study:
         if not allows(each, "right"):
             span = replace(span, high=each.value, high_is=ALLOWED)
         for move in moves:
-            span = span.joined(first_order_range(move.at, move, each.value))
+            span = span.joined(first_order_range(move, each.value))
         if verify and moves:
             span = verified_range(each, moves, span, self.what)
         return span
@@ -292,6 +262,15 @@ def step_of(each: Parameter) -> float:
     return STEP * (abs(each.value) or 1.0)
 
 
+def open_sides(each: Parameter) -> list[str]:
+    """Return the sides to which a parameter may vary, left, right; `InputError` if there is none."""
+    sides = [side for side in ("left", "right") if allows(each, side)]
+    if not sides:
+        each.at(each.value + step_of(each))  # the model says why not
+        raise InputError(each.name, each.value, "a parameter that may vary at least to one side")
+    return sides
+
+
 def allows(each: Parameter, side: str) -> bool:
     """Tell whether the model allows values on that side."""
     offsets, _ = STENCILS[side]
@@ -345,21 +324,15 @@ def conditions_of(other: ProgramFunctions, at: Optimum) -> list[Vector]:
 
 def moved(at: Optimum, drift: Drift) -> tuple[Vector, Vector]:
     """Return the derivatives of values and multipliers while the regime lasts."""
-    answer = at.system.solve(_right(at, drift))
-    x, y = _bound_drift(at, drift), np.zeros(len(at.y))
-    x[at.free] = answer[: len(at.free)]
-    y[at.binding] = -answer[len(at.free) :]
-    return x, y
+    x, y = at.spread(at.system.solve(_right(at, drift)))
+    return x + _bound_drift(at, drift), y
 
 
 def _bound_drift(at: Optimum, drift: Drift) -> Vector:
     """Return how the held variables move with their bounds (n,); zero for the free ones."""
     held = np.where(at.columns == UPPER, drift.upper, drift.lower)
-    return np.where((at.columns == SLACK) | at.weak_columns, 0.0, held)
-
-
-def _side_drift(at: Optimum, drift: Drift) -> Vector:
-    return np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
+    result: Vector = np.where((at.columns == SLACK) | at.weak_columns, 0.0, held)
+    return result
 
 
 def _right(at: Optimum, drift: Drift) -> Vector:
@@ -367,7 +340,8 @@ def _right(at: Optimum, drift: Drift) -> Vector:
     hessian, jacobian = at.matrices
     bound = _bound_drift(at, drift)
     slope = drift.slope + hessian @ bound
-    level = drift.level - _side_drift(at, drift) + jacobian @ bound
+    side = np.where(at.rows == UPPER, drift.row_upper, drift.row_lower)
+    level = drift.level - side + jacobian @ bound
     return -np.concatenate([slope[at.free], level[at.binding]])
 
 

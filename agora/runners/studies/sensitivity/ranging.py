@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
-from scipy.sparse import block_array, csc_array, hstack, vstack
+from scipy.sparse import block_array, csc_array, diags_array, hstack
 
 from agora.data.checks import InputError
 from agora.methods.differentiable import Differentiable
@@ -28,9 +29,6 @@ from agora.solvers import SolveFailed
 from agora.solvers.compiled import ProgramFunctions
 from agora.typing import Vector
 
-if TYPE_CHECKING:
-    from agora.runners.studies.sensitivity.program_sensitivity import Drift
-
 WITHIN = 1e-4
 """Relative width to which the end of a range is verified."""
 MOST_SOLVES = 24
@@ -39,24 +37,37 @@ FIRST_ORDER, ALLOWED = "first order", "end of the allowed values"
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Derivatives of the conditions at a fixed point: slope (n,), rows (m,), and of all sides."""
+
+    slope: Vector
+    level: Vector
+    row_lower: Vector
+    row_upper: Vector
+    lower: Vector
+    upper: Vector
+
+
+@dataclass(frozen=True)
+class Direction:
+    """How an optimum moves with a parameter, on one side or on both."""
+
+    side: str  # ``both``, ``left`` or ``right``
+    at: Optimum  # the optimum, with the regime of that side
+    x: Vector  # derivatives of values (n,)
+    y: Vector  # derivatives of multipliers (m,)
+    drift: Drift  # of the conditions
+
+
+@dataclass(frozen=True)
 class Range:
-    """Values of a parameter between which the same limits bind.
+    """Values of a parameter between which the same limits bind."""
 
-    Attributes
-    ----------
-    low, high : float
-        Its ends; infinite if no limit is met.
-    at_low, at_high : str
-        What happens there.
-    low_is, high_is : str
-        ``first order``, ``verified``, ``not verified`` (solves near it failed or did not decide), or
-        ``end of the allowed values``.
-    """
-
-    low: float = np.nan
+    low: float = np.nan  # infinite if no limit is met; so is `high`
     high: float = np.nan
-    at_low: str = ""
+    at_low: str = ""  # what happens there
     at_high: str = ""
+    # `FIRST_ORDER`, `ALLOWED`, ``verified``, or ``not verified``: solves near it failed or did not decide
     low_is: str = FIRST_ORDER
     high_is: str = FIRST_ORDER
 
@@ -78,194 +89,164 @@ class Range:
         ]
 
 
-@dataclass(frozen=True)
-class Direction:
-    """How the optimum, or that of one step of a path, moves with a parameter, on one side or on both.
-
-    Attributes
-    ----------
-    side : str
-        ``both``, ``left`` or ``right``.
-    at : Optimum
-        The optimum, with the regime of that side.
-    x, y : array (n,), (m,)
-        Derivatives of values and multipliers.
-    drift : Drift
-        Of the conditions.
-    """
-
-    side: str
-    at: Optimum
-    x: Vector
-    y: Vector
-    drift: Drift
-
-
-def allowed_move(at: Optimum, x: Vector, y: Vector, drift: Drift, side: str) -> tuple[Vector, Vector] | None:
+def allowed_move(move: Direction) -> tuple[Vector, Vector] | None:
     """Return the move among those that solve the conditions under which no touched limit is crossed.
 
     Where the moves are not unique, the one of least norm may lead out of a limit that is slack in the
     regime but touched at the point. None if every move does.
     """
-    sign = 1.0 if side == "right" else -1.0
-    limits = _limits(at, Direction(side, at, x, y, drift))
-    touched = [k for k, (_, value, _) in enumerate(limits) if value <= TOUCHING]
-    own = np.array([sign * limits[k][2] for k in touched])
-    shift = _shift_inside(at, drift, own, touched, sign)
-    return None if shift is None else (x + shift[0], y + shift[1])
+    sign = 1.0 if move.side == "right" else -1.0
+    limits = _limits(move)
+    touched = np.flatnonzero(limits.values <= TOUCHING)
+    shift = _shift_inside(move.at, move.drift, sign * limits.changes[touched], touched, sign)
+    return None if shift is None else (move.x + shift[0], move.y + shift[1])
 
 
 def allowed_point(at: Optimum, drift: Drift) -> Optimum | None:
     """Return the optimum, among those of its regime, at which no limit is violated; None if there is none."""
-    zero = Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)
-    limits = _limits(at, zero)
-    values = np.array([value for _, value, _ in limits])
-    shift = _shift_inside(at, drift, values, list(range(len(limits))), 1.0)
+    values = _limits(Direction("both", at, np.zeros_like(at.x), np.zeros_like(at.y), drift)).values
+    shift = _shift_inside(at, drift, values, np.arange(len(values)), 1.0)
     return None if shift is None else replace(at, x=at.x + shift[0], y=at.y + shift[1])
 
 
 def _shift_inside(
-    at: Optimum, drift: Drift, own: Vector, which: list[int], sign: float
+    at: Optimum, drift: Drift, own: Vector, which: NDArray[np.int_], sign: float
 ) -> tuple[Vector, Vector] | None:
     """Return the least shift within the null space of the conditions that makes `own` nowhere negative."""
-    across, along = np.zeros_like(at.x), np.zeros_like(at.y)
     if own.min(initial=0.0) >= -TOUCHING:
-        return across, along
-    still = type(drift)(**{name: np.zeros_like(part) for name, part in vars(drift).items()})
-    shifts = []
-    for vector in at.system.null.T:
-        x, y = np.zeros_like(at.x), np.zeros_like(at.y)
-        x[at.free], y[at.binding] = vector[: len(at.free)], -vector[len(at.free) :]
-        shifts.append((x, y))
-    if not shifts:
+        return np.zeros_like(at.x), np.zeros_like(at.y)
+    null = at.system.null
+    if not null.shape[1]:
         return None
-    columns = []
-    for x, y in shifts:
-        changes = _limits(at, Direction("both", at, x, y, still))
-        columns.append([sign * changes[k][2] for k in which])
-    matrix = np.array(columns).T
-    number = len(shifts)
+    still = Drift(**{name: np.zeros_like(part) for name, part in vars(drift).items()})
+    changes = [_limits(Direction("both", at, *at.spread(vector), still)).changes for vector in null.T]
+    matrix = sign * np.array(changes)[:, which].T
+    number = null.shape[1]
     result = linprog(np.ones(2 * number), np.hstack([-matrix, matrix]), own, method="highs")
-    if result.status != 0:
-        return None
-    for (x, y), weight in zip(shifts, result.x[:number] - result.x[number:], strict=True):
-        across, along = across + weight * x, along + weight * y
-    return across, along
+    return None if result.status != 0 else at.spread(null @ (result.x[:number] - result.x[number:]))
 
 
-def first_order_range(at: Optimum, move: Direction, value: float) -> Range:
+def first_order_range(move: Direction, value: float) -> Range:
     """Return the range by the ratio test: slacks and multipliers go on as they move now.
 
     Exact where slacks and multipliers are linear in the parameter: linear programs whose costs or
     right-hand sides are. Where multipliers or quantities are not unique the range is the largest that
     some of them allow.
     """
-    ratios = _ratios if not at.system.null.shape[1] else _widest
+    ratios = _ratios if not move.at.system.null.shape[1] else _widest
     span = Range()
-    for side in ("left", "right"):
-        if move.side not in ("both", side):
-            continue
-        reach, what = ratios(at, move, 1.0 if side == "right" else -1.0)
-        if side == "left":
-            span = replace(span, low=value - reach, at_low=what)
-        else:
-            span = replace(span, high=value + reach, at_high=what)
+    if move.side != "right":
+        reach, what = ratios(move, -1.0)
+        span = replace(span, low=value - reach, at_low=what)
+    if move.side != "left":
+        reach, what = ratios(move, 1.0)
+        span = replace(span, high=value + reach, at_high=what)
     return span
 
 
-def _limits(at: Optimum, move: Direction) -> list[tuple[str, float, float]]:
-    """Return every slack and multiplier that must not fall below zero: what, its value, its derivative."""
-    f, drift = at.functions, move.drift
+@dataclass(frozen=True)
+class _Sides:
+    """All that must not fall below zero: slacks of variables and rows, and multipliers of those that bind."""
+
+    names: list[str]  # what happens if one does (L,)
+    which: NDArray[np.int_]  # a variable, or the number of variables plus a row (L,)
+    slack: NDArray[np.bool_]  # whether it is a slack, not a multiplier (L,)
+    sign: Vector  # with which it counts: −1 for upper sides (L,)
+
+    def of(self, values: Vector, lower: Vector, upper: Vector, multipliers: Vector) -> Vector:
+        """Return each (L,) from what variables and rows have (n + m,)."""
+        k = self.which
+        slacks = values[k] - np.where(self.sign > 0, lower[k], upper[k])
+        result: Vector = self.sign * np.where(self.slack, slacks, multipliers[k])
+        return result
+
+
+def _sides(at: Optimum) -> _Sides:
+    f, found = at.functions, []
+    states = np.concatenate([at.columns, at.rows])
+    lower, upper = np.concatenate([f.lower, f.row_lower]), np.concatenate([f.upper, f.row_upper])
+    for k, part in enumerate([*f.variables, *f.rows]):
+        if states[k] == SLACK:
+            ends = (1.0, lower[k]), (-1.0, upper[k])
+            found += [(f"{part.name} comes to bind", k, True, s) for s, end in ends if np.isfinite(end)]
+        elif states[k] != BOTH:
+            found.append((f"{part.name} ceases to bind", k, False, f.sign if states[k] == LOWER else -f.sign))
+    which, slack, sign = np.array([numbers for _, *numbers in found], dtype=float).reshape(-1, 3).T
+    return _Sides([name for name, *_ in found], which.astype(int), slack > 0, sign)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Slacks and multipliers that must not fall below zero, and their derivatives (L,)."""
+
+    names: list[str]
+    values: Vector
+    changes: Vector
+
+
+def _limits(move: Direction) -> _Limits:
+    at, drift = move.at, move.drift
+    f, sides = at.functions, _sides(move.at)
     hessian, jacobian = at.matrices
     slope, level = f.values(at.x, at.y)
     level_move = drift.level + jacobian @ move.x
     slope_move = drift.slope + hessian @ move.x - jacobian.T @ move.y
-    results: list[tuple[str, float, float]] = []
-    groups = (
-        (f.variables, at.columns, at.x, move.x, f.lower, f.upper, drift.lower, drift.upper, slope,
-         slope_move),
-        (f.rows, at.rows, level, level_move, f.row_lower, f.row_upper, drift.row_lower, drift.row_upper,
-         at.y, move.y),
+    values = sides.of(
+        np.concatenate([at.x, level]), np.concatenate([f.lower, f.row_lower]),
+        np.concatenate([f.upper, f.row_upper]), np.concatenate([slope, at.y]),
     )  # fmt: skip
-    for parts, states, values, moves, lower, upper, down, up, multipliers, pulls in groups:
-        for k, part in enumerate(parts):
-            if states[k] == BOTH:
-                continue
-            if states[k] == SLACK:
-                if np.isfinite(lower[k]):
-                    results.append((f"{part.name} comes to bind", values[k] - lower[k], moves[k] - down[k]))
-                if np.isfinite(upper[k]):
-                    results.append((f"{part.name} comes to bind", upper[k] - values[k], up[k] - moves[k]))
-            else:
-                sign = f.sign * (1.0 if states[k] == LOWER else -1.0)
-                results.append((f"{part.name} ceases to bind", sign * multipliers[k], sign * pulls[k]))
-    return results
+    changes = sides.of(
+        np.concatenate([move.x, level_move]), *_drifts(drift), np.concatenate([slope_move, move.y])
+    )
+    return _Limits(sides.names, values, changes)
 
 
-def _ratios(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
-    reach, what = np.inf, "nothing"
-    for name, value, change in _limits(at, move):
-        if sign * change < -1e-12 * max(1.0, abs(value)):
-            ratio = max(value, 0.0) / (-sign * change)
-            if ratio < reach:
-                reach, what = ratio, name
-    return reach, what
+def _drifts(drift: Drift) -> tuple[Vector, Vector]:
+    """Return how the lower and the upper sides of variables and rows move (n + m,)."""
+    return np.concatenate([drift.lower, drift.row_lower]), np.concatenate([drift.upper, drift.row_upper])
 
 
-def _widest(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
+def _ratios(move: Direction, sign: float) -> tuple[float, str]:
+    limits = _limits(move)
+    falls = np.flatnonzero(sign * limits.changes < -1e-12 * np.maximum(1.0, np.abs(limits.values)))
+    if not len(falls):
+        return np.inf, "nothing"
+    ratios = np.maximum(limits.values[falls], 0.0) / (-sign * limits.changes[falls])
+    first = int(ratios.argmin())
+    return float(ratios[first]), limits.names[falls[first]]
+
+
+def _widest(move: Direction, sign: float) -> tuple[float, str]:
     """Return the farthest the parameter may go with some values and multipliers of the regime.
 
     max s over (dx, dy, s ≥ 0) with the conditions' linearisation = 0, slacks and multipliers ≥ 0.
     """
-    f, drift = at.functions, move.drift
+    at, drift, sides = move.at, move.drift, _sides(move.at)
+    if not sides.names:
+        return np.inf, "nothing"
     free, binding = at.free, at.binding
     hessian, jacobian = at.matrices
-    dense_x = move.x.copy()
-    particular = np.concatenate([move.x[free], -move.y[binding]])
     matrix = kkt_matrix(at, free, binding)
-    right = sign * (matrix @ particular)
-    limits = _limits(at, move)
-    held_move = np.where(np.isin(np.arange(len(dense_x)), free), 0.0, dense_x)
-    level_own = drift.level + jacobian @ held_move
-    slope_own = drift.slope + hessian @ held_move
-    # rows of the limits as linear functions of (dx over free, −dy over binding, s)
+    right = sign * (matrix @ np.concatenate([move.x[free], -move.y[binding]]))
+    held = move.x.copy()
+    held[free] = 0.0
+    own = sides.of(
+        np.concatenate([held, drift.level + jacobian @ held]), *_drifts(drift),
+        np.concatenate([drift.slope + hessian @ held, np.zeros(len(at.y))]),
+    )  # fmt: skip
+    # slacks and multipliers of variables and rows as linear functions of (dx over free, −dy over binding)
     n, m = len(free), len(binding)
-    blocks, own, values = [], [], []
     pick_x = csc_array((np.ones(n), (free, np.arange(n))), shape=(len(at.x), n))
     pick_y = csc_array((np.ones(m), (binding, np.arange(m))), shape=(len(at.y), m))
-    groups = (
-        (at.columns, hstack([pick_x, csc_array((len(at.x), m))]), held_move,
-         hstack([hessian @ pick_x, jacobian.T @ pick_y]), slope_own,
-         f.lower, f.upper, drift.lower, drift.upper),
-        (at.rows, hstack([jacobian @ pick_x, csc_array((len(at.y), m))]), level_own,
-         hstack([csc_array((len(at.y), n)), -pick_y]), np.zeros(len(at.y)),
-         f.row_lower, f.row_upper, drift.row_lower, drift.row_upper),
-    )  # fmt: skip
-    for states, value_rows, value_own, pull_rows, pull_own, lower, upper, down, up in groups:
-        value_rows, pull_rows = value_rows.tocsr(), pull_rows.tocsr()
-        for k in range(len(states)):
-            if states[k] == BOTH:
-                continue
-            if states[k] == SLACK:
-                if np.isfinite(lower[k]):
-                    blocks.append(value_rows[[k]])
-                    own.append(value_own[k] - down[k])
-                if np.isfinite(upper[k]):
-                    blocks.append(-value_rows[[k]])
-                    own.append(up[k] - value_own[k])
-            else:
-                side = f.sign * (1.0 if states[k] == LOWER else -1.0)
-                blocks.append(side * pull_rows[[k]])
-                own.append(side * pull_own[k])
-    values = [value for _, value, _ in limits]
-    if not blocks:
-        return np.inf, "nothing"
-    rows = csc_array(vstack(blocks))
-    own_column = csc_array(sign * np.array(own)[:, None])
+    no_x, no_y = csc_array((len(at.y), n)), csc_array((len(at.x), m))
+    every = block_array(
+        [[pick_x, no_y], [jacobian @ pick_x, None], [hessian @ pick_x, jacobian.T @ pick_y], [no_x, -pick_y]]
+    ).tocsr()
+    chosen = np.where(sides.slack, sides.which, len(at.x) + len(at.y) + sides.which)
     result = linprog(
         np.concatenate([np.zeros(n + m), [-1.0]]),
-        hstack([-rows, -own_column]),
-        np.maximum(values, 0.0),
+        hstack([-diags_array(sides.sign) @ every[chosen], csc_array(-sign * own[:, None])]),
+        np.maximum(_limits(move).values, 0.0),
         block_array([[matrix, csc_array(-right[:, None])]]),
         np.zeros(n + m),
         [(None, None)] * (n + m) + [(0.0, None)],
@@ -275,8 +256,7 @@ def _widest(at: Optimum, move: Direction, sign: float) -> tuple[float, str]:
         return np.inf, "nothing"
     if result.status != 0:
         return np.nan, "not decided"
-    prices = np.abs(result.ineqlin.marginals)
-    return float(result.x[-1]), limits[int(prices.argmax())][0]
+    return float(result.x[-1]), sides.names[int(np.abs(result.ineqlin.marginals).argmax())]
 
 
 # --- verification ---------------------------------------------------------------------------------

@@ -93,9 +93,7 @@ class Readings:
         for _ in range(2):
             direction = null @ random.standard_normal(null.shape[1])
             direction /= np.abs(direction).max()
-            x, y = np.zeros(len(at.x)), np.zeros(len(at.y))
-            x[at.free] = direction[: len(at.free)]
-            y[at.binding] = -direction[len(at.free) :]
+            x, y = at.spread(direction)
             step = 0.01 * _room(at, x, y)
             try:
                 other = self.numbers(model, at, at.x + step * x, at.y + step * y)
