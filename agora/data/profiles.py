@@ -42,8 +42,7 @@ class Sine(Profile):
     mode: Count = 1
 
     def over(self, x: Vector) -> Vector:  # noqa: D102
-        wave: Vector = 1 + self.amplitude * np.sin(2 * math.pi * self.mode * x)
-        return wave
+        return 1 + self.amplitude * np.sin(2 * math.pi * self.mode * x)
 
 
 class Cosine(Profile):
@@ -54,8 +53,7 @@ class Cosine(Profile):
     mode: Count = 1
 
     def over(self, x: Vector) -> Vector:  # noqa: D102
-        wave: Vector = 1 + self.amplitude * np.cos(self.mode * x)
-        return wave
+        return 1 + self.amplitude * np.cos(self.mode * x)
 
 
 class Bump(Profile):
@@ -67,8 +65,7 @@ class Bump(Profile):
     floor: float = Field(default=0.0, ge=0, json_schema_extra={"allowed": "a number >= 0"})
 
     def over(self, x: Vector) -> Vector:  # noqa: D102
-        bump: Vector = self.floor + np.exp(-0.5 * ((x - self.at) / self.width) ** 2)
-        return bump
+        return self.floor + np.exp(-0.5 * ((x - self.at) / self.width) ** 2)
 
 
 class Listed(Kind):

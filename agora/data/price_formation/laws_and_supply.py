@@ -159,8 +159,7 @@ def _equal(states: Vector) -> tuple[Vector, Vector]:
 
 
 def _midpoints(number: int) -> Vector:
-    midpoints: Vector = (np.arange(number) + 0.5) / number
-    return midpoints
+    return (np.arange(number) + 0.5) / number
 
 
 def _row(field: str, given: Any) -> tuple[float, ...]:

@@ -114,8 +114,7 @@ class QuadraticCost(StateCost):
 
     def value(self, x: Vector) -> Vector:  # noqa: D102
         weight, target = self._numbers()
-        result: Vector = weight / 2 * (x - target) ** 2
-        return result
+        return weight / 2 * (x - target) ** 2
 
     def slope(self, x: Vector) -> Vector:  # noqa: D102
         weight, target = self._numbers()
@@ -165,8 +164,7 @@ class DoubleWell(StateCost):
 
     def value(self, x: Vector) -> Vector:  # noqa: D102
         u = x - self._middle
-        result: Vector = self.weight / 2 * (u * u - self._half**2) ** 2
-        return result
+        return self.weight / 2 * (u * u - self._half**2) ** 2
 
     def slope(self, x: Vector) -> Vector:  # noqa: D102
         u = x - self._middle

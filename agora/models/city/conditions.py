@@ -296,8 +296,7 @@ def _(externality: ExponentialDecay, firms: Vector, network: CellNetwork) -> Vec
 
 @production_level.register
 def _(externality: WithinCellPower, firms: Vector, network: CellNetwork) -> Vector:
-    level: Vector = np.maximum(firms, 0.0) ** externality.exponent
-    return level
+    return np.maximum(firms, 0.0) ** externality.exponent
 
 
 @production_level.register

@@ -92,5 +92,4 @@ def net_output(location: float, population: float | Vector) -> Vector:
         m ∈ [0, 1], the share at site 0.
     """
     share = np.asarray(population, dtype=float)
-    output: Vector = np.stack([(2 - location) * share - 0.5, (1 + location) * (1 - share) - 0.5], axis=-1)
-    return output
+    return np.stack([(2 - location) * share - 0.5, (1 + location) * (1 - share) - 0.5], axis=-1)

@@ -332,8 +332,7 @@ class Marketplaces(Model):
         if self.railway.scale == "per-marketplace":
             return np.full(locations.shape[:-1], float(locations.shape[-1] // self.ground.width))
         length = self._rail(locations[..., -1]) - self._rail(locations[..., 0])
-        result: Vector = 1.0 + length
-        return result
+        return 1.0 + length
 
     def _rail(self, place: Vector) -> Vector:
         """Return the cost of a railway from the left end of D to `place`, in units of q̄."""

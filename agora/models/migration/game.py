@@ -210,8 +210,7 @@ class MeanFieldGame(Model):
     def freeness(self, distances: Vector) -> Vector:
         """Return K(o, d) of distances: (1 + s(e^{τd} − 1))^{1−σ}."""
         costs = 1.0 + self.trade_cost_share * np.expm1(self.trade_cost_rate * distances)
-        kernel: Vector = costs**-self.trade_elasticity
-        return kernel
+        return costs**-self.trade_elasticity
 
     @cached_property
     def kernel_form(self) -> Kernel:

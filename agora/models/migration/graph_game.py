@@ -153,8 +153,7 @@ class GraphGame(MeanFieldGame, SpatialModel):
         if self.initial is None:
             return np.ones(self.network.number)
         given = np.asarray(self.initial)
-        density: Vector = given / float(self.land @ given)
-        return density
+        return given / float(self.land @ given)
 
     @property
     def places(self) -> pd.DataFrame:

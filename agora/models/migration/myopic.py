@@ -137,14 +137,12 @@ class MyopicMigration(Model):
     @property
     def positions(self) -> Vector:
         """Angles x of the cells, (N,), in radians."""
-        angles: Vector = 2 * np.pi * np.arange(self.cells) / self.cells
-        return angles
+        return 2 * np.pi * np.arange(self.cells) / self.cells
 
     @property
     def times(self) -> Vector:
         """The tabulated times, (steps + 1,)."""
-        times: Vector = np.linspace(0.0, self.horizon, self.steps + 1)
-        return times
+        return np.linspace(0.0, self.horizon, self.steps + 1)
 
     @cached_property
     def start(self) -> Vector:

@@ -195,8 +195,7 @@ class SpatialTrade(Model):
         """τ(o, d), (N, N), rows origins, columns destinations."""
         if isinstance(self.trade_cost, TradeRate):
             assert self.network is not None
-            costs: Vector = np.exp(self.trade_cost.rate * self.network.distances)
-            return costs
+            return np.exp(self.trade_cost.rate * self.network.distances)
         return np.array(self.trade_cost)
 
     @property
@@ -207,8 +206,7 @@ class SpatialTrade(Model):
     @cached_property
     def freeness(self) -> Vector:
         """K(o, d) = τ(o, d)^{1−σ}, (N, N)."""
-        freeness: Vector = self.costs**-self.power
-        return freeness
+        return self.costs**-self.power
 
     @cached_property
     def base_weights(self) -> Vector:

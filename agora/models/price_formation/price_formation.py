@@ -351,8 +351,7 @@ class PriceFormation(Model):
         after = np.empty(nodes, dtype=int)
         places = np.arange(1, len(self.befores))
         after[self.befores[1:]] = places  # any place after a node tells its velocity
-        result: Vector = (states[..., after] - states[..., :nodes]) / self.step
-        return result
+        return (states[..., after] - states[..., :nodes]) / self.step
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -207,8 +207,7 @@ def _cost(game: Parameters, rate: Vector) -> Vector:
 
 def _generator(rate: Vector) -> Vector:
     """Return the matrix of moves: off the diagonal the rates, rows that sum to zero."""
-    matrix: Vector = rate - np.diag(rate.sum(axis=1))
-    return matrix
+    return rate - np.diag(rate.sum(axis=1))
 
 
 def best_reply(game: Parameters, income: Vector, span: float, then: Vector, guess: Vector) -> Vector:
@@ -236,8 +235,7 @@ def _policy(game: Parameters, policy: Vector, income: Vector, span: float, then:
     _, rate, _ = _moving(game, smooth=True)(policy)
     weight = 1.0 / span
     matrix = (weight + game.discount) * np.eye(len(then)) - _generator(rate)
-    worth: Vector = np.asarray(np.linalg.solve(matrix, weight * then + income - _cost(game, rate)), float)
-    return worth
+    return np.asarray(np.linalg.solve(matrix, weight * then + income - _cost(game, rate)), float)
 
 
 # --- along a path ----------------------------------------------------------------------------------

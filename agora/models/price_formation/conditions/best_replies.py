@@ -413,8 +413,7 @@ def _programmed(agent: Agent, starts: Vector) -> Cheapest:
         def total(x: Vector, value: Vector = value, span: float = span, mean: float = mean) -> Vector:
             away = grid[None, :] - x[:, None]
             held = (agent.running.value(x)[:, None] + agent.running.value(grid)[None, :]) / 2
-            result: Vector = agent.control_cost / (2 * span) * away**2 + mean * away + span * held + value
-            return result
+            return agent.control_cost / (2 * span) * away**2 + mean * away + span * held + value
 
         table = total(grid if first else starts)
         chosen.append(table.argmin(axis=1))

@@ -121,9 +121,8 @@ def _state_multipliers(
         wanted[first:end] = level
         end = first
     nu = wanted - np.append(wanted[1:], 0.0)
-    result: Vector = np.where(
+    return np.where(
         at_low & at_high,
         nu,
         np.where(at_low, np.minimum(nu, 0.0), np.where(at_high, np.maximum(nu, 0.0), 0.0)),
     )
-    return result

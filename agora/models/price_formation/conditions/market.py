@@ -218,8 +218,7 @@ def _margin(market: Parameters, tree: _Tree, found: _Market) -> Vector:
     if _bounded(market):
         return np.zeros(len(found.masses))
     gradient = _control_gradient(market, tree, found) / (tree.step * tree.chance)
-    result: Vector = np.where(found.masses > 1e-9, np.abs(gradient).max(axis=(1, 2)), 0.0)
-    return result
+    return np.where(found.masses > 1e-9, np.abs(gradient).max(axis=(1, 2)), 0.0)
 
 
 def _bounded(market: Parameters) -> bool:

@@ -108,8 +108,7 @@ def _potential(model: MovingParameters, n: Vector, eaten: Vector) -> Vector:
     value = value * model.firm_share / (model.firm_share + model.externality)
     with np.errstate(all="ignore"):
         crowding = (n * np.log(n / model.network.land)).sum(axis=1)
-    potential: Vector = value - (model.moving_cost * model.noise * crowding if model.noise else 0.0)
-    return potential
+    return value - (model.moving_cost * model.noise * crowding if model.noise else 0.0)
 
 
 def _by_piece(model: MovingParameters, n: Vector) -> Vector:
