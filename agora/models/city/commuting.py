@@ -16,20 +16,13 @@ from pydantic import field_validator, model_validator
 
 from agora.data.checks import InputError, finite
 from agora.data.geographies import cell_network
+from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import (
     add_commuting_edges,
     add_commuting_prices_edges,
     add_commuting_prices_pairs,
 )
 from agora.formulations.city.commuting_numbers import lowest_wages
-from agora.formulations.city.land_labor import (
-    add_cells,
-    add_given_firms,
-    add_labor_balance,
-    add_land_limit,
-    add_wages_and_rents,
-    cell_values,
-)
 from agora.models.certificate import Condition
 from agora.models.city.conditions import commuting_conditions
 from agora.models.city.tables import (
@@ -113,11 +106,11 @@ class CommutingMarket(CommuterCity):
         Osawa & Akamatsu (2019), Proposition 2 (a). Multipliers: rents ř_i, wages w_j.
         """
         program = pyo.ConcreteModel(name="commuting (S)")
-        add_cells(program, self.network)
-        add_given_firms(program, cell_values(self.network, self.firms))
+        land_labor.add_cells(program, self.network)
+        land_labor.add_given_firms(program, land_labor.cell_values(self.network, self.firms))
         commuting(program, self.network, self.commuting_cost)
-        add_land_limit(program)
-        add_labor_balance(program, self.labor_per_firm)
+        land_labor.add_land_limit(program)
+        land_labor.add_labor_balance(program, self.labor_per_firm)
         program.cost = pyo.Objective(expr=program.total_commuting_cost, sense=pyo.minimize, doc="h(n)")
         return program
 
@@ -127,8 +120,8 @@ class CommutingMarket(CommuterCity):
         Osawa & Akamatsu (2019), Proposition 2 (b); stated on the edges, or for all pairs of cells.
         """
         program = pyo.ConcreteModel(name="commuting (D)")
-        add_cells(program, self.network)
-        add_wages_and_rents(program)
+        land_labor.add_cells(program, self.network)
+        land_labor.add_wages_and_rents(program)
         (add_commuting_prices_pairs if pairs else add_commuting_prices_edges)(
             program, self.network, self.commuting_cost
         )

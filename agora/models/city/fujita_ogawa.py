@@ -19,18 +19,9 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import MISSING, InputError
 from agora.data.city import KINDS, ExponentialDecay, Externality
 from agora.data.fields import read_kind
+from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 from agora.formulations.city.complementarity import add_city_complementarity
-from agora.formulations.city.land_labor import (
-    add_cells,
-    add_firm_land_limit,
-    add_firms,
-    add_job_stock,
-    add_labor_balance,
-    add_land_limit,
-    add_resident_stock,
-    cell_values,
-)
 from agora.formulations.city.lattice import add_lattice_firms, add_lattice_production
 from agora.formulations.city.spillovers import Interaction, add_production, check_symmetric, interaction
 from agora.formulations.city.supporting_prices import add_supporting_prices
@@ -190,7 +181,7 @@ class FujitaOgawa(CommuterCity):
         multipliers are r̂_i, while ``land_limit`` carries ř_i: the rent is r = ř + r̂.
         """
         program = self.program(commuting)
-        add_firm_land_limit(program)
+        land_labor.add_firm_land_limit(program)
         return program
 
     def welfare_program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
@@ -245,7 +236,7 @@ class FujitaOgawa(CommuterCity):
             A_i, numéraire per firm, in the sorted order of the cells.
         """
         program = self._land_labor(commuting)
-        levels = cell_values(self.network, production_level)
+        levels = land_labor.cell_values(self.network, production_level)
         program.output = pyo.Objective(
             expr=pyo.quicksum(levels[cell] * program.firms[cell] for cell in self.network.cells)
             - program.total_commuting_cost,
@@ -261,7 +252,7 @@ class FujitaOgawa(CommuterCity):
         π*, hence the lowest rents, that support the allocation (see the formulation).
         """
         program = pyo.ConcreteModel(name="supporting prices")
-        add_cells(program, self.network)
+        land_labor.add_cells(program, self.network)
         add_supporting_prices(
             program, self.network, allocation, self.commuting_cost, self.labor_per_firm,
             self.interaction.level(allocation.firms),
@@ -271,8 +262,8 @@ class FujitaOgawa(CommuterCity):
     def complementarity_program(self) -> pyo.ConcreteModel:
         """Return Definition 1 itself, (3.5)–(3.9), as a complementarity program; needs no potential."""
         program = pyo.ConcreteModel(name="Fujita-Ogawa city: Definition 1")
-        add_cells(program, self.network)
-        add_firms(program, self.network, self.firm_mass)
+        land_labor.add_cells(program, self.network)
+        land_labor.add_firms(program, self.network, self.firm_mass)
         add_commuting_edges(program, self.network, self.commuting_cost)
         add_production(self.spillover, program, self.network)
         add_city_complementarity(program, self.network, self.commuting_cost, self.labor_per_firm)
@@ -290,25 +281,25 @@ class FujitaOgawa(CommuterCity):
 
     def _land_labor(self, commuting: Commuting) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="Fujita-Ogawa city")
-        add_cells(program, self.network)
-        add_firms(program, self.network, self.firm_mass)
+        land_labor.add_cells(program, self.network)
+        land_labor.add_firms(program, self.network, self.firm_mass)
         commuting(program, self.network, self.commuting_cost)
-        add_land_limit(program)
-        add_labor_balance(program, self.labor_per_firm)
+        land_labor.add_land_limit(program)
+        land_labor.add_labor_balance(program, self.labor_per_firm)
         return program
 
     def _decomposed(self, commuting: Commuting, *, homes_first: bool) -> pyo.ConcreteModel:
         self.check_potential()
         program = pyo.ConcreteModel(name="Fujita-Ogawa city: decomposed")
-        add_cells(program, self.network)
-        add_firms(program, self.network, self.firm_mass)
+        land_labor.add_cells(program, self.network)
+        land_labor.add_firms(program, self.network, self.firm_mass)
         commuting(program, self.network, self.commuting_cost)
         if homes_first:
-            add_resident_stock(program)
-            add_labor_balance(program, self.labor_per_firm)
+            land_labor.add_resident_stock(program)
+            land_labor.add_labor_balance(program, self.labor_per_firm)
         else:
-            add_land_limit(program)
-            add_job_stock(program, self.labor_per_firm)
+            land_labor.add_land_limit(program)
+            land_labor.add_job_stock(program, self.labor_per_firm)
         add_production(self.spillover, program, self.network)
         program.potential = pyo.Objective(
             expr=program.production_potential - program.total_commuting_cost,

@@ -15,24 +15,7 @@ import pyomo.environ as pyo
 from pydantic import Field, model_validator
 
 from agora.data.checks import InputError
-from agora.formulations.marketplaces.coalitions import (
-    Setup,
-    Taste,
-    add_coalition,
-    add_coalition_commodity_balance,
-    add_coalition_gain,
-    add_coalition_land_limit,
-    add_coalition_mass_balance,
-    add_coalition_time_limit,
-    add_economy_mass_balance,
-    add_free_marketplaces,
-    add_living_cost,
-    add_no_transfers,
-    add_price_test,
-    add_prices,
-    add_setup_cost,
-    add_transfer_balance,
-)
+from agora.formulations.marketplaces import coalitions
 from agora.models.certificate import Condition
 from agora.models.marketplaces.conditions.coalition import CoalitionData, TypeData, coalition_conditions
 from agora.models.marketplaces.consumer_types import ConsumerType, Leontief, SetupComposite, SetupNeeds
@@ -132,7 +115,7 @@ class CoalitionTest(Model):
     # --- numbers -------------------------------------------------------------------------------
 
     @property
-    def tastes(self) -> dict[str, Taste]:
+    def tastes(self) -> dict[str, coalitions.Taste]:
         """Type → its utility as numbers."""
         return {kind.name: kind.taste.taste for kind in self.types}
 
@@ -178,11 +161,11 @@ class CoalitionTest(Model):
             everybody=self.everybody,
         )
 
-    def needs(self, marketplaces: int) -> Setup:
+    def needs(self, marketplaces: int) -> coalitions.Setup:
         """Return what a number of marketplaces needs a head."""
         if isinstance(self.setup, SetupNeeds):
-            return Setup(tuple(marketplaces * need for need in self.setup.amounts), 0.0, ())
-        return Setup((), marketplaces * self.setup.amount, self.setup.shares)
+            return coalitions.Setup(tuple(marketplaces * need for need in self.setup.amounts), 0.0, ())
+        return coalitions.Setup((), marketplaces * self.setup.amount, self.setup.shares)
 
     def travel(self, locations: Sequence[float] | Vector) -> Vector:
         """Return δ_j (J,), hours from each site to the nearest of the marketplaces."""
@@ -224,22 +207,22 @@ class CoalitionTest(Model):
         start = list(program.location.values())
         program.del_component("location")
         self._add_members(program)
-        add_free_marketplaces(program, self.sites, self.region, start)
+        coalitions.add_free_marketplaces(program, self.sites, self.region, start)
         self._add_limits(program, program.travel)
         return program
 
     def _add_members(self, program: pyo.ConcreteModel) -> None:
-        add_coalition(program, list(self.utility), self.makes, max(self.makes))
+        coalitions.add_coalition(program, list(self.utility), self.makes, max(self.makes))
         if self.everybody:
-            add_economy_mass_balance(program, self.shares)
+            coalitions.add_economy_mass_balance(program, self.shares)
         else:
-            add_coalition_mass_balance(program)
+            coalitions.add_coalition_mass_balance(program)
 
     def _add_limits(self, program: pyo.ConcreteModel, travel: Any) -> None:
-        add_coalition_time_limit(program, self.time, travel)
-        add_coalition_land_limit(program, [self.plot] * len(self.sites))
-        add_coalition_commodity_balance(program, self.makes, self.needs(len(program.places)))
-        add_coalition_gain(program, self.tastes, self.utility, self.unit, self.least_gain)
+        coalitions.add_coalition_time_limit(program, self.time, travel)
+        coalitions.add_coalition_land_limit(program, [self.plot] * len(self.sites))
+        coalitions.add_coalition_commodity_balance(program, self.makes, self.needs(len(program.places)))
+        coalitions.add_coalition_gain(program, self.tastes, self.utility, self.unit, self.least_gain)
 
     def price_program(self, locations: Sequence[float] | None = None) -> pyo.ConcreteModel:
         r"""Return the mirror of `program`: min λ over prices at which nobody could afford more.
@@ -248,14 +231,14 @@ class CoalitionTest(Model):
         """
         program, travel = self._structure(locations)
         plots = [self.plot] * len(self.sites)
-        add_prices(program, list(self.utility), plots, max(self.makes), self.tastes)
+        coalitions.add_prices(program, list(self.utility), plots, max(self.makes), self.tastes)
         if self.everybody:
-            add_transfer_balance(program, self.shares)
+            coalitions.add_transfer_balance(program, self.shares)
         else:
-            add_no_transfers(program)
-        add_setup_cost(program, self.needs(len(program.places)))
-        add_living_cost(program, self.makes, self.tastes)
-        add_price_test(
+            coalitions.add_no_transfers(program)
+        coalitions.add_setup_cost(program, self.needs(len(program.places)))
+        coalitions.add_living_cost(program, self.makes, self.tastes)
+        coalitions.add_price_test(
             program, self.makes, self.time, travel, plots, self.utility, self.unit, self.least_gain
         )
         return program

@@ -22,19 +22,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from agora.data.checks import InputError, finite, whole
 from agora.data.fields import Fields
 from agora.data.frozen_geographies import frozen_geography
-from agora.formulations.marketplaces.envy_free import (
-    add_commodity_balance,
-    add_envy_freeness_ces,
-    add_envy_freeness_cobb_douglas,
-    add_land_balance,
-    add_population_balance,
-    add_railway_length,
-    add_setup_composite,
-    add_sites,
-    add_time_balance,
-    add_travel_in_plane,
-    add_travel_on_line,
-)
+from agora.formulations.marketplaces import envy_free
 from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane, plane_points
 from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need
 from agora.models.certificate import Condition
@@ -387,8 +375,8 @@ class Marketplaces(Model):
         places = np.sort(places) if isinstance(self.ground, Line) else places
         program = self._common()
         travel = dict(zip(program.sites, self.travel(places).tolist(), strict=True))
-        add_time_balance(program, self.time, travel)
-        add_setup_composite(program, self.setup_shares, self.setup_cost * float(self.units(places)))
+        envy_free.add_time_balance(program, self.time, travel)
+        envy_free.add_setup_composite(program, self.setup_shares, self.setup_cost * float(self.units(places)))
         return program
 
     def free_program(self, groups: Sequence[int]) -> pyo.ConcreteModel:
@@ -398,34 +386,38 @@ class Marketplaces(Model):
         need: Any = self.setup_cost * number
         match self.ground:
             case Line(positions=positions, region=region):
-                add_travel_on_line(program, positions.tolist(), region, groups, self.time_per_distance)
-                add_railway_length(program, self.railway_stretches)
+                envy_free.add_travel_on_line(
+                    program, positions.tolist(), region, groups, self.time_per_distance
+                )
+                envy_free.add_railway_length(program, self.railway_stretches)
                 if self.railway.scale == "once":
                     need = self.setup_cost * (1.0 + program.railway_cost)
             case Plane(positions=positions, region=region):
-                add_travel_in_plane(program, positions.tolist(), region, groups, self.time_per_distance)
+                envy_free.add_travel_in_plane(
+                    program, positions.tolist(), region, groups, self.time_per_distance
+                )
             case _:
                 raise InputError(
                     "marketplaces",
                     self.marketplaces,
                     "a list of locations for the program of a network: the search chooses the edges",
                 )
-        add_time_balance(program, self.time, program.travel)
-        add_setup_composite(program, self.setup_shares, need)
+        envy_free.add_time_balance(program, self.time, program.travel)
+        envy_free.add_setup_composite(program, self.setup_shares, need)
         return program
 
     def _common(self) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="marketplaces")
-        add_sites(program, range(self.number), len(self.commodity_shares))
-        add_population_balance(program)
-        add_land_balance(program, self.plots.tolist())
-        add_commodity_balance(program, self.makes)
+        envy_free.add_sites(program, range(self.number), len(self.commodity_shares))
+        envy_free.add_population_balance(program)
+        envy_free.add_land_balance(program, self.plots.tolist())
+        envy_free.add_commodity_balance(program, self.makes)
         if self.substitution is None:
-            add_envy_freeness_cobb_douglas(
+            envy_free.add_envy_freeness_cobb_douglas(
                 program, self.commodity_shares, self.leisure_share, self.land_share
             )
         else:
-            add_envy_freeness_ces(
+            envy_free.add_envy_freeness_ces(
                 program, self.commodity_shares, self.leisure_share, self.land_share, self.substitution
             )
         program.common_utility = pyo.Objective(expr=program.utility, sense=pyo.maximize, doc="u")

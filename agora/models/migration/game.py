@@ -20,33 +20,8 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
 from agora.data.fields import Fields
+from agora.formulations.migration import mean_field, trade
 from agora.formulations.migration.kernels import DenseKernel, Kernel
-from agora.formulations.migration.mean_field import (
-    Arcs,
-    Technology,
-    add_density_balance_at_rest,
-    add_density_balance_implicit,
-    add_density_balance_trapezoid,
-    add_moving_rates_at_rest,
-    add_moving_rates_implicit,
-    add_moving_rates_midpoint,
-    add_position,
-    add_rest,
-    add_terminal_value,
-    add_times,
-    add_value_balance_at_rest,
-    add_value_balance_implicit,
-    add_value_balance_trapezoid,
-    add_values_and_densities,
-)
-from agora.formulations.migration.trade import (
-    TradeEconomy,
-    add_real_wage,
-    add_trade_equilibrium,
-    solve_wages,
-    start_trade,
-    trade_economy,
-)
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
 from agora.models.migration.tables import GAME_TABLES, concentration_table
@@ -143,7 +118,7 @@ class MeanFieldGame(Model):
 
     @property
     @abstractmethod
-    def arcs(self) -> Arcs:
+    def arcs(self) -> mean_field.Arcs:
         """Where workers may move."""
 
     @property
@@ -163,7 +138,7 @@ class MeanFieldGame(Model):
 
     @property
     @abstractmethod
-    def technology(self) -> Technology:
+    def technology(self) -> mean_field.Technology:
         """The algebra of `rates`."""
 
     @property
@@ -189,10 +164,10 @@ class MeanFieldGame(Model):
     # --- numbers -------------------------------------------------------------------------------
 
     @cached_property
-    def economy(self) -> TradeEconomy:
+    def economy(self) -> trade.TradeEconomy:
         """The static layer's numbers."""
         productivity, amenity = self.levels
-        return trade_economy(
+        return trade.trade_economy(
             self.variant,
             self.elasticity,
             self.arcs.number,
@@ -230,7 +205,7 @@ class MeanFieldGame(Model):
     @cached_property
     def initial_real_wage(self) -> Vector:
         """V of the initial density, (N,)."""
-        return solve_wages(self.economy, self.trade_kernel, self.initial_density).real_wage
+        return trade.solve_wages(self.economy, self.trade_kernel, self.initial_density).real_wage
 
     def cautions(self) -> list[str]:
         """Return what a user should know before an answer is trusted, one sentence each."""
@@ -280,14 +255,16 @@ class MeanFieldGame(Model):
         """
         program, count = pyo.ConcreteModel(name=self.card.name), self.arcs.number
         lengths = steps.tolist()
-        add_times(program, lengths, count)
-        add_values_and_densities(program, self.initial_density, np.zeros(count))
+        mean_field.add_times(program, lengths, count)
+        mean_field.add_values_and_densities(program, self.initial_density, np.zeros(count))
         if self.horizon == "infinite":
             program.rest = pyo.Block(doc="the stationary equilibrium at the end")
             self._add_rest(program.rest)
-            add_terminal_value(program, program.rest)
+            mean_field.add_terminal_value(program, program.rest)
         trapezoid = self.time_scheme == "trapezoid"
-        add_moving = add_moving_rates_midpoint if trapezoid else add_moving_rates_implicit
+        add_moving = (
+            mean_field.add_moving_rates_midpoint if trapezoid else mean_field.add_moving_rates_implicit
+        )
         add_moving(program, self.arcs, self.technology)
         program.instant = pyo.Block(program.times, doc="the trade equilibrium of each time")
         real_wage: dict[tuple[int, int], Any] = {}
@@ -295,9 +272,13 @@ class MeanFieldGame(Model):
             block = program.instant[time]
             self._add_wages(block, [program.density[time, cell] for cell in program.cells])
             real_wage.update(((time, cell), block.real_wage[cell]) for cell in program.cells)
-        add_values = add_value_balance_trapezoid if trapezoid else add_value_balance_implicit
+        add_values = (
+            mean_field.add_value_balance_trapezoid if trapezoid else mean_field.add_value_balance_implicit
+        )
         add_values(program, self.arcs, lengths, self.discount, real_wage)
-        add_densities = add_density_balance_trapezoid if trapezoid else add_density_balance_implicit
+        add_densities = (
+            mean_field.add_density_balance_trapezoid if trapezoid else mean_field.add_density_balance_implicit
+        )
         add_densities(program, self.arcs, lengths)
         program.nothing = pyo.Objective(expr=0.0, doc="a system of equations")
         self.start(program)
@@ -305,21 +286,21 @@ class MeanFieldGame(Model):
 
     def _add_wages(self, block: pyo.Block, density: list[Any]) -> None:
         given = [float(mu.value) if mu.fixed else mu for mu in density]
-        add_trade_equilibrium(block, self.economy, self.kernel_form, given)
-        add_real_wage(block, self.economy, given)
+        trade.add_trade_equilibrium(block, self.economy, self.kernel_form, given)
+        trade.add_real_wage(block, self.economy, given)
 
     def _add_rest(self, block: pyo.Block) -> None:
-        add_rest(block, self.arcs.number)
+        mean_field.add_rest(block, self.arcs.number)
         for cell, mu in zip(block.cells, self.initial_density.tolist(), strict=True):
             block.density[cell].set_value(mu)
             block.value[cell].set_value(float(self.initial_real_wage.mean()) / self.discount)
-        add_moving_rates_at_rest(block, self.arcs, self.technology)
+        mean_field.add_moving_rates_at_rest(block, self.arcs, self.technology)
         block.instant = pyo.Block(doc="the trade equilibrium")
         self._add_wages(block.instant, list(block.density.values()))
         if self.directions:
-            add_position(block, self.directions)
-        add_value_balance_at_rest(block, self.arcs, self.discount, block.instant.real_wage)
-        add_density_balance_at_rest(block, self.arcs)
+            mean_field.add_position(block, self.directions)
+        mean_field.add_value_balance_at_rest(block, self.arcs, self.discount, block.instant.real_wage)
+        mean_field.add_density_balance_at_rest(block, self.arcs)
 
     def start(
         self,
@@ -350,7 +331,7 @@ class MeanFieldGame(Model):
                     program.density[time, cell].set_value(float(mu[k, cell]))
             now = [program.density[time, cell] for cell in cells]
             w = None if wages is None else wages[k]
-            start_trade(program.instant[time], self.economy, self.kernel_form, now, w)
+            trade.start_trade(program.instant[time], self.economy, self.kernel_form, now, w)
 
     def start_rest(
         self, block: pyo.Block, density: Vector, value: Vector | None = None, wages: Vector | None = None
@@ -360,7 +341,7 @@ class MeanFieldGame(Model):
             block.density[cell].set_value(mu)
             if value is not None:
                 block.value[cell].set_value(float(value[cell]))
-        start_trade(block.instant, self.economy, self.kernel_form, list(block.density.values()), wages)
+        trade.start_trade(block.instant, self.economy, self.kernel_form, list(block.density.values()), wages)
 
     def _lengths_of(self, program: pyo.ConcreteModel) -> Vector:
         """Return the periods' lengths of a program of this model, whatever its doublings."""

@@ -17,15 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import InputError, finite, positive, whole
 from agora.data.fields import kinds, read_kind
 from agora.data.profiles import Cosine, Listed, Profile, Uniform
-from agora.formulations.migration.kernels import (
-    SMALLEST_STEP,
-    Kernel,
-    RingKernel,
-    TorusKernel,
-    low_rank_kernel,
-    ring_kernel,
-    sparse_kernel,
-)
+from agora.formulations.migration import kernels
 from agora.formulations.migration.mean_field import Arcs, Technology, central, exponential, upwind
 from agora.formulations.migration.racetrack import LinearGame, squared_wavenumber, wave_eigenvalue
 from agora.models.migration.conditions.game import Space
@@ -172,20 +164,20 @@ class SpatialGame(MeanFieldGame):
         )
 
     @cached_property
-    def trade_kernel(self) -> Kernel:
+    def trade_kernel(self) -> kernels.Kernel:
         """Three-point recurrences round each circle; low rank where trade costs are next to nothing.
 
         Costs of which only a share is charged have no recurrence: their kernel is truncated to 1e-10.
         """
         if self.trade_cost_share < 1:
-            return sparse_kernel(self.freeness(self.space.distances), self.space.weights)
+            return kernels.sparse_kernel(self.freeness(self.space.distances), self.space.weights)
         decay = self.trade_elasticity * self.trade_cost_rate
         around = 2 * np.pi * self.radius
         if isinstance(self.cells, int):
-            return ring_kernel(self.cells, decay, around)
-        torus = TorusKernel(*(RingKernel(count, decay, around) for count in self.cells))
-        smooth = min(torus.down.step, torus.across.step) < SMALLEST_STEP
-        return low_rank_kernel(torus.dense(), torus.weights, 1e-14) if smooth else torus
+            return kernels.ring_kernel(self.cells, decay, around)
+        torus = kernels.TorusKernel(*(kernels.RingKernel(count, decay, around) for count in self.cells))
+        smooth = min(torus.down.step, torus.across.step) < kernels.SMALLEST_STEP
+        return kernels.low_rank_kernel(torus.dense(), torus.weights, 1e-14) if smooth else torus
 
     @cached_property
     def space(self) -> Space:

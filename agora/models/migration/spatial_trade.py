@@ -24,13 +24,8 @@ from agora.data.frozen_geographies import frozen_geography
 from agora.data.geographies import CellNetwork
 from agora.data.migration import TradeRate, TradeTable, as_trade_costs, read_trade_costs
 from agora.data.profiles import Cosine
+from agora.formulations.migration import trade
 from agora.formulations.migration.kernels import DenseKernel, Kernel, ring_kernel, torus_kernel
-from agora.formulations.migration.trade import (
-    TradeEconomy,
-    add_real_wage,
-    add_trade_equilibrium,
-    trade_economy,
-)
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.trade import trade_conditions
 from agora.models.migration.tables import TRADE_TABLES
@@ -236,9 +231,9 @@ class SpatialTrade(Model):
         return np.broadcast_to(np.array(self.amenity, dtype=float), (self.number,))
 
     @cached_property
-    def economy(self) -> TradeEconomy:
+    def economy(self) -> trade.TradeEconomy:
         """The numbers of the trade equilibrium."""
-        return trade_economy(
+        return trade.trade_economy(
             self.variant,
             self.elasticity,
             self.number,
@@ -291,8 +286,8 @@ class SpatialTrade(Model):
         """
         program = pyo.ConcreteModel(name="spatial-trade")
         density = self.density.tolist()
-        add_trade_equilibrium(program, self.economy, kernel or self.kernel, density, wages)
-        add_real_wage(program, self.economy, density)
+        trade.add_trade_equilibrium(program, self.economy, kernel or self.kernel, density, wages)
+        trade.add_real_wage(program, self.economy, density)
         program.nothing = pyo.Objective(expr=0.0, doc="a square program: nothing to choose")
         return program
 

@@ -22,14 +22,7 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import InputError, finite, positive, whole
 from agora.data.price_formation.laws_and_supply import InitialLaw, SupplyTree, as_initial_law, as_supply
 from agora.data.price_formation.state_costs import QuadraticCost, StateCost, as_state_cost
-from agora.formulations.price_formation.trajectories import (
-    add_clearing_balance,
-    add_population_cost,
-    add_price_cuts,
-    add_replies,
-    add_shares,
-    add_state_dynamics,
-)
+from agora.formulations.price_formation import trajectories
 from agora.models.certificate import Condition
 from agora.models.model import Model, ModelCard
 from agora.models.price_formation.conditions.market import trading_conditions
@@ -270,8 +263,10 @@ class PriceFormation(Model):
         program = pyo.ConcreteModel(name="price formation: trajectories")
         self._trade(program, self.starts.tolist())
         masses = dict(enumerate(self.masses.tolist()))
-        add_clearing_balance(program, self.supply.supplies, masses)
-        add_population_cost(program, masses, self.step, self.control_cost, self.running, self.terminal)
+        trajectories.add_clearing_balance(program, self.supply.supplies, masses)
+        trajectories.add_population_cost(
+            program, masses, self.step, self.control_cost, self.running, self.terminal
+        )
         return program
 
     def relaxed_program(self, agents: Sequence[int]) -> pyo.ConcreteModel:
@@ -287,9 +282,11 @@ class PriceFormation(Model):
             )
         program = pyo.ConcreteModel(name="price formation: mixed replies")
         self._trade(program, [self.agents.states[agent] for agent in agents])
-        add_shares(program, agents, self.masses.tolist())
-        add_clearing_balance(program, self.supply.supplies, program.share)
-        add_population_cost(program, program.share, self.step, self.control_cost, self.running, self.terminal)
+        trajectories.add_shares(program, agents, self.masses.tolist())
+        trajectories.add_clearing_balance(program, self.supply.supplies, program.share)
+        trajectories.add_population_cost(
+            program, program.share, self.step, self.control_cost, self.running, self.terminal
+        )
         return program
 
     def variational_program(
@@ -308,7 +305,7 @@ class PriceFormation(Model):
             )
         program = pyo.ConcreteModel(name="price formation: the price")
         supplied = self.step * float(self.supply.values.sum())
-        add_price_cuts(program, agents, self.masses.tolist(), costs, purchases, supplied)
+        trajectories.add_price_cuts(program, agents, self.masses.tolist(), costs, purchases, supplied)
         return program
 
     def representative_program(self) -> pyo.ConcreteModel:
@@ -321,16 +318,18 @@ class PriceFormation(Model):
         mean = (self.masses @ self.starts)[None, :]
         program = pyo.ConcreteModel(name="price formation: the representative agent")
         self._trade(program, mean.tolist())
-        add_clearing_balance(program, self.supply.supplies, {0: 1.0})
-        add_population_cost(program, {0: 1.0}, self.step, self.control_cost, self.running, self.terminal)
+        trajectories.add_clearing_balance(program, self.supply.supplies, {0: 1.0})
+        trajectories.add_population_cost(
+            program, {0: 1.0}, self.step, self.control_cost, self.running, self.terminal
+        )
         return program
 
     def _trade(self, program: pyo.ConcreteModel, starts: Sequence[Sequence[float]]) -> None:
-        add_replies(
+        trajectories.add_replies(
             program, starts, self.supply.parents, self.supply.probabilities, self.state_bounds,
             self.control_bounds,
         )  # fmt: skip
-        add_state_dynamics(program, self.step)
+        trajectories.add_state_dynamics(program, self.step)
 
     def start_from(self, program: pyo.ConcreteModel, states: Vector, shares: Vector | None = None) -> None:
         """Start a program at trajectories (replies, assets, places)."""

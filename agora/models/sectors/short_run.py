@@ -16,15 +16,7 @@ import pyomo.environ as pyo
 from pydantic import field_validator, model_validator
 
 from agora.data.profiles import Profile
-from agora.formulations.sectors.short_run import (
-    add_consumption_ces,
-    add_consumption_cobb_douglas,
-    add_given_firms,
-    add_labor_limit,
-    add_labor_limit_by_sector,
-    add_production_limit,
-    add_sectors,
-)
+from agora.formulations.sectors import short_run
 from agora.models.certificate import Condition, worst_case
 from agora.models.model import ModelCard
 from agora.models.prices import price
@@ -108,21 +100,21 @@ class ShortRunCompetition(SectorEconomy):
             labor = self.labor * economy.varieties / economy.varieties.sum()
         output, sigma = economy.made(firms, labor), self.substitution
         program = pyo.ConcreteModel(name="short-run competition")
-        add_sectors(program, cells, named(firms))
-        add_given_firms(program, named(firms))
-        add_production_limit(
+        short_run.add_sectors(program, cells, named(firms))
+        short_run.add_given_firms(program, named(firms))
+        short_run.add_production_limit(
             program, named(economy.productivity * external), self.firm_share, (named(labor), named(output))
         )
         if economy.immobile is None:
-            add_labor_limit(program, self.labor)
+            short_run.add_labor_limit(program, self.labor)
         else:
-            add_labor_limit_by_sector(program, named(labor))
+            short_run.add_labor_limit_by_sector(program, named(labor))
         if sigma == 1:
             start = float((economy.tastes * np.log(output / economy.tastes)).sum())
-            add_consumption_cobb_douglas(program, named(economy.tastes), start)
+            short_run.add_consumption_cobb_douglas(program, named(economy.tastes), start)
         else:
             start = float((economy.tastes ** (1 / sigma) * output ** (1 - 1 / sigma)).sum())
-            add_consumption_ces(program, named(economy.tastes), sigma, start)
+            short_run.add_consumption_ces(program, named(economy.tastes), sigma, start)
         program.aggregate_consumption = pyo.Objective(
             expr=program.consumption, sense=pyo.maximize, doc="C, units of the consumption index"
         )

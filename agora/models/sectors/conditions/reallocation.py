@@ -17,19 +17,11 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from agora.models.certificate import Condition, worst_case
-from agora.models.sectors.conditions.short_run import (
-    COLUMNS,
-    Dates,
-    Parameters,
-    consumption_of,
-    dates_of,
-    price_level_of,
-    short_run_conditions,
-)
+from agora.models.sectors.conditions import short_run
 from agora.typing import Vector
 
 
-class MovingParameters(Parameters, Protocol):
+class MovingParameters(short_run.Parameters, Protocol):
     """What the definition needs to know beside the short run."""
 
     @property
@@ -54,14 +46,17 @@ def invisible_hand_conditions(
     model: MovingParameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate the definition of the path and every identity of its tables."""
-    dates = dates_of(tables["path"], model.network.cells, COLUMNS)
+    dates = short_run.dates_of(tables["path"], model.network.cells, short_run.COLUMNS)
     aggregate = tables["aggregate"]
     n, rate, times = dates["firms"], dates["profit_rate"], dates.times
     if len(aggregate) != len(times):
         return (Condition("every date has its row", float("nan"), f"{len(aggregate)} rows", tolerance),)
     said = {name: aggregate[name].to_numpy(dtype=float) for name in aggregate.columns}
     at_dates = [f"time {time:g}" for time in times]
-    eaten, level = consumption_of(model, dates["output"]), price_level_of(model, dates["price"])
+    eaten, level = (
+        short_run.consumption_of(model, dates["output"]),
+        short_run.price_level_of(model, dates["price"]),
+    )
     wealth = {"consumption": level, "labor": dates["wage"][:, 0], "expenditure": level * eaten}
     climbing = _potential(model, n, eaten)
     start = model.network.land * model.over_sectors("initial", model.initial)
@@ -78,7 +73,7 @@ def invisible_hand_conditions(
         worst_case("firms start where they are", np.abs(n[0] / start - 1),
                    [f"sector {name}" for name in dates.names], tolerance),
         at_all("no firm is lost in any piece", lost, ends),
-        *short_run_conditions(model, dates, said["consumption"], tolerance),
+        *short_run.short_run_conditions(model, dates, said["consumption"], tolerance),
         at_all(f"{model.numeraire} is the numéraire", np.abs(wealth[model.numeraire] - 1)),
         at_all("the spread of profit rates", np.abs(said["profit_spread"] / rate.max(axis=1)
                                                     - np.ptp(rate, axis=1) / rate.max(axis=1))),
@@ -133,7 +128,7 @@ def _ends(model: MovingParameters) -> tuple[Vector, Vector, Vector]:
     return network.tails[once], network.heads[once], network.lengths[once]
 
 
-def _rest(model: MovingParameters, dates: Dates, tolerance: float) -> Condition:
+def _rest(model: MovingParameters, dates: short_run.Dates, tolerance: float) -> Condition:
     """Return whether nobody would move at the end: equal profit rates, or differences not worth φ."""
     tails, heads, lengths = _ends(model)
     worth = _worth(model, dates["firms"], dates["profit_rate"])[-1]
@@ -146,7 +141,7 @@ def _rest(model: MovingParameters, dates: Dates, tolerance: float) -> Condition:
 
 def _steps(
     model: MovingParameters,
-    dates: Dates,
+    dates: short_run.Dates,
     frame: pd.DataFrame,
     climbing: Vector,
     paid: Vector,
