@@ -6,16 +6,16 @@ land and labour markets clear. Osawa & Akamatsu (2019), Definition 2 and Proposi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.geographies import cell_network
+from agora.data.geographies import CellNetwork, cell_network
 from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import (
     add_commuting_edges,
@@ -28,16 +28,43 @@ from agora.models.city.conditions import commuting_conditions
 from agora.models.city.tables import (
     COMMUTING_TABLES,
     cell_names,
-    city_rows,
     commuting_table,
     offered_wages,
     read_commuters,
 )
 from agora.models.model import ModelCard
 from agora.models.prices import price
-from agora.models.spatial import CommuterCity, Commuting
+from agora.models.spatial import POSITIVE, SpatialModel
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables
+
+Commuting = Callable[[pyo.Block, CellNetwork, float], None]
+"""A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""
+
+
+class CommuterCity(SpatialModel):
+    """A geography whose households commute to firms that need labour."""
+
+    symbols: ClassVar[Mapping[str, str]] = {
+        "t": "commuting_cost",
+        "phi": "labor_per_firm",
+        "φ": "labor_per_firm",
+    }
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "commuting_cost": "numéraire per household and length",
+        "labor_per_firm": "households per firm",
+        "land": "land",
+    }
+
+    commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
+    labor_per_firm: float = Field(gt=0, json_schema_extra=POSITIVE)
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: the cells."""
+        names = cell_names(self.network)
+        cells = pd.DataFrame({"cell": names})
+        pairs = pd.DataFrame({"origin": names, "destination": names})
+        return {"cells": cells, "commuting": pairs, "equilibrium_firms": cells, "history_firms": cells}
 
 
 class CommutingMarket(CommuterCity):
@@ -176,10 +203,6 @@ class CommutingMarket(CommuterCity):
             }
         )
         return {"cells": cells, "commuting": commuting, "totals": totals}
-
-    def expected_rows(self) -> dict[str, pd.DataFrame]:
-        """Return what the rows of the tables are about: the cells."""
-        return city_rows(self.network)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2, (3.5), (3.7), (3.8), from the tables alone."""

@@ -26,10 +26,11 @@ from agora.formulations.city.lattice import add_lattice_firms, add_lattice_produ
 from agora.formulations.city.spillovers import Interaction, add_production, check_symmetric, interaction
 from agora.formulations.city.supporting_prices import add_supporting_prices
 from agora.models.certificate import Condition
+from agora.models.city.commuting import CommuterCity, Commuting
 from agora.models.city.conditions import city_conditions
-from agora.models.city.tables import CITY_TABLES, CityAllocation, city_rows, city_tables, read_city
+from agora.models.city.tables import CITY_TABLES, CityAllocation, city_tables, read_city
 from agora.models.model import ModelCard
-from agora.models.spatial import POSITIVE, CommuterCity, Commuting
+from agora.models.spatial import POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -163,15 +164,7 @@ class FujitaOgawa(CommuterCity):
         commuting : function
             The formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`.
         """
-        self.check_potential()
-        program = self._land_labor(commuting)
-        add_production(self.spillover, program, self.network)
-        program.potential = pyo.Objective(
-            expr=program.production_potential - program.total_commuting_cost,
-            sense=pyo.maximize,
-            doc="f(m) − h(n)",
-        )
-        return program
+        return self._with_potential(self._land_labor(commuting))
 
     def reduced_program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
         r"""Return the firms' program (P): max g(m) = f(m) − ȟ(m) over m in ℳ.
@@ -261,10 +254,7 @@ class FujitaOgawa(CommuterCity):
 
     def complementarity_program(self) -> pyo.ConcreteModel:
         """Return Definition 1 itself, (3.5)–(3.9), as a complementarity program; needs no potential."""
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city: Definition 1")
-        land_labor.add_cells(program, self.network)
-        land_labor.add_firms(program, self.network, self.firm_mass)
-        add_commuting_edges(program, self.network, self.commuting_cost)
+        program = self._firms_and_commuters(add_commuting_edges, "Fujita-Ogawa city: Definition 1")
         add_production(self.spillover, program, self.network)
         add_city_complementarity(program, self.network, self.commuting_cost, self.labor_per_firm)
         return program
@@ -279,27 +269,31 @@ class FujitaOgawa(CommuterCity):
             for variable, level in zip(program.production_level.values(), levels, strict=True):
                 variable.set_value(level)
 
-    def _land_labor(self, commuting: Commuting) -> pyo.ConcreteModel:
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city")
+    def _firms_and_commuters(self, commuting: Commuting, name: str) -> pyo.ConcreteModel:
+        program = pyo.ConcreteModel(name=name)
         land_labor.add_cells(program, self.network)
         land_labor.add_firms(program, self.network, self.firm_mass)
         commuting(program, self.network, self.commuting_cost)
+        return program
+
+    def _land_labor(self, commuting: Commuting) -> pyo.ConcreteModel:
+        program = self._firms_and_commuters(commuting, "Fujita-Ogawa city")
         land_labor.add_land_limit(program)
         land_labor.add_labor_balance(program, self.labor_per_firm)
         return program
 
     def _decomposed(self, commuting: Commuting, *, homes_first: bool) -> pyo.ConcreteModel:
-        self.check_potential()
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city: decomposed")
-        land_labor.add_cells(program, self.network)
-        land_labor.add_firms(program, self.network, self.firm_mass)
-        commuting(program, self.network, self.commuting_cost)
+        program = self._firms_and_commuters(commuting, "Fujita-Ogawa city: decomposed")
         if homes_first:
             land_labor.add_resident_stock(program)
             land_labor.add_labor_balance(program, self.labor_per_firm)
         else:
             land_labor.add_land_limit(program)
             land_labor.add_job_stock(program, self.labor_per_firm)
+        return self._with_potential(program)
+
+    def _with_potential(self, program: pyo.ConcreteModel) -> pyo.ConcreteModel:
+        self.check_potential()
         add_production(self.spillover, program, self.network)
         program.potential = pyo.Objective(
             expr=program.production_potential - program.total_commuting_cost,
@@ -318,17 +312,7 @@ class FujitaOgawa(CommuterCity):
         """Return the tables of an allocation with its prices."""
         level = self.interaction.level(allocation.firms)
         potential = self.interaction.potential(allocation.firms) if self.has_potential else np.nan
-        return city_tables(
-            allocation,
-            self.network,
-            production=level,
-            labor_per_firm=self.labor_per_firm,
-            production_potential=potential,
-        )
-
-    def expected_rows(self) -> dict[str, pd.DataFrame]:
-        """Return what the rows of the tables are about: the cells."""
-        return city_rows(self.network)
+        return city_tables(allocation, self.network, self.labor_per_firm, level, potential)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 1, (3.5)–(3.9), from the tables alone."""

@@ -96,18 +96,6 @@ CITY_TABLES: dict[str, TableSpec] = {
 """Tables of a city whose firms choose their cell, those of single methods too."""
 
 
-def city_rows(network: CellNetwork) -> dict[str, pd.DataFrame]:
-    """Return what the rows of a city's tables are about, see `Model.expected_rows`."""
-    names = cell_names(network)
-    cells = pd.DataFrame({"cell": names})
-    return {
-        "cells": cells,
-        "commuting": pd.DataFrame({"origin": names, "destination": names}),
-        "equilibrium_firms": cells,
-        "history_firms": cells,
-    }
-
-
 Route = tuple[int, int, float, float]
 """Home, workplace (positions in the network), mass of households, length of the route."""
 
@@ -234,18 +222,17 @@ def commuting_table(network: CellNetwork, routes: list[Route], commuting_cost: f
 def city_tables(
     allocation: CityAllocation,
     network: CellNetwork,
-    *,
-    production: Vector,
     labor_per_firm: float,
-    production_potential: float,
+    production: Vector,
+    potential: float,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables ``cells``, ``commuting`` and ``totals`` of a city.
 
     ``cells``: cell, land, firms, residents, employment (masses), production, wage, rent, profit
     (numéraire per firm, worker, unit of land, firm), use (business, residential, integrated — all
     who live there work there and nobody else —, mixed, vacant). ``commuting``: origin,
-    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums; the potential is
-    missing where there is none.
+    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums; `potential` is
+    f(m), missing where there is none.
     """
     names = cell_names(network)
     routes = allocation.commuters.rows(network, allocation.residents, allocation.employment)
@@ -279,7 +266,7 @@ def city_tables(
             "aggregate_rent": [float(allocation.rent @ network.land)],
             "total_commuting_cost": [cost],
             "production": [output],
-            "potential": [production_potential - cost],
+            "potential": [potential - cost],
             "welfare": [output - cost],
         }
     )
