@@ -57,6 +57,11 @@ class Column:
         return name == self.name or bool(self.stem and name.startswith(self.stem) and name != self.stem)
 
 
+def columns(*names: str, unit: str = "", **further: Any) -> tuple[Column, ...]:
+    """Return columns that differ in their names alone; `further` as in `Column`."""
+    return tuple(Column(name, unit, **further) for name in names)
+
+
 @dataclass(frozen=True)
 class TableSpec:
     """One table of a model.

@@ -15,20 +15,19 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from agora.data.geographies import CellNetwork
 from agora.formulations.city.commuting_numbers import commuters_by_pair
 from agora.models.prices import price
-from agora.models.table_spec import Column, TableSpec
+from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Vector
 
 _CELL, _FIRMS = Column("cell", kind="name"), Column("firms", "mass of firms")
 _HOUSEHOLDS, _NUMERAIRE = "mass of households", "numéraire"
 _LAND = (_CELL, Column("land", "land"), _FIRMS)
-_PEOPLE = (Column("residents", _HOUSEHOLDS), Column("employment", _HOUSEHOLDS))
+_PEOPLE = columns("residents", "employment", unit=_HOUSEHOLDS)
 _PRICES = (Column("wage", "numéraire per household"), Column("rent", "numéraire per unit of land"))
 _SUMS = (_FIRMS, Column("households", _HOUSEHOLDS))
-_PAID = (Column("aggregate_rent", _NUMERAIRE), Column("total_commuting_cost", _NUMERAIRE))
+_PAID = columns("aggregate_rent", "total_commuting_cost", unit=_NUMERAIRE)
 _COMMUTING = TableSpec(
-    columns=(
-        Column("origin", kind="name"),
-        Column("destination", kind="name"),
+    (
+        *columns("origin", "destination", kind="name"),
         Column("flow", _HOUSEHOLDS),
         Column("cost", "numéraire per household"),
     ),
@@ -48,8 +47,7 @@ _HISTORY = "method 'history' alone"
 CITY_TABLES: dict[str, TableSpec] = {
     "cells": TableSpec(
         (
-            *_LAND,
-            *_PEOPLE,
+            *(*_LAND, *_PEOPLE),
             Column("production", "numéraire per firm"),
             *_PRICES,
             Column("profit", "numéraire per firm"),
@@ -75,8 +73,7 @@ CITY_TABLES: dict[str, TableSpec] = {
             Column("kind", kind="name"),
             Column("total_commuting_cost", _NUMERAIRE),
             Column("reached", kind="whole", optional="methods that go on from starts"),
-            Column("orbit", kind="whole", optional=_ALL),
-            Column("orbit_size", kind="whole", optional=_ALL),
+            *columns("orbit", "orbit_size", kind="whole", optional=_ALL),
             Column("basin", "dimensionless", optional=_ALL),
             Column("firms_*", "mass of firms", optional="few cells"),
         ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from agora.models.table_spec import Column, TableSpec
+from agora.models.table_spec import Column, TableSpec, columns
 
 _HOURS, _GOODS, _PRICE = "hours of a head", "units of the commodity", "share of the unit simplex of prices"
 _PLANE, _NETWORK = "sites in the plane", "sites on a network"
-_POINT = (Column("x", "distance", optional=_PLANE), Column("y", "distance", optional=_PLANE))
+_POINT = columns("x", "y", unit="distance", optional=_PLANE)
 _SEARCH = "marketplaces that are not given"
 _GAIN = "share of the tested utility (utility where that is nothing)"
 
@@ -25,8 +25,7 @@ MARKETPLACE_TABLES: dict[str, TableSpec] = {
             Column("production", _GOODS),
             Column("leisure", "hours"),
             Column("land", "land"),
-            Column("wage", _PRICE),
-            Column("rent", _PRICE),
+            *columns("wage", "rent", unit=_PRICE),
             Column("consumption_*", _GOODS),
         ),
         key=("site",),
@@ -36,8 +35,7 @@ MARKETPLACE_TABLES: dict[str, TableSpec] = {
             Column("marketplace", kind="whole"),
             Column("location", "distance", kind="spot"),
             *_POINT,
-            Column("cell", kind="name", optional=_NETWORK),
-            Column("towards", kind="name", optional=_NETWORK),
+            *columns("cell", "towards", kind="name", optional=_NETWORK),
             Column("distance", "distance", optional=_NETWORK),
             Column("users", "share of people"),
         ),
@@ -51,16 +49,14 @@ MARKETPLACE_TABLES: dict[str, TableSpec] = {
             Column("utility", "utility"),
             Column("marketplaces", kind="whole"),
             Column("setup_need", "composites"),
-            Column("fee", _PRICE),
-            Column("rent_income", _PRICE),
+            *columns("fee", "rent_income", unit=_PRICE),
             Column("setup_input_*", _GOODS),
         )
     ),
     "structures": TableSpec(
         (
             Column("marketplaces", kind="whole"),
-            Column("utility", "utility"),
-            Column("bound", "utility"),
+            *columns("utility", "bound", unit="utility"),
             Column("locations", kind="name"),
             Column("used", kind="whole", optional=_SEARCH),
             Column("distinct", kind="truth", optional=_SEARCH),
@@ -79,8 +75,7 @@ COALITION_TABLES: dict[str, TableSpec] = {
             Column("type", kind="name"),
             Column("site", kind="whole"),
             Column("mass", "mass of people"),
-            Column("work", "hours"),
-            Column("leisure", "hours"),
+            *columns("work", "leisure", unit="hours"),
             Column("land", "land"),
             Column("consumption_*", _GOODS),
             Column("utility", "utility", missing="nobody of the type lives there"),
@@ -92,8 +87,7 @@ COALITION_TABLES: dict[str, TableSpec] = {
             Column("type", kind="name"),
             Column("share", "dimensionless"),
             Column("mass", "mass of people"),
-            Column("tested_utility", "utility"),
-            Column("required_utility", "utility"),
+            *columns("tested_utility", "required_utility", unit="utility"),
         ),
         key=("type",),
     ),
@@ -120,11 +114,9 @@ COALITION_TABLES: dict[str, TableSpec] = {
     "structures": TableSpec(
         (
             Column("number", kind="whole"),
-            Column("gain", _GAIN),
-            Column("bound", _GAIN),
+            *columns("gain", "bound", unit=_GAIN),
             Column("locations", kind="name"),
-            Column("solved", kind="whole"),
-            Column("simplices", kind="whole"),
+            *columns("solved", "simplices", kind="whole"),
         ),
         key=("number",),
         optional="answers of a method",

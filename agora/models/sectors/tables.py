@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from agora.models.table_spec import Column, TableSpec
+from agora.models.table_spec import Column, TableSpec, columns
 
 _SECTOR, _TIME = Column("sector", kind="name"), Column("time", "time")
 _FIRMS, _LABOR = Column("firms", "mass of firms"), Column("labor", "mass of workers")
-_FLOW = Column("flow", "mass of firms")
 _OUTPUT = Column("output", "units of the sector's good")
 _CONSUMPTION = Column("consumption", "units of the consumption index")
 
 SHORT_RUN_TABLES: dict[str, TableSpec] = {
     "sectors": TableSpec(
         (
-            _SECTOR,
-            _FIRMS,
-            _LABOR,
-            _OUTPUT,
+            *(_SECTOR, _FIRMS, _LABOR, _OUTPUT),
             Column("price", "consumption per unit of output"),
             Column("wage", "consumption per worker"),
             Column("profit_rate", "consumption per firm"),
@@ -30,9 +26,7 @@ SHORT_RUN_TABLES: dict[str, TableSpec] = {
 REALLOCATION_TABLES: dict[str, TableSpec] = {
     "path": TableSpec(
         (
-            _TIME,
-            _SECTOR,
-            _FIRMS,
+            *(_TIME, _SECTOR, _FIRMS),
             Column("profit_rate", "numéraire per firm"),
             _LABOR,
             Column("price", "numéraire per unit of output"),
@@ -43,8 +37,7 @@ REALLOCATION_TABLES: dict[str, TableSpec] = {
     ),
     "aggregate": TableSpec(
         (
-            _TIME,
-            _CONSUMPTION,
+            *(_TIME, _CONSUMPTION),
             Column("reallocation_cost", "numéraire"),
             Column("profit_spread", "numéraire per firm"),
             Column("potential", "numéraire"),
@@ -52,7 +45,7 @@ REALLOCATION_TABLES: dict[str, TableSpec] = {
         key=("time",),
     ),
     "reallocation": TableSpec(
-        (_TIME, Column("origin", kind="name"), Column("destination", kind="name"), _FLOW),
+        (_TIME, *columns("origin", "destination", kind="name"), Column("flow", "mass of firms")),
         key=("time", "origin", "destination"),
         optional="method 'minimizing-movement' alone",
     ),
