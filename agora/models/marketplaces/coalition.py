@@ -12,23 +12,24 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import Field, model_validator
 
 from agora.data.checks import InputError
+from agora.data.marketplaces import CoalitionParameters, CobbDouglas, Leontief, SetupNeeds
 from agora.formulations.marketplaces import coalitions
+from agora.formulations.marketplaces.coalitions import Setup, Taste
 from agora.models.certificate import Condition
-from agora.models.marketplaces.conditions.coalition import CoalitionData, TypeData, coalition_conditions
-from agora.models.marketplaces.consumer_types import ConsumerType, Leontief, SetupComposite, SetupNeeds
-from agora.models.marketplaces.table_specs import COALITION_TABLES, coalition_rows
-from agora.models.marketplaces.tables import coalition_tables
+from agora.models.marketplaces.conditions.coalition import coalition_conditions
+from agora.models.marketplaces.tables import COALITION_TABLES, coalition_rows
 from agora.models.model import Model, ModelCard
 from agora.models.prices import price
-from agora.models.spatial import POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
+FEW = 1e-7
+"""Share of a coalition up to which a type does not limit how large the coalition is."""
 
-class CoalitionTest(Model):
+
+class CoalitionTest(CoalitionParameters, Model):
     r"""Who improves upon an allocation: the coalition and the marketplaces with the greatest gain.
 
     The gain λ is the least over the members: a member of a type with ū > 0 reaches (1 + λ) ū, a share
@@ -84,40 +85,12 @@ class CoalitionTest(Model):
         ),
     )
 
-    types: tuple[ConsumerType, ...] = Field(min_length=1)
-    sites: tuple[float, ...] = Field(min_length=1)
-    makes: tuple[int, ...]
-    setup: SetupNeeds | SetupComposite = Field(discriminator="kind")
-    region: tuple[float, float]
-    marketplaces: int = Field(default=1, ge=1, le=3, json_schema_extra={"allowed": "1, 2 or 3"})
-    time: float = Field(default=2.0, gt=0, json_schema_extra=POSITIVE)
-    plot: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
-    everybody: bool = False
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        names = [kind.name for kind in self.types]
-        if len(set(names)) < len(names):
-            raise InputError("types (names)", names, "all different")
-        if len(self.makes) != len(self.sites):
-            raise InputError("makes (length)", len(self.makes), f"{len(self.sites)}, one for each site")
-        needs = self.setup.amounts if isinstance(self.setup, SetupNeeds) else self.setup.shares
-        for kind in self.types:
-            if len(kind.taste.taste.commodities) != len(needs):
-                given = len(kind.taste.taste.commodities)
-                raise InputError(f"commodities of type {kind.name}", given, f"{len(needs)}, as in the set-up")
-        if set(self.makes) != set(range(1, len(needs) + 1)):
-            raise InputError("makes", self.makes, f"a list that holds each commodity 1 … {len(needs)}")
-        if not self.region[0] <= self.region[1]:
-            raise InputError("region", self.region, "an interval (low, high) with low <= high")
-        return self
-
     # --- numbers -------------------------------------------------------------------------------
 
     @property
-    def tastes(self) -> dict[str, coalitions.Taste]:
+    def tastes(self) -> dict[str, Taste]:
         """Type → its utility as numbers."""
-        return {kind.name: kind.taste.taste for kind in self.types}
+        return {kind.name: _taste(kind.taste) for kind in self.types}
 
     @property
     def utility(self) -> dict[str, float]:
@@ -145,27 +118,11 @@ class CoalitionTest(Model):
         total = sum(self.masses.values())
         return {name: mass / total for name, mass in self.masses.items()}
 
-    @property
-    def data(self) -> CoalitionData:
-        """The parameters as plain numbers, for the definition of an improving coalition."""
-        return CoalitionData(
-            types=tuple(_plain(kind) for kind in self.types),
-            sites=self.sites,
-            makes=self.makes,
-            region=self.region,
-            most_marketplaces=self.marketplaces,
-            time=self.time,
-            plot=self.plot,
-            setup_amounts=self.setup.shares if isinstance(self.setup, SetupComposite) else self.setup.amounts,
-            setup_composite=self.setup.amount if isinstance(self.setup, SetupComposite) else 0.0,
-            everybody=self.everybody,
-        )
-
-    def needs(self, marketplaces: int) -> coalitions.Setup:
+    def needs(self, marketplaces: int) -> Setup:
         """Return what a number of marketplaces needs a head."""
         if isinstance(self.setup, SetupNeeds):
-            return coalitions.Setup(tuple(marketplaces * need for need in self.setup.amounts), 0.0, ())
-        return coalitions.Setup((), marketplaces * self.setup.amount, self.setup.shares)
+            return Setup(tuple(marketplaces * need for need in self.setup.amounts), 0.0, ())
+        return Setup((), marketplaces * self.setup.amount, self.setup.shares)
 
     def travel(self, locations: Sequence[float] | Vector) -> Vector:
         """Return δ_j (J,), hours from each site to the nearest of the marketplaces."""
@@ -335,13 +292,89 @@ class CoalitionTest(Model):
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate section 2.12 from the tables alone: that it is a coalition, and gains that much."""
-        return coalition_conditions(self.data, tables, tolerance)
+        return coalition_conditions(self, tables, tolerance)
 
 
-def _plain(kind: ConsumerType) -> TypeData:
-    """Return a type of consumers as plain numbers."""
-    taste = kind.taste
-    if isinstance(taste, Leontief):
-        return TypeData(kind.name, kind.mass, kind.utility, coefficients=taste.coefficients)
-    exponents = (*taste.commodities, taste.leisure, taste.land)
-    return TypeData(kind.name, kind.mass, kind.utility, exponents=exponents)
+def _taste(given: Leontief | CobbDouglas) -> Taste:
+    """Return a utility as numbers."""
+    if isinstance(given, Leontief):
+        return Taste(given.coefficients, 0.0, 0.0, substitutes=False)
+    return Taste(given.commodities, given.leisure, given.land, substitutes=True)
+
+
+def coalition_tables(
+    test: CoalitionTest,
+    locations: Sequence[float],
+    gain: float,
+    members: Mapping[str, Vector],
+    setup_input: Sequence[float] | Vector,
+    prices: Vector,
+    rents: Vector,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a coalition of mass one.
+
+    Parameters
+    ----------
+    test : CoalitionTest
+        What is tested.
+    locations : sequence (k,)
+        d′, positions on the line.
+    gain : float
+        λ.
+    members : mapping of array (types, J) and, for ``consumption``, (types, J, I)
+        ``mass`` m_tj; totals of ``work``, ``leisure``, ``land``, ``consumption`` C_tji.
+    setup_input, prices, rents : array (I,), (I,), (J,)
+        Q_i; p_i summing to one; r_j.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``members`` (type and site: mass, hours, land, ``consumption_1`` …, ``utility`` a head),
+        ``types`` (share of the coalition, mass of the largest such coalition, tested utility, and what
+        members must reach), ``marketplaces``, ``commodities`` (``setup_input``, ``price``), ``sites``
+        (``travel``, ``rent``), ``totals`` (``gain``, ``coalition_mass``).
+    """
+    names, travel, consumption = list(test.utility), test.travel(locations), members["consumption"]
+    shares, masses = members["mass"].sum(axis=1), np.array(list(test.masses.values()))
+    large = shares > FEW
+    scale = float((masses[large] / shares[large]).min()) if large.any() else 0.0
+    frame = pd.DataFrame(
+        {
+            "type": np.repeat(names, len(travel)),
+            "site": np.tile(np.arange(len(travel)), len(names)),
+            **{name: members[name].ravel() for name in ("mass", "work", "leisure", "land")},
+            **{f"consumption_{i + 1}": consumption[..., i].ravel() for i in range(consumption.shape[-1])},
+        }
+    )
+    uses = np.concatenate([consumption, members["leisure"][..., None], members["land"][..., None]], axis=-1)
+    reached = [_utility(test.tastes[name], uses[t]) for t, name in enumerate(names)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["utility"] = np.where(frame["mass"] > 0, np.ravel(reached) / frame["mass"], np.nan)
+    return {
+        "members": frame,
+        "types": pd.DataFrame(
+            {
+                "type": names,
+                "share": shares,
+                "mass": np.minimum(scale * shares, masses),
+                "tested_utility": list(test.utility.values()),
+                "required_utility": [test.utility[name] + gain * test.unit[name] for name in names],
+            }
+        ),
+        "marketplaces": pd.DataFrame({"marketplace": range(1, len(locations) + 1), "location": locations}),
+        "commodities": pd.DataFrame(
+            {"commodity": range(1, len(prices) + 1), "setup_input": setup_input, "price": prices}
+        ),
+        "sites": pd.DataFrame({"site": range(len(travel)), "travel": travel, "rent": rents}),
+        "totals": pd.DataFrame({"gain": [gain], "coalition_mass": [scale * float(shares.sum())]}),
+    }
+
+
+def _utility(taste: Taste, uses: Vector) -> Vector:
+    """Return the utility of totals of commodities, leisure and land, (J, I + 2) → (J,)."""
+    shares = np.array([*taste.commodities, taste.leisure, taste.land])
+    used, kept = uses[:, shares > 0], shares[shares > 0]
+    reached: Vector = (
+        np.prod(np.maximum(used, 0.0) ** kept, axis=1) if taste.substitutes else (used / kept).min(axis=1)
+    )
+    return reached

@@ -11,64 +11,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import combinations, islice
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import model_validator
 
-from agora.data.checks import InputError, finite, whole
-from agora.data.fields import Fields
+from agora.data.checks import InputError
 from agora.data.frozen_geographies import frozen_geography
+from agora.data.marketplaces import MarketplaceParameters
 from agora.formulations.marketplaces import envy_free
-from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane, plane_points
-from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need
+from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane, nearest
+from agora.formulations.marketplaces.market_equilibrium import Economy, MarketEquilibrium, largest_need
 from agora.models.certificate import Condition
 from agora.models.marketplaces.conditions.economy import marketplace_conditions
-from agora.models.marketplaces.table_specs import MARKETPLACE_TABLES, marketplace_rows
-from agora.models.marketplaces.tables import marketplace_tables
+from agora.models.marketplaces.tables import MARKETPLACE_TABLES, marketplace_rows
 from agora.models.model import Model, ModelCard
-from agora.models.spatial import POSITIVE
+from agora.models.prices import price
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
-_SHARE: dict[str, JsonValue] = {"allowed": "a number between 0 and 1"}
 
-
-class Railway(Fields):
-    """What marketplaces cost to set up, in units of `setup_cost`.
-
-    ``scale = "per-marketplace"``: one unit each. ``scale = "once"``: one unit in all, and
-    `cost_per_length` units per unit of railway between the outermost marketplaces: a number, or a list
-    of (from, to, cost) where the land is uneven (first nature).
-    """
-
-    scale: Literal["per-marketplace", "once"] = "per-marketplace"
-    cost_per_length: float | tuple[tuple[float, float, float], ...] = 0.0
-
-    @field_validator("cost_per_length", mode="before")
-    @classmethod
-    def _stretches(cls, given: Any) -> Any:
-        if isinstance(given, int | float) and not isinstance(given, bool):
-            if finite("railway.cost_per_length", given) < 0:
-                raise InputError(
-                    "railway.cost_per_length", given, "a number >= 0, or a list of (from, to, cost)"
-                )
-            return float(given)
-        stretches = [tuple(finite("railway.cost_per_length", v) for v in stretch) for stretch in given]
-        for before, after in zip([None, *stretches[:-1]], stretches, strict=True):
-            if len(after) != 3 or after[1] <= after[0] or after[2] < 0 or (before and before[1] != after[0]):
-                raise InputError(
-                    "railway.cost_per_length",
-                    given,
-                    "a list of adjoining (from, to, cost) with from < to and cost >= 0",
-                )
-        return tuple(stretches)
-
-
-class Marketplaces(Model):
+class Marketplaces(MarketplaceParameters, Model):
     """An economy whose people choose homes, work and marketplaces, on a line, in the plane or on a network.
 
     Parameters
@@ -127,108 +92,20 @@ class Marketplaces(Model):
         "time_per_distance": "hours per distance",
     }
     tables_spec: ClassVar[Mapping[str, TableSpec]] = MARKETPLACE_TABLES
-    simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("commodity_shares", "leisure_share", "land_share"),
-        ("setup_shares",),
-    )
-
-    sites: tuple[float, ...] | tuple[tuple[float, float], ...] = ()
-    geography: nx.Graph | None = None
-    makes: tuple[int, ...]
-    commodity_shares: tuple[float, ...]
-    leisure_share: float = Field(ge=0, lt=1, json_schema_extra=_SHARE)
-    land_share: float = Field(gt=0, lt=1, json_schema_extra={"allowed": "a number > 0 and < 1"})
-    time: float = Field(default=2.0, gt=0, json_schema_extra=POSITIVE)
-    setup_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
-    setup_shares: tuple[float, ...]
-    railway: Railway = Railway()
-    marketplaces: Literal["free"] | int | tuple[Any, ...] = "free"
-    region: tuple[float, float] | tuple[tuple[float, float], tuple[float, float]] | None = None
-    time_per_distance: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
-    land: float | tuple[float, ...] | None = None
-    substitution: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
-
-    @field_validator("marketplaces", mode="before")
-    @classmethod
-    def _places(cls, given: Any) -> Any:
-        if given == "free":
-            return given
-        if isinstance(given, list | tuple):
-            if not given:
-                raise InputError("marketplaces", given, "'free', a whole number >= 1, or a list of locations")
-            return tuple(tuple(d) if isinstance(d, list) else d for d in given)
-        return whole("marketplaces", given, at_least=1)
-
-    @field_validator("sites", mode="before")
-    @classmethod
-    def _positions(cls, given: Any) -> Any:
-        if not isinstance(given, list | tuple):
-            raise InputError("sites", given, "a list of positions, or of pairs [x, y]")
-        if any(isinstance(each, list | tuple) for each in given):
-            return tuple(map(tuple, plane_points(given).tolist()))
-        return tuple(finite(f"sites[{j}]", each) for j, each in enumerate(given))
-
-    @field_validator("geography", mode="before")
-    @classmethod
-    def _two_way(cls, given: Any) -> Any:
-        if not isinstance(given, nx.Graph):
-            raise InputError("geography", given, "a networkx graph, or a [geography] table in a scenario")
-        graph = frozen_geography(given)
-        if graph.is_directed():
-            raise InputError("geography", "a graph with one-way edges", "a graph with two-way edges only")
-        return graph
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:  # noqa: C901 (to be grouped)
-        if self.geography is not None and self.sites:
-            raise InputError("sites", list(self.sites), "left out: the sites are the cells of the geography")
-        number, goods = self.number, len(self.commodity_shares)
-        if self.geography is None and (number < 2 or len(set(self.sites)) < number):
-            raise InputError("sites", list(self.sites), "two or more different positions")
-        if len(self.makes) != number:
-            raise InputError("makes", list(self.makes), f"one commodity a site, {number} in all")
-        if len(self.setup_shares) != goods:
-            raise InputError(
-                "setup_shares", list(self.setup_shares), f"one share a commodity, {goods} in all"
-            )
-        for name in ("commodity_shares", "setup_shares"):
-            if min(getattr(self, name)) < 0:
-                raise InputError(name, list(getattr(self, name)), "numbers >= 0")
-        for good in range(1, goods + 1):
-            wanted = self.commodity_shares[good - 1] + self.setup_shares[good - 1] > 0
-            if wanted and good not in self.makes:
-                raise InputError("makes", list(self.makes), f"such that some site makes commodity {good}")
-        if not all(1 <= good <= goods for good in self.makes):
-            raise InputError("makes", list(self.makes), f"whole numbers from 1 to {goods}")
-        total = sum(self.commodity_shares) + self.leisure_share + self.land_share
-        if abs(total - 1) > 1e-9:
-            raise InputError("commodity_shares, leisure_share, land_share (sum)", round(total, 12), "1")
-        if abs(sum(self.setup_shares) - 1) > 1e-9:
-            raise InputError("setup_shares (sum)", round(sum(self.setup_shares), 12), "1")
-        self._check_region()
+    def _on_the_ground(self) -> Self:
         if isinstance(self.marketplaces, tuple):
             for place in self.marketplaces:
                 self.ground.place(place)
         if self.railway.scale == "once" and not isinstance(self.ground, Line):
             raise InputError("railway.scale", "once", "'per-marketplace' unless the sites are on a line")
         plots = self.plots
-        if len(plots) != number or plots.min() <= 0:
+        if len(plots) != self.number or plots.min() <= 0:
             raise InputError("land", self.land, "a number > 0, or one a site")
         if self.substitution == 1.0:
             raise InputError("substitution", 1.0, "left out (Cobb–Douglas), or a number > 0 other than 1")
         return self
-
-    def _check_region(self) -> None:
-        """Raise `InputError` if D is not of the kind of the sites, or empty."""
-        region = self.region
-        if region is None:
-            return
-        if self.geography is not None:
-            raise InputError("region", region, "left out: marketplaces may be anywhere on the network")
-        corners = np.array(region)
-        if corners.shape != (2, *np.shape(self.sites)[1:]) or not (corners[0] < corners[1]).all():
-            wanted = "(from, to) with from < to" if np.ndim(self.sites) == 1 else "two corners of a rectangle"
-            raise InputError("region", region, wanted)
 
     def check(self) -> None:
         """Raise `InputError` with the largest set-up cost if no structure can be paid for."""
@@ -239,11 +116,6 @@ class Marketplaces(Model):
             )
 
     # --- numbers -------------------------------------------------------------------------------
-
-    @property
-    def number(self) -> int:
-        """Number of sites, J."""
-        return len(self.sites) if self.geography is None else self.geography.number_of_nodes()
 
     @cached_property
     def ground(self) -> Ground:
@@ -438,7 +310,61 @@ class Marketplaces(Model):
 
     def tables(self, program: pyo.ConcreteModel, locations: Vector) -> dict[str, pd.DataFrame]:
         """Return the tables of a solved program with marketplaces at `locations`."""
-        return marketplace_tables(self, program, locations)
+        sites, goods = list(program.sites), list(program.goods)
+        commodity = np.array([price(program, program.commodity_balance[i]) for i in goods])
+        wage = np.array([price(program, program.time_balance[j]) for j in sites])
+        rent = np.array([price(program, program.land_balance[j]) for j in sites])
+        unit = commodity.sum() + wage.sum() + rent.sum()
+        names, home = self.ground.names(locations), nearest(self.ground, locations)
+
+        def column(variable: Any) -> list[float]:
+            return [float(variable[j].value) for j in sites]
+
+        table = pd.DataFrame(
+            {
+                "site": sites,
+                **self.ground.site_columns(),
+                "makes": self.makes,
+                "marketplace": [names[k] for k in home],
+                "travel": self.travel(locations),
+                "population": column(program.population),
+                "production": column(program.work),
+                "leisure": column(program.leisure),
+                "land": column(program.land_used),
+                "wage": wage / unit,
+                "rent": rent / unit,
+            }
+        )
+        for i in goods:
+            table[f"consumption_{i}"] = [float(program.consumption[i, j].value) for j in sites]
+        users = [float(table["population"][home == k].sum()) for k in range(len(names))]
+        kinds = ["commodity"] * len(goods) + ["wage"] * len(sites) + ["rent"] * len(sites)
+        prices = pd.DataFrame(
+            {
+                "kind": kinds,
+                "of": [*goods, *sites, *sites],
+                "price": np.concatenate([commodity, wage, rent]) / unit,
+            }
+        )
+        inputs = {f"setup_input_{i}": [float(program.setup_input[i].value)] for i in goods}
+        totals = pd.DataFrame(
+            {
+                "utility": [float(program.utility.value)],
+                "marketplaces": [len(names)],
+                "setup_need": [self.setup_cost * float(self.units(locations))],
+                "fee": [float(sum(commodity[i - 1] * inputs[f"setup_input_{i}"][0] for i in goods) / unit)],
+                "rent_income": [float((rent * self.plots).sum() / unit)],
+                **inputs,
+            }
+        )
+        return {
+            "sites": table,
+            "marketplaces": pd.DataFrame(
+                {"marketplace": range(len(names)), **self.ground.columns(locations), "users": users}
+            ),
+            "prices": prices,
+            "totals": totals,
+        }
 
     def expected_tables(self) -> dict[str, TableSpec]:
         """Return the tables, with the columns that this ground and its commodities have."""
@@ -455,3 +381,31 @@ class Marketplaces(Model):
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2.13, the equilibrium with market utilisation fees, from the tables alone."""
         return marketplace_conditions(self, tables, tolerance)
+
+
+def start_from(
+    model: Marketplaces, program: pyo.ConcreteModel, at: MarketEquilibrium, locations: Vector
+) -> None:
+    """Start a program at an equilibrium, so that IPOPT needs a few steps only."""
+    wages, people = at.prices[model.economy.makes], np.maximum(at.population, 1e-8)
+    income = np.maximum(at.income, float(at.income @ at.population))
+    tastes, level = model.economy.preferences, max(at.utility, 1e-6)
+    goods, rest = tastes.other_shares(at.prices, wages, income, level)
+    goods, rest = (
+        np.broadcast_to(goods, (len(people), len(at.prices))),
+        np.broadcast_to(rest, len(people)),
+    )
+    spent, travel = people * income, model.travel(locations)
+    for j in program.sites:
+        program.population[j].set_value(float(people[j]))
+        for good in program.goods:
+            eaten = goods[j, good - 1] * spent[j] / at.prices[good - 1]
+            program.consumption[good, j].set_value(float(max(eaten, 1e-12)))
+        leisure = float(max(rest[j] * spent[j] / wages[j], 1e-12))
+        program.leisure[j].set_value(leisure)
+        program.work[j].set_value(float(max((model.time - travel[j]) * people[j] - leisure, 1e-12)))
+        program.land_used[j].set_value(float(model.plots[j]))
+    for good in program.goods:
+        used = model.setup_shares[good - 1] * at.fee / at.prices[good - 1]
+        program.setup_input[good].set_value(max(used, 1e-12))
+    program.utility.set_value(at.utility)

@@ -12,13 +12,13 @@ economy's own numbers; nothing is shared with the programs or with the code that
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from agora.data.marketplaces import CoalitionParameters, CobbDouglas, ConsumerType, Leontief, SetupComposite
 from agora.models.certificate import Condition, worst_case
 from agora.typing import Tables, Vector
 
@@ -26,66 +26,9 @@ FEW = 1e-7
 """Share of a coalition up to which a type does not limit how large the coalition is."""
 
 
-@dataclass(frozen=True)
-class TypeData:
-    """A type of consumers: one of `coefficients` and `exponents` says what it likes.
-
-    Attributes
-    ----------
-    name : str
-        Of the type.
-    mass, utility : float
-        How many there are, and the utility ū of each in the tested allocation.
-    coefficients : tuple (I,), optional
-        a_i of min_i c_i / a_i.
-    exponents : tuple (I + 2,), optional
-        Of Π x^α over commodities, leisure and land, summing to one.
-    """
-
-    name: str
-    mass: float
-    utility: float
-    coefficients: tuple[float, ...] | None = None
-    exponents: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class CoalitionData:
-    """The economy of a coalition test as plain numbers.
-
-    Attributes
-    ----------
-    types : tuple of TypeData
-        The consumers.
-    sites, makes : tuple (J,)
-        Positions on the line; the commodity (1 … I) that an hour of work makes.
-    region : (float, float)
-        Where marketplaces may be.
-    most_marketplaces : int
-        The largest number of marketplaces.
-    time, plot : float
-        Hours a head; land a head at every site.
-    setup_amounts : tuple (I,)
-        Units of each commodity that a marketplace needs a head; or shares γ_i, if there is a composite.
-    setup_composite : float
-        Units of Π Q_i^γ_i that a marketplace needs a head; 0 if `setup_amounts` are amounts.
-    everybody : bool
-        Whether the coalition must be the whole economy.
-    """
-
-    types: tuple[TypeData, ...]
-    sites: tuple[float, ...]
-    makes: tuple[int, ...]
-    region: tuple[float, float]
-    most_marketplaces: int
-    time: float
-    plot: float
-    setup_amounts: tuple[float, ...]
-    setup_composite: float
-    everybody: bool
-
-
-def coalition_conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
+def coalition_conditions(
+    economy: CoalitionParameters, tables: Tables, tolerance: float
+) -> tuple[Condition, ...]:
     """Evaluate every condition of section 2.12, the bound of Theorem 3.1, and the tables' identities.
 
     The conditions of a coalition make the gain a lower bound (these members do it), the last one an upper
@@ -95,8 +38,8 @@ def coalition_conditions(economy: CoalitionData, tables: Tables, tolerance: floa
         return _conditions(economy, tables, tolerance)
 
 
-def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
-    names, goods = [kind.name for kind in economy.types], range(1, len(economy.setup_amounts) + 1)
+def _conditions(economy: CoalitionParameters, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
+    names, goods = [kind.name for kind in economy.types], range(1, max(economy.makes) + 1)
     homes = [(name, site) for name in names for site in range(len(economy.sites))]
     members, missing_members = _labelled(tables["members"], ["type", "site"], homes)
     types, missing_types = _labelled(tables["types"], ["type"], names)
@@ -178,7 +121,7 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
         ),
         each(
             "there are as many marketplaces as may be",
-            [max(1 - number, number - economy.most_marketplaces)],
+            [max(1 - number, number - economy.marketplaces)],
             ["marketplaces"],
         ),
         each(
@@ -216,19 +159,19 @@ def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tu
     return once.reindex(wanted), float(len(rows) + len(wanted) - 2 * there)
 
 
-def _travel(economy: CoalitionData, places: Vector) -> Vector:
+def _travel(economy: CoalitionParameters, places: Vector) -> Vector:
     """Return the hours from each site to the nearest marketplace (J,)."""
     return np.array([min((abs(site - place) for place in places), default=np.nan) for site in economy.sites])
 
 
-def _utility(kind: TypeData, consumption: Vector, leisure: Vector, land: Vector) -> Vector:
+def _utility(kind: ConsumerType, consumption: Vector, leisure: Vector, land: Vector) -> Vector:
     """Return the utility of totals (J, I), (J,), (J,): as they grow in proportion, so does utility."""
-    if kind.coefficients is not None:
-        needed = np.array(kind.coefficients)
+    if isinstance(kind.taste, Leontief):
+        needed = np.array(kind.taste.coefficients)
         least: Vector = (consumption[:, needed > 0] / needed[needed > 0]).min(axis=1)
         return least
     uses = np.column_stack([consumption, leisure, land])
-    shares = np.array(kind.exponents)
+    shares = _exponents(kind.taste)
     with np.errstate(divide="ignore"):
         logs = np.log(np.maximum(uses[:, shares > 0], 0.0)) @ shares[shares > 0]
     utility: Vector = np.exp(logs)
@@ -236,16 +179,17 @@ def _utility(kind: TypeData, consumption: Vector, leisure: Vector, land: Vector)
 
 
 def _needs_met(
-    economy: CoalitionData, number: int, inputs: Vector, empty: bool, tolerance: float
+    economy: CoalitionParameters, number: int, inputs: Vector, empty: bool, tolerance: float
 ) -> Condition:
     """Return whether a coalition puts aside what its marketplaces need a head."""
-    name, amounts = "the marketplaces' needs are met (2.9)", np.array(economy.setup_amounts)
-    if economy.setup_composite > 0:
-        shares = amounts[amounts > 0]
+    name = "the marketplaces' needs are met (2.9)"
+    if isinstance(economy.setup, SetupComposite):
+        shares = np.array(economy.setup.shares)
         with np.errstate(divide="ignore"):
-            built = float(np.exp(shares @ np.log(np.maximum(inputs[amounts > 0], 0.0))))
-        lacking = 0.0 if empty else number * economy.setup_composite - built
+            built = np.exp(shares[shares > 0] @ np.log(np.maximum(inputs[shares > 0], 0.0)))
+        lacking = 0.0 if empty else number * economy.setup.amount - built
         return worst_case(name, [lacking], ["the composite"], tolerance)
+    amounts = np.array(economy.setup.amounts)
     missing = 0.0 * amounts if empty else number * amounts - inputs
     return worst_case(name, missing, range(1, len(amounts) + 1), tolerance)
 
@@ -254,7 +198,7 @@ def _needs_met(
 
 
 def affordable_gain(
-    economy: CoalitionData, locations: Sequence[float] | Vector, prices: Vector, rents: Vector
+    economy: CoalitionParameters, locations: Sequence[float] | Vector, prices: Vector, rents: Vector
 ) -> float:
     r"""Return an upper bound of the gain with given marketplaces, from any prices p, r ≥ 0.
 
@@ -300,25 +244,29 @@ def _with_support(
     return np.nan
 
 
-def _least_gain(economy: CoalitionData) -> float:
+def _least_gain(economy: CoalitionParameters) -> float:
     """Return the gain of nobody: all of a utility lost, or none won by those who have none."""
     return 0.0 if any(kind.utility == 0 for kind in economy.types) else -1.0
 
 
-def _fee(economy: CoalitionData, prices: Vector) -> float:
+def _fee(economy: CoalitionParameters, prices: Vector) -> float:
     """Return the least cost a head of what one marketplace needs."""
-    amounts = np.array(economy.setup_amounts)
-    if economy.setup_composite > 0:
-        return economy.setup_composite * _geometric(amounts, prices)
-    return float(amounts @ prices)
+    if isinstance(economy.setup, SetupComposite):
+        return economy.setup.amount * _geometric(np.array(economy.setup.shares), prices)
+    return float(np.array(economy.setup.amounts) @ prices)
 
 
-def _cost_of_utility(kind: TypeData, prices: Vector, wage: Vector, rents: Vector) -> Vector:
+def _cost_of_utility(kind: ConsumerType, prices: Vector, wage: Vector, rents: Vector) -> Vector:
     """Return the least cost of a unit of utility at each site (J,)."""
-    if kind.coefficients is not None:
-        return np.full(len(wage), float(np.array(kind.coefficients) @ prices))
-    shares = np.array(kind.exponents)
+    if isinstance(kind.taste, Leontief):
+        return np.full(len(wage), float(np.array(kind.taste.coefficients) @ prices))
+    shares = _exponents(kind.taste)
     return np.array([_geometric(shares, np.array([*prices, w, r])) for w, r in zip(wage, rents, strict=True)])
+
+
+def _exponents(taste: CobbDouglas) -> Vector:
+    """Return the exponents of commodities, leisure and land (I + 2,)."""
+    return np.array([*taste.commodities, taste.leisure, taste.land])
 
 
 def _geometric(shares: Vector, prices: Vector) -> float:

@@ -10,7 +10,7 @@ program.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -18,47 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agora.data.geographies import sorted_cells
+from agora.data.marketplaces import MarketplaceParameters
 from agora.models.certificate import Condition, worst_case
 from agora.typing import Vector
 
 
-class Parameters(Protocol):
-    """What the definition needs to know of a marketplace economy."""
-
-    @property
-    def sites(self) -> tuple[Any, ...]: ...  # noqa: D102
-    @property
-    def geography(self) -> nx.Graph | None: ...  # noqa: D102
-    @property
-    def time_per_distance(self) -> float: ...  # noqa: D102
-    @property
-    def makes(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def commodity_shares(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def leisure_share(self) -> float: ...  # noqa: D102
-    @property
-    def land_share(self) -> float: ...  # noqa: D102
-    @property
-    def time(self) -> float: ...  # noqa: D102
-    @property
-    def setup_cost(self) -> float: ...  # noqa: D102
-    @property
-    def setup_shares(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def substitution(self) -> float | None: ...  # noqa: D102
-    @property
-    def railway(self) -> Any: ...  # noqa: D102
-    @property
-    def land(self) -> float | tuple[float, ...] | None: ...  # noqa: D102
-    @property
-    def marketplaces(self) -> str | int | tuple[Any, ...]: ...  # noqa: D102
-    @property
-    def region(self) -> tuple[Any, Any] | None: ...  # noqa: D102
-
-
 def marketplace_conditions(
-    economy: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
+    economy: MarketplaceParameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate every condition of Definition 2.13 and every identity of the tables."""
     goods = list(range(1, len(economy.commodity_shares) + 1))
@@ -164,7 +130,7 @@ def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tu
     return once.reindex(wanted), float(len(table) + len(wanted) - 2 * there)
 
 
-def _plots(economy: Parameters) -> Vector:
+def _plots(economy: MarketplaceParameters) -> Vector:
     """Return the land of each site per head (J,)."""
     if economy.land is None and economy.geography is not None:
         graph = economy.geography
@@ -172,7 +138,9 @@ def _plots(economy: Parameters) -> Vector:
     return np.broadcast_to(1.0 if economy.land is None else economy.land, len(economy.makes)).astype(float)
 
 
-def _times(economy: Parameters, frame: pd.DataFrame, markets: pd.DataFrame) -> tuple[Vector, Vector]:
+def _times(
+    economy: MarketplaceParameters, frame: pd.DataFrame, markets: pd.DataFrame
+) -> tuple[Vector, Vector]:
     """Return the time from every site to every marketplace (J, K), and how wrong the sites' positions are."""
     pace = economy.time_per_distance
     if economy.geography is not None:
@@ -204,7 +172,7 @@ def _ways(graph: nx.Graph, near: Any, far: Any, along: float) -> Vector:
     return np.array([min(from_near[cell] + along, from_far[cell] + length - along) for cell in cells])
 
 
-def _outside(economy: Parameters, markets: pd.DataFrame) -> Vector:
+def _outside(economy: MarketplaceParameters, markets: pd.DataFrame) -> Vector:
     """Return how far each marketplace is outside D (K,); on a network its edge says that it is inside."""
     if economy.geography is not None:
         return np.zeros(len(markets))
@@ -215,7 +183,7 @@ def _outside(economy: Parameters, markets: pd.DataFrame) -> Vector:
     return beyond
 
 
-def _not_as_given(economy: Parameters, markets: pd.DataFrame) -> float:
+def _not_as_given(economy: MarketplaceParameters, markets: pd.DataFrame) -> float:
     """Return how far marketplaces are from the given ones, or how many there are beyond the given number."""
     given = economy.marketplaces
     if isinstance(given, str):
@@ -245,7 +213,7 @@ def _on_an_edge(graph: nx.Graph, place: Any) -> tuple[Any, Any, float]:
     return place, next(iter(graph[place])), 0.0
 
 
-def _units(economy: Parameters, places: NDArray[Any]) -> float:
+def _units(economy: MarketplaceParameters, places: NDArray[Any]) -> float:
     """Return the set-up need in units of q̄."""
     railway = economy.railway
     if railway.scale == "per-marketplace":
@@ -257,12 +225,12 @@ def _units(economy: Parameters, places: NDArray[Any]) -> float:
     return 1.0 + float(sum(max(min(end, high) - max(start, low), 0.0) * each for start, end, each in cost))
 
 
-def _composite_price(economy: Parameters, p: Vector) -> float:
+def _composite_price(economy: MarketplaceParameters, p: Vector) -> float:
     """Return the least cost of one composite Π Q_i^{γ_i}."""
     return float(np.prod([float(p[i] / g) ** g for i, g in enumerate(economy.setup_shares) if g > 0]))
 
 
-def _price_of_utility(economy: Parameters, p: Vector, w: Vector, r: Vector) -> Vector:
+def _price_of_utility(economy: MarketplaceParameters, p: Vector, w: Vector, r: Vector) -> Vector:
     """Return what a unit of utility costs at each site (J,)."""
     shares = [*economy.commodity_shares, economy.leisure_share, economy.land_share]
     prices = [*(np.full(len(w), each) for each in p), w, np.maximum(r, 1e-300)]
@@ -275,7 +243,7 @@ def _price_of_utility(economy: Parameters, p: Vector, w: Vector, r: Vector) -> V
     return total
 
 
-def _utility(economy: Parameters, c: Vector, leisure: Vector, land: Vector) -> Vector:
+def _utility(economy: MarketplaceParameters, c: Vector, leisure: Vector, land: Vector) -> Vector:
     """Return the utility of a head's bundle at each site (J,)."""
     shares = [*economy.commodity_shares, economy.leisure_share, economy.land_share]
     used = [(share, x) for share, x in zip(shares, [*c, leisure, land], strict=True) if share > 0]
