@@ -39,24 +39,16 @@ _SPACED = ("from", "to", "number")
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one cell of a dataset.
-
-    Attributes
-    ----------
-    row : int
-        The row, from 1.
-    column : str
-        The column, or the field that is at fault.
-    value : object
-        What was given.
-    allowed : str
-        What is allowed, to be read after "must be".
-    """
+    """What is wrong with one cell of a dataset."""
 
     row: int
+    """The row, from 1."""
     column: str
+    """The column, or the field that is at fault."""
     value: object
+    """What was given."""
     allowed: str
+    """What is allowed, to be read after "must be"."""
 
     def sentence(self) -> str:
         """Return the fault as one sentence."""
@@ -65,24 +57,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Row:
-    """One scenario of a dataset.
-
-    Attributes
-    ----------
-    number : int
-        Its number in the dataset, from 1.
-    values : dict
-        Column → value; cells that were left empty are not there.
-    content : dict
-        The scenario as its file would say it.
-    folder : Path
-        Anchors the files that the scenario names.
-    """
+    """One scenario of a dataset."""
 
     number: int
+    """Its number in the dataset, from 1."""
     values: Mapping[str, Any]
+    """Column → value; cells that were left empty are not there."""
     content: Mapping[str, Any]
+    """The scenario as its file would say it."""
     folder: Path
+    """Anchors the files that the scenario names."""
 
     @property
     def name(self) -> str:
@@ -92,24 +76,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table of scenarios as read, checked for its shape; models check the values.
-
-    Attributes
-    ----------
-    name : str
-        The file's name without its ending.
-    columns : tuple of str
-        The columns in their order.
-    rows : tuple of Row
-        The rows that can be read.
-    faults : tuple of Fault
-        The cells that cannot.
-    """
+    """A table of scenarios as read, checked for its shape; models check the values."""
 
     name: str
+    """The file's name without its ending."""
     columns: tuple[str, ...]
+    """The columns in their order."""
     rows: tuple[Row, ...] = field(repr=False)
+    """The rows that can be read."""
     faults: tuple[Fault, ...] = ()
+    """The cells that cannot."""
 
 
 class BadRows(InputError):

@@ -233,25 +233,17 @@ def as_geography(
 
 @dataclass(frozen=True, eq=False)
 class CellNetwork:
-    """The numbers of a geography with I cells and E directed arcs, in an order that is always the same.
-
-    Attributes
-    ----------
-    cells : tuple of I hashables
-        Sorted (mixed types by type name and repr).
-    land : (I,) array, read-only
-        Land of each cell, > 0, the geography's unit.
-    tails, heads : (E,) integer arrays, read-only
-        Positions in `cells`, sorted by (tail, head); an undirected edge gives both its arcs.
-    lengths : (E,) array, read-only
-        Length of each arc, > 0, the geography's unit.
-    """
+    """The numbers of a geography with I cells and E directed arcs, in an order that is always the same; arrays are read-only."""
 
     cells: tuple[Hashable, ...]
+    """The I cells, sorted (mixed types by type name and repr)."""
     land: NDArray[np.float64]
+    """Land of each cell, (I,), > 0, the geography's unit."""
     tails: NDArray[np.int64]
     heads: NDArray[np.int64]
+    """Ends of the arcs, (E,): positions in `cells`, sorted by (tail, head); a link that goes both ways is two."""
     lengths: NDArray[np.float64]
+    """Length of each arc, (E,), > 0, the geography's unit."""
 
     def __post_init__(self) -> None:
         for name, kind in (("land", float), ("tails", int), ("heads", int), ("lengths", float)):

@@ -22,28 +22,19 @@ SECTIONS = ("geography", "parameters", "solve")
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a scenario file says, checked for its shape; the model checks the parameters.
-
-    Attributes
-    ----------
-    name : str
-        The file's name without its ending.
-    model : str
-        The model's name, such as ``fujita-ogawa``.
-    geography : networkx.Graph or None
-        The checked geography, if the scenario names one.
-    parameters, solve : dict
-        The tables of the same names.
-    content : dict
-        The whole file as read, for the record.
-    """
+    """What a scenario file says, checked for its shape; the model checks the parameters."""
 
     name: str
+    """The file's name without its ending."""
     model: str
+    """The model's name, such as ``fujita-ogawa``."""
     geography: nx.Graph | None
+    """The checked geography, if the scenario names one."""
     parameters: Mapping[str, Any]
     solve: Mapping[str, Any]
+    """The tables of the same names, ``[parameters]`` and ``[solve]``."""
     content: Mapping[str, Any] = field(repr=False)
+    """The whole file as read, for the record."""
 
 
 def shipped(folder: str) -> dict[str, Path]:

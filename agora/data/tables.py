@@ -28,24 +28,16 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 @dataclass(frozen=True)
 class FileTable:
-    """A table as it stands in a file.
-
-    Attributes
-    ----------
-    file : Path
-        Where it stands.
-    columns : tuple of str
-        The header; a column without a name, such as pandas writes for an index, is an empty text.
-    rows : tuple of tuple
-        The cells: the text of a CSV, the values of the others, None where a cell is empty.
-    lines : tuple of int
-        The line of each row: of the text, of the sheet; in Parquet the row, from 1.
-    """
+    """A table as it stands in a file."""
 
     file: Path
+    """Where it stands."""
     columns: tuple[str, ...]
+    """The header; a column without a name, such as pandas writes for an index, is an empty text."""
     rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+    """The cells: the text of a CSV, the values of the others, None where a cell is empty."""
     lines: tuple[int, ...] = field(repr=False)
+    """The line of each row: of the text, of the sheet; in Parquet the row, from 1."""
 
     def position(self, row: int) -> str:
         """Return where the row of this position (from 0) stands, such as 'line 3 of roads.csv'."""

@@ -20,18 +20,12 @@ from agora.typing import Vector
 
 
 class InitialLaw(Fields):
-    """The law of the agents' initial states: atoms and their masses, which sum to one.
-
-    Attributes
-    ----------
-    states : tuple of tuple of float
-        Initial holdings of each atom, a number an asset.
-    masses : tuple of float
-        Share of the agents in each atom.
-    """
+    """The law of the agents' initial states: atoms and their masses, which sum to one."""
 
     states: tuple[tuple[float, ...], ...]
+    """Initial holdings of each atom, a number an asset."""
     masses: tuple[float, ...]
+    """Share of the agents in each atom."""
 
     @property
     def assets(self) -> int:
@@ -172,27 +166,18 @@ def _row(field: str, given: Any) -> tuple[float, ...]:
 
 
 class SupplyTree(Fields):
-    """Supply at the nodes of a tree of events; a path without branches is supply that is known.
-
-    Attributes
-    ----------
-    parents : tuple of int
-        The node before each node, −1 for the root; nodes are in the order of time.
-    depths : tuple of int
-        The time step of each node.
-    probabilities : tuple of float
-        Of reaching each node; at every step they sum to one.
-    supplies : tuple of tuple of float
-        Q at each node, a number an asset, units of the asset per unit of time and agent.
-    names : tuple of str
-        The nodes' names in the graph they came from; empty for supply that is known.
-    """
+    """Supply at the nodes of a tree of events; a path without branches is supply that is known."""
 
     parents: tuple[int, ...]
+    """The node before each node, −1 for the root; nodes are in the order of time."""
     depths: tuple[int, ...]
+    """The time step of each node."""
     probabilities: tuple[float, ...]
+    """Of reaching each node; at every step they sum to one."""
     supplies: tuple[tuple[float, ...], ...]
+    """Q at each node, a number an asset, units of the asset per unit of time and agent."""
     names: tuple[str, ...] = ()
+    """The nodes' names in the graph they came from; empty for supply that is known."""
 
     @property
     def known(self) -> bool:

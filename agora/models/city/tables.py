@@ -121,30 +121,21 @@ class Commuters:
 
 @dataclass(frozen=True)
 class CityAllocation:
-    """Who stands where and at which prices; arrays in the order of the network.
-
-    Attributes
-    ----------
-    firms, residents, employment : array (I,)
-        m_i, y_i, N_i: masses.
-    commuters : Commuters
-        Who commutes where.
-    wage, rent : array (I,)
-        w_j, r_i in the numéraire.
-    profit : float
-        π*, numéraire per firm.
-    commuting_cost : float
-        t, numéraire per unit of length.
-    """
+    """Who stands where and at which prices; arrays in the order of the network."""
 
     firms: Vector
     residents: Vector
     employment: Vector
+    """Masses m_i, y_i, N_i of firms, residents and workers, (I,) each."""
     commuters: Commuters
+    """Who commutes where."""
     wage: Vector
     rent: Vector
+    """w_j and r_i in the numéraire, (I,) each."""
     profit: float
+    """π*, numéraire per firm."""
     commuting_cost: float
+    """t, numéraire per unit of length."""
 
 
 def offered_wages(network: CellNetwork, commuting_cost: float, rent: Vector) -> Vector:

@@ -23,21 +23,14 @@ FORCES = ("hhi", "growth", "shocks", "myopic", "uncertainty", "expectations", "g
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """A space as dense matrices.
-
-    Attributes
-    ----------
-    distances : (N, N) array
-        From origin (row) to destination, for trade.
-    openness : (N, N) array
-        1/ℓ² of the move from row to column, on even land; 0 where there is none.
-    weights : (N,) array
-        Base weights m, summing to one.
-    """
+    """A space as dense matrices."""
 
     distances: Vector
+    """From origin (row) to destination, for trade, (N, N)."""
     openness: Vector
+    """1/ℓ² of the move from row to column, on even land; 0 where there is none, (N, N)."""
     weights: Vector
+    """Base weights m, summing to one, (N,)."""
 
 
 class Parameters(Protocol):

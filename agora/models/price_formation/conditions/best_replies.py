@@ -32,21 +32,14 @@ RECURSION = "quadratic value function, by backward recursion"
 
 @dataclass(frozen=True)
 class Cheapest:
-    """What the best replies of some agents cost.
-
-    Attributes
-    ----------
-    values : array (agents,)
-        The least cost found.
-    bounds : array (agents,)
-        A lower bound of the cost of every reply; equal to `values` where nothing is proved.
-    proof : str
-        Why the bounds hold; empty if they are not proved.
-    """
+    """What the best replies of some agents cost."""
 
     values: Vector
+    """The least cost found, (agents,)."""
     bounds: Vector
+    """A lower bound of the cost of every reply; equal to `values` where nothing is proved, (agents,)."""
     proof: str
+    """Why the bounds hold; empty if they are not proved."""
 
 
 # --- quadratic costs -----------------------------------------------------------------------------

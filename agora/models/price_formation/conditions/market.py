@@ -59,24 +59,16 @@ class Parameters(Protocol):
 
 @dataclass(frozen=True)
 class Exploitability:
-    """What agents would gain by their best replies.
-
-    Attributes
-    ----------
-    gains : array (agents,)
-        Upper bound of the gain of each agent, averaged over the replies it mixes.
-    largest : array (agents,)
-        The same for the worst of the replies that have mass.
-    values : array (agents,)
-        Lower bound of what a best reply costs, φ(x_n, ω).
-    proof : str
-        Why the bounds hold; empty if they are no bounds.
-    """
+    """What agents would gain by their best replies."""
 
     gains: Vector
+    """Upper bound of the gain of each agent, averaged over the replies it mixes, (agents,)."""
     largest: Vector
+    """The same for the worst of the replies that have mass, (agents,)."""
     values: Vector
+    """Lower bound of what a best reply costs, φ(x_n, ω), (agents,)."""
     proof: str
+    """Why the bounds hold; empty if they are no bounds."""
 
 
 @dataclass(frozen=True)
