@@ -233,7 +233,7 @@ def as_geography(
 
 @dataclass(frozen=True, eq=False)
 class CellNetwork:
-    """The numbers of a geography with I cells and E directed arcs, in an order that is always the same; arrays are read-only."""
+    """The numbers of a geography with I cells and E arcs, always in one order; arrays are read-only."""
 
     cells: tuple[Hashable, ...]
     """The I cells, sorted (mixed types by type name and repr)."""
@@ -241,7 +241,7 @@ class CellNetwork:
     """Land of each cell, (I,), > 0, the geography's unit."""
     tails: NDArray[np.int64]
     heads: NDArray[np.int64]
-    """Ends of the arcs, (E,): positions in `cells`, sorted by (tail, head); a link that goes both ways is two."""
+    """Ends of the arcs, (E,): positions in `cells`, sorted by (tail, head); a two-way link is two arcs."""
     lengths: NDArray[np.float64]
     """Length of each arc, (E,), > 0, the geography's unit."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -81,7 +82,7 @@ class _Market:
     controls: Vector
     agents: NDArray[np.int64]
     masses: Vector
-    faults: tuple[tuple[str, float], ...]
+    faults: dict[str, float]
 
 
 class _Tree:
@@ -180,12 +181,21 @@ def _holding(cost: StateCost, states: Vector) -> tuple[Vector, Vector]:
 
 def _costs(market: Parameters, tree: _Tree, found: _Market, prices: Vector) -> Vector:
     """Return what each reply costs at some prices (replies,)."""
-    nodes = tree.nodes
-    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1) + (prices * found.controls).sum(axis=1)
-    held, _ = _holding(market.running, found.states[..., :nodes])
-    last, _ = _holding(market.terminal, found.states[..., nodes:])
-    result: Vector = tree.step * (traded + held) @ tree.chance + last @ tree.end_chance
-    return result
+    paid = tree.step * (prices * found.controls).sum(axis=1) @ tree.chance
+    costs: Vector = paid + sum(_parts(market, tree, found).values())
+    return costs
+
+
+def _parts(market: Parameters, tree: _Tree, found: _Market) -> dict[str, Vector]:
+    """Return what trading, holding and the end cost each reply, payments aside (replies,)."""
+    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1)
+    held, _ = _holding(market.running, found.states[..., : tree.nodes])
+    last, _ = _holding(market.terminal, found.states[..., tree.nodes :])
+    return {
+        "trading_cost": tree.step * traded @ tree.chance,
+        "running_cost": tree.step * held @ tree.chance,
+        "terminal_cost": last @ tree.end_chance,
+    }
 
 
 def _control_gradient(market: Parameters, tree: _Tree, found: _Market) -> Vector:
@@ -220,46 +230,30 @@ def _bounded(market: Parameters) -> bool:
 def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
     """Return an upper bound of what each reply can gain within the bounds (replies,)."""
     gradient = _control_gradient(market, tree, found)
-    return sum(
-        (
-            dual_gains(
-                found.states[:, asset],
-                found.controls[:, asset],
-                gradient[:, asset],
-                tree.chance,
-                tree.before,
-                tree.step,
-                market.control_cost,
-                market.state_bounds,
-                market.control_bounds,
-            )
-            for asset in range(found.states.shape[1])
-        ),
-        start=np.zeros(len(found.states)),
-    )
+    gains: Vector = sum(
+        dual_gains(
+            found.states[:, asset], found.controls[:, asset], gradient[:, asset], tree.chance, tree.before,
+            tree.step, market.control_cost, market.state_bounds, market.control_bounds,
+        )
+        for asset in range(len(found.prices))
+    )  # type: ignore[assignment]  # fmt: skip
+    return gains
 
 
 # --- the conditions ------------------------------------------------------------------------------
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is missing or absurd is a violation
 def trading_conditions(
     market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate clearing, exploitability, gap, and every identity of the tables."""
-    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
-        return _conditions(market, tables, tolerance)
-
-
-def _conditions(
-    market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
-) -> tuple[Condition, ...]:
     tree = _Tree(market)
     found = _arrays(market, tables, tree)
     nodes, mass = tree.nodes, found.masses
     times = [f"time {t:g}" for t in tree.time[:nodes]]
-    where = [f"{t}, asset {j + 1}" for j in range(len(found.prices)) for t in times] if len(
-        found.prices
-    ) > 1 else times  # fmt: skip
+    assets = len(found.prices)
+    where = times if assets == 1 else [f"{t}, asset {j + 1}" for j in range(assets) for t in times]
     replies = [f"agent {n}" for n in found.agents]
     given = market.supply.values.T
     bought = np.einsum("k,kiv->iv", mass, found.controls)
@@ -269,6 +263,7 @@ def _conditions(
     dual = revenue - float(market.masses @ gains.values)
     held = np.zeros(len(market.masses))
     np.add.at(held, found.agents, mass)
+    astray = found.states[:, :, 0] - market.starts[found.agents]
     moved = found.states[..., 1:] - found.states[..., tree.before[1:]]
     followed = moved - tree.step * found.controls[..., tree.before[1:]]
     out = np.maximum(
@@ -276,57 +271,33 @@ def _conditions(
     )
     totals = tables["totals"].iloc[0] if len(tables.get("totals", ())) else pd.Series(dtype=float)
 
-    def each(name: str, violations: Vector, places: list[str]) -> Condition:
-        return worst_case(name, violations, places, tolerance)
-
-    def total(name: str, value: float) -> tuple[str, float]:
-        return f"totals: {name}", abs(float(totals.get(name, np.nan)) - value)
-
-    spent = _parts(market, tree, found)
-    sums = [total("population_cost", cost), total("revenue", revenue), *(total(n, v) for n, v in spent)]
+    each = partial(worst_case, tolerance=tolerance)
+    parts = {name: float(mass @ costs) for name, costs in _parts(market, tree, found).items()}
+    sums = {"population_cost": cost, "revenue": revenue, **parts}
+    wrong = [abs(float(totals.get(name, np.nan)) - value) for name, value in sums.items()]
     agents = [f"agent {n}" for n in range(len(market.masses))]
     return (
         each("clearing", np.abs(bought - given).ravel(), where),
-        each("exploitability_mean", np.array([abs(float(market.masses @ gains.gains))]), ["all agents"]),
+        each("exploitability_mean", abs(market.masses @ gains.gains), ["all agents"]),
         each("exploitability_max", np.abs(gains.largest), agents),
-        each("gap", np.array([abs(dual + cost)]), ["J(ω) − its lower bound"]),
+        each("gap", abs(dual + cost), ["J(ω) − its lower bound"]),
         each("what a unit bought is worth is its price", _margin(market, tree, found), replies),
-        each("agents start where the initial law says", _first(market, found), replies),
+        each("agents start where the initial law says", np.abs(astray).max(axis=1), replies),
         each("states follow velocities", np.abs(followed).max(axis=(1, 2)), replies),
         each("states and velocities keep their bounds", out, replies),
         each("every agent has its mass", np.abs(held - market.masses), agents),
         each("no mass is negative", -mass, replies),
         each("supply is the given one", np.abs(found.supplies - given).ravel(), where),
-        each("rows are in order", np.array([v for _, v in found.faults]), [n for n, _ in found.faults]),
-        each("totals add up", np.array([v for _, v in sums]), [n for n, _ in sums]),
+        each("rows are in order", list(found.faults.values()), found.faults),
+        each("totals add up", wrong, [f"totals: {name}" for name in sums]),
     )
 
 
-def _parts(market: Parameters, tree: _Tree, found: _Market) -> list[tuple[str, float]]:
-    nodes, mass = tree.nodes, found.masses
-    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1)
-    held, _ = _holding(market.running, found.states[..., :nodes])
-    last, _ = _holding(market.terminal, found.states[..., nodes:])
-    return [
-        ("trading_cost", tree.step * float(mass @ (traded @ tree.chance))),
-        ("running_cost", tree.step * float(mass @ (held @ tree.chance))),
-        ("terminal_cost", float(mass @ (last @ tree.end_chance))),
-    ]
-
-
 def _outside(values: Vector, bounds: tuple[float | None, float | None]) -> Vector:
-    low, high = bounds
-    beyond = np.zeros(len(values))
-    if low is not None:
-        beyond = np.maximum(beyond, (low - values).max(axis=(1, 2)))
-    if high is not None:
-        beyond = np.maximum(beyond, (values - high).max(axis=(1, 2)))
+    """Return how far each reply is beyond its bounds, at most (replies,)."""
+    low, high = (-np.inf if bounds[0] is None else bounds[0]), (np.inf if bounds[1] is None else bounds[1])
+    beyond: Vector = np.maximum(np.maximum(low - values, values - high), 0.0).max(axis=(1, 2))
     return beyond
-
-
-def _first(market: Parameters, found: _Market) -> Vector:
-    result: Vector = np.abs(found.states[:, :, 0] - market.starts[found.agents]).max(axis=1)
-    return result
 
 
 def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree) -> _Market:
@@ -348,25 +319,23 @@ def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree)
     control = column(paths, "control", (number, assets, places))
     label = agent[:, 0]
     sound = (label == np.round(label)) & (label >= 0) & (label < len(market.masses))
-    faults = [
-        ("price: time", _apart(column(prices, "time", (assets, nodes)), tree.time[:nodes])),
-        ("paths: time", _apart(column(paths, "time", (number, assets, places)), tree.time)),
-        ("paths: agent", float(np.ptp(agent, axis=1).max()) + float((~sound).sum())),
-        ("paths: path", float(np.ptp(path, axis=1).max())),
-        ("paths: weight", _apart(weight, weight[:, :1])),
-        ("paths: nobody trades at the horizon", float((~np.isnan(control[..., nodes:])).sum())),
-    ]
+    wanted: dict[str, Any] = {"time": tree.time}
     if assets > 1:
-        wanted = np.arange(1, assets + 1)[:, None]
-        faults.append(("price: asset", _apart(column(prices, "asset", (assets, nodes)), wanted)))
-        faults.append(("paths: asset", _apart(column(paths, "asset", (number, assets, places)), wanted)))
+        wanted["asset"] = np.broadcast_to(np.arange(1, assets + 1)[:, None], (assets, places))
     if not market.supply.known:
-        faults.append(("price: node", _apart(column(prices, "node", (assets, nodes)), np.arange(nodes))))
+        wanted["node"] = np.arange(places)
+    faults = {
+        "paths: agent": float(np.ptp(agent, axis=1).max()) + float((~sound).sum()),
+        "paths: path": float(np.ptp(path, axis=1).max()),
+        "paths: weight": _apart(weight, weight[:, :1]),
+        "paths: nobody trades at the horizon": float((~np.isnan(control[..., nodes:])).sum()),
+    }
+    for name, entries in wanted.items():
+        faults[f"price: {name}"] = _apart(column(prices, name, (assets, nodes)), entries[..., :nodes])
+        faults[f"paths: {name}"] = _apart(column(paths, name, (number, assets, places)), entries)
+    if not market.supply.known:
         chances = column(prices, "probability", (assets, nodes))
-        faults.append(("price: probability", _apart(chances, tree.chance)))
-        faults.append(
-            ("paths: node", _apart(column(paths, "node", (number, assets, places)), np.arange(places)))
-        )
+        faults["price: probability"] = _apart(chances, tree.chance)
     return _Market(
         prices=column(prices, "price", (assets, nodes)),
         supplies=column(prices, "supply", (assets, nodes)),
@@ -374,15 +343,13 @@ def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree)
         controls=control[..., :nodes],
         agents=np.where(sound, label, 0).astype(np.int64),
         masses=weight[:, 0],
-        faults=tuple(faults),
+        faults=faults,
     )
 
 
 def _sorted(table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     """Return a table with its rows in order, itself if they are."""
-    later = np.zeros(
-        max(len(table) - 1, 0), dtype=bool
-    )  # whether a row is known to come after the one before
+    later = np.zeros(max(len(table) - 1, 0), dtype=bool)  # whether a row comes after the one before
     for name in order:
         column = table[name].to_numpy(dtype=float)
         if not (later | (column[1:] >= column[:-1])).all():
