@@ -200,12 +200,8 @@ def read_geography(file: str | Path, **options: Any) -> nx.Graph | nx.DiGraph:
     """Read a geography with the reader of the file's suffix in `READERS`; options are that reader's.
 
     Unless the option ``nodes`` is given, a node file beside the file is used: ``city_node.tntp`` for
-    ``city_net.tntp``, ``city_nodes.csv`` for ``city.csv`` (so too Parquet and XLSX).
-
-    Raises
-    ------
-    InputError
-        A missing file, an unknown suffix or option, and whatever the reader finds.
+    ``city_net.tntp``, ``city_nodes.csv`` for ``city.csv`` (so too Parquet and XLSX). Raises `InputError` for
+    a missing file, an unknown suffix or option, and whatever the reader finds.
     """
     path = existing("geography.file", file)
     suffix = path.suffix.lower()

@@ -19,16 +19,11 @@ Number = Annotated[float, Field(ge=0)]
 
 
 class Leontief(Fields):
-    """Fixed proportions: u = min_i c_i / a_i.
-
-    Parameters
-    ----------
-    coefficients : tuple of float, length I
-        a_i ≥ 0, units of commodity i per unit of utility; not all zero.
-    """
+    """Fixed proportions: u = min_i c_i / a_i."""
 
     kind: Literal["leontief"] = "leontief"
     coefficients: tuple[Number, ...] = Field(json_schema_extra=SHARES)
+    """a_i ≥ 0 (I,), units of commodity i per unit of utility; not all zero."""
 
     @field_validator("coefficients")
     @classmethod
@@ -44,20 +39,14 @@ class Leontief(Fields):
 
 
 class CobbDouglas(Fields):
-    """Constant expenditure shares: u = Π c_i^α_i · leisure^α_ℓ · land^α_L.
-
-    Parameters
-    ----------
-    commodities : tuple of float, length I
-        α_i ≥ 0.
-    leisure, land : float
-        α_ℓ, α_L ≥ 0; all exponents sum to one.
-    """
+    """Constant expenditure shares: u = Π c_i^α_i · leisure^α_ℓ · land^α_L."""
 
     kind: Literal["cobb-douglas"] = "cobb-douglas"
     commodities: tuple[Number, ...] = Field(json_schema_extra=SHARES)
+    """α_i ≥ 0 (I,)."""
     leisure: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
     land: float = Field(default=0.0, ge=0, lt=1, json_schema_extra={"allowed": "a finite number in [0, 1)"})
+    """α_ℓ and α_L ≥ 0; all exponents sum to one."""
 
     simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (("commodities", "leisure", "land"),)
 
@@ -75,55 +64,36 @@ class CobbDouglas(Fields):
 
 
 class ConsumerType(Fields):
-    """A type of consumers and what the tested allocation gives them.
-
-    Parameters
-    ----------
-    name : str
-        Of the type.
-    mass : float
-        > 0, how many there are.
-    taste : Leontief or CobbDouglas
-        Utility, homogeneous of degree one.
-    utility : float
-        ū ≥ 0, in the tested allocation.
-    """
+    """A type of consumers and what the tested allocation gives them."""
 
     name: str = Field(min_length=1)
+    """Of the type, told apart by it."""
     mass: float = Field(gt=0, json_schema_extra=POSITIVE)
+    """> 0, how many there are."""
     taste: Leontief | CobbDouglas = Field(discriminator="kind")
+    """Utility, homogeneous of degree one."""
     utility: float = Field(ge=0, json_schema_extra=NOT_NEGATIVE)
+    """ū ≥ 0, in the tested allocation."""
 
 
 class SetupNeeds(Fields):
-    """What one marketplace needs a head: fixed amounts of commodities, or of local labour.
-
-    Parameters
-    ----------
-    amounts : tuple of float, length I
-        Q_i ≥ 0, units a head and marketplace.
-    """
+    """What one marketplace needs a head: fixed amounts of commodities, or of local labour."""
 
     kind: Literal["needs"] = "needs"
     amounts: tuple[Number, ...] = Field(json_schema_extra=SHARES)
+    """Q_i ≥ 0 (I,), units a head and marketplace."""
 
 
 class SetupComposite(Fields):
-    """What one marketplace needs a head: q̄ units of the composite Π Q_i^γ_i.
-
-    Parameters
-    ----------
-    amount : float
-        q̄ > 0, units a head and marketplace.
-    shares : tuple of float, length I
-        γ_i ≥ 0, summing to one.
-    """
+    """What one marketplace needs a head: q̄ units of the composite Π Q_i^γ_i."""
 
     simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (("shares",),)
 
     kind: Literal["composite"] = "composite"
     amount: float = Field(gt=0, json_schema_extra=POSITIVE)
+    """q̄ > 0, units a head and marketplace."""
     shares: tuple[Number, ...] = Field(json_schema_extra=SHARES)
+    """γ_i ≥ 0 (I,), summing to one."""
 
     @field_validator("shares")
     @classmethod

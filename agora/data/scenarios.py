@@ -51,10 +51,7 @@ def shipped_scenarios() -> dict[str, Path]:
 def find_file(what: str, name_or_file: str | Path, names: Mapping[str, Path]) -> Path:
     """Return the file meant by a path or by one of some names.
 
-    Raises
-    ------
-    InputError
-        About `what`, if there is no such file and no such name.
+    Raises `InputError` about `what` if there is no such file and no such name.
     """
     path = Path(name_or_file)
     if path.is_file():
@@ -67,10 +64,7 @@ def find_file(what: str, name_or_file: str | Path, names: Mapping[str, Path]) ->
 def find_scenario(name_or_file: str | Path) -> Path:
     """Return the file meant by a path or by the name of a shipped scenario.
 
-    Raises
-    ------
-    InputError
-        If there is no such file and no such shipped scenario.
+    Raises `InputError` if there is no such file and no such shipped scenario.
     """
     return find_file("scenario", name_or_file, shipped_scenarios())
 
@@ -78,10 +72,8 @@ def find_scenario(name_or_file: str | Path) -> Path:
 def read_scenario(name_or_file: str | Path) -> Scenario:
     """Read a scenario file, or a shipped scenario by its name.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, is no TOML, has unknown sections, or its geography is not valid.
+    Raises `InputError` if the file is missing, is no TOML, has unknown sections, or its geography is not
+    valid.
     """
     path = find_scenario(name_or_file)
     return scenario_from(read_toml(path), name=path.stem, folder=path.parent)

@@ -29,10 +29,7 @@ def shipped_panels() -> dict[str, Path]:
 def read_panel(name_or_file: str | Path) -> pd.DataFrame:
     """Return a checked panel from a CSV, Parquet or XLSX file, or a shipped one by its name.
 
-    Raises
-    ------
-    InputError
-        If there is no such file, or `check_panel` refuses its table.
+    Raises `InputError` if there is no such file, or `check_panel` refuses its table.
     """
     shipped, path = shipped_panels(), Path(name_or_file)
     if not path.is_file():

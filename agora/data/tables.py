@@ -47,10 +47,7 @@ class FileTable:
     def column(self, name: str) -> list[tuple[str, Any]]:
         """Return the cells of a column, each with what to call it in a complaint.
 
-        Raises
-        ------
-        InputError
-            If there is no such column; the nearest is named.
+        Raises `InputError` if there is no such column; the nearest is named.
         """
         if name not in self.columns:
             raise InputError(f"column of {self.file.name}", name, nearest(str(name), self.columns))

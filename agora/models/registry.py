@@ -27,10 +27,7 @@ def model_names() -> list[str]:
 def model_named(name: str) -> type[Model]:
     """Return the model class of that name.
 
-    Raises
-    ------
-    InputError
-        If there is none; names the known ones.
+    Raises `InputError` if there is none; names the known ones.
     """
     if name not in Model.registry:
         shipped = _shipped()

@@ -61,10 +61,7 @@ class Solution:
     def __getitem__(self, name: str) -> Any:
         """Return a table by its name, or a column of one as ``table.column``.
 
-        Raises
-        ------
-        InputError
-            If there is no such table or column.
+        Raises `InputError` if there is no such table or column.
         """
         if name in self.tables:
             return self.tables[name]

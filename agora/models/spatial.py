@@ -14,15 +14,6 @@ from agora.models.model import Model
 
 POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
 NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
-UNITS_OF_MOVES: dict[str, str] = {
-    "trade_cost_rate": "per unit of length",
-    "radius": "length",
-    "noise": "squared length per time",
-    "discount": "per unit of time",
-    "moving_cost": "real wage × time³ per squared length",
-    "horizon": "time",
-}
-"""Units of parameters where people move for the sake of real wages."""
 
 
 class SpatialModel(Model):

@@ -30,13 +30,9 @@ def checked_tables(model: Model, tables: Mapping[str, pd.DataFrame]) -> dict[str
     """Return a user's tables as the model would write them: all there, with its names and in its order.
 
     Tables and columns that the model does not declare are left as they are. A model that declares no tables
-    takes everything.
-
-    Raises
-    ------
-    InputError
-        For the first table or column that is missing, entry that may not be as it is, or row that is unknown,
-        given twice or missing: names the table, the column, the row and what is allowed.
+    takes everything. Raises `InputError` for the first table or column that is missing, entry that may not be
+    as it is, or row that is unknown, given twice or missing: names the table, the column, the row and what is
+    allowed.
     """
     found, rows = dict(tables), model.expected_rows()
     for name, spec in model.expected_tables().items():

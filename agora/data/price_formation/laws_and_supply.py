@@ -325,10 +325,7 @@ def _path(values: Sequence[Any] | Vector, steps: int) -> SupplyTree:
 def read_supply(file: str | Path, sheet: str | None = None) -> list[float]:
     """Return the column ``supply`` of a CSV, Parquet or XLSX file, one row a step.
 
-    Raises
-    ------
-    InputError
-        If there is no such file or column, or an entry is no number.
+    Raises `InputError` if there is no such file or column, or an entry is no number.
     """
     return read_table(file, "supply.file", sheet=sheet).numbers("supply")
 

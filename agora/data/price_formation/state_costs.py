@@ -297,10 +297,7 @@ KINDS: dict[str, type[StateCost]] = kinds(StateCost, QuadraticCost, DoubleWell)
 def as_state_cost(field: str, given: Any) -> StateCost:
     """Return the cost a user means: a table with a kind, a function of the state, or a `StateCost`.
 
-    Raises
-    ------
-    InputError
-        One sentence that names `field` and what is allowed.
+    Anything else raises `InputError`, which names `field` and what is allowed.
     """
     if isinstance(given, StateCost):
         return given

@@ -24,13 +24,12 @@ from agora.formulations.migration import mean_field, trade
 from agora.formulations.migration.kernels import DenseKernel, Kernel
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
-from agora.models.migration.tables import GAME_TABLES, concentration_table
+from agora.models.migration.tables import GAME_TABLES, UNITS_OF_MOVES, concentration_table
 from agora.models.model import Model
-from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
-NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 SHARE: dict[str, JsonValue] = {"allowed": "a number from 0 to 1"}
 HORIZON = "a finite number > 0, 'stationary' or 'infinite'"
 
@@ -72,10 +71,7 @@ class MeanFieldGame(Model):
         How far an infinite horizon's path may end from rest, and move when its horizon is doubled.
     """
 
-    unit_of: ClassVar[Mapping[str, str]] = {
-        **UNITS_OF_MOVES,
-        "first_horizon": "time",
-    }
+    unit_of: ClassVar[Mapping[str, str]] = {**UNITS_OF_MOVES, "first_horizon": "time"}
     tables_spec: ClassVar[Mapping[str, TableSpec]] = GAME_TABLES
 
     variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
@@ -214,10 +210,7 @@ class MeanFieldGame(Model):
     def branch_value(self, parameter: str) -> float:
         """Return a number of the model that a branch can be followed in, dotted for tables.
 
-        Raises
-        ------
-        InputError
-            If there is no such number.
+        Raises `InputError` if there is no such number.
         """
         found: Any = self
         for name in parameter.split("."):

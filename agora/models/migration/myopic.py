@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
 from agora.data.fields import kinds, read_kind
@@ -22,14 +22,13 @@ from agora.formulations.migration import myopic, trade
 from agora.formulations.migration.kernels import Kernel, ring_kernel
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.myopic import migration_conditions
-from agora.models.migration.tables import MYOPIC_TABLES
+from agora.models.migration.tables import MYOPIC_TABLES, UNITS_OF_MOVES
 from agora.models.model import Model, ModelCard
-from agora.models.spatial import POSITIVE, UNITS_OF_MOVES
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 _PROFILES: dict[str, type[Profile]] = kinds(Uniform, Cosine)
-_NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 
 
 class MyopicMigration(Model):
@@ -81,7 +80,7 @@ class MyopicMigration(Model):
     radius: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
     spillover: float = 0.0
     congestion: float = 0.0
-    noise: float = Field(default=0.0, ge=0, json_schema_extra=_NOT_NEGATIVE)
+    noise: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
     discount: float = Field(gt=0, json_schema_extra=POSITIVE)
     moving_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
     dynamics: Literal["gradient", "replicator"] = "gradient"

@@ -1,4 +1,4 @@
-"""Concentration of a path and the forces behind it, from the moves along arcs."""
+"""What the tables of trade and migration hold, and the concentration of a path with the forces behind it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from agora.typing import Vector
 
 if TYPE_CHECKING:
     from agora.models.migration.game import MeanFieldGame
+
+UNITS_OF_MOVES: dict[str, str] = {
+    "trade_cost_rate": "per unit of length",
+    "radius": "length",
+    "noise": "squared length per time",
+    "discount": "per unit of time",
+    "moving_cost": "real wage × time³ per squared length",
+    "horizon": "time",
+}
+"""Units of parameters where people move for the sake of real wages."""
 
 _TIME, _HHI = Column("time", "time"), Column("hhi", DIMENSIONLESS)
 _X = Column("x", "length")

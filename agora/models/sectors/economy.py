@@ -1,4 +1,4 @@
-"""What models of sectors share: preferences, technology, labour, and numbers that vary over sectors."""
+"""What models of sectors share: tables, preferences, technology, labour, numbers that vary over sectors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,61 @@ from agora.data.checks import InputError, positive
 from agora.data.fields import kinds, read_kind
 from agora.data.profiles import Bump, Profile, Sine, Uniform
 from agora.formulations.sectors.short_run_numbers import ShortRun
-from agora.models.spatial import POSITIVE, SpatialModel
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE, SpatialModel
+from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Vector
 
 _SHARE: dict[str, JsonValue] = {"allowed": "a number > 0 and < 1"}
-_NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 _PROFILES: dict[str, type[Profile]] = kinds(Uniform, Sine, Bump)
+
+
+_SECTOR, _TIME = Column("sector", kind="name"), Column("time", "time")
+_FIRMS, _LABOR = Column("firms", "mass of firms"), Column("labor", "mass of workers")
+_OUTPUT = Column("output", "units of the sector's good")
+_CONSUMPTION = Column("consumption", "units of the consumption index")
+
+SHORT_RUN_TABLES: dict[str, TableSpec] = {
+    "sectors": TableSpec(
+        (
+            *(_SECTOR, _FIRMS, _LABOR, _OUTPUT),
+            Column("price", "consumption per unit of output"),
+            Column("wage", "consumption per worker"),
+            Column("profit_rate", "consumption per firm"),
+        ),
+        key=("sector",),
+    ),
+    "totals": TableSpec((_CONSUMPTION,)),
+}
+"""Tables of the short run, in units of the consumption index."""
+
+REALLOCATION_TABLES: dict[str, TableSpec] = {
+    "path": TableSpec(
+        (
+            *(_TIME, _SECTOR, _FIRMS),
+            Column("profit_rate", "numéraire per firm"),
+            _LABOR,
+            Column("price", "numéraire per unit of output"),
+            _OUTPUT,
+            Column("wage", "numéraire per worker"),
+        ),
+        key=("time", "sector"),
+    ),
+    "aggregate": TableSpec(
+        (
+            *(_TIME, _CONSUMPTION),
+            Column("reallocation_cost", "numéraire"),
+            Column("profit_spread", "numéraire per firm"),
+            Column("potential", "numéraire"),
+        ),
+        key=("time",),
+    ),
+    "reallocation": TableSpec(
+        (_TIME, *columns("origin", "destination", kind="name"), Column("flow", "mass of firms")),
+        key=("time", "origin", "destination"),
+        optional="method 'minimizing-movement' alone",
+    ),
+}
+"""Tables of firms on the move."""
 
 
 def profile(field: str, given: Any) -> tuple[float, ...] | Profile:
@@ -61,7 +110,7 @@ class SectorEconomy(SpatialModel):
     labor: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
     productivity: tuple[float, ...] | Profile = (1.0,)
     preferences: tuple[float, ...] | Profile = (1.0,)
-    externality: float = Field(default=0.0, ge=0, json_schema_extra=_NOT_NEGATIVE)
+    externality: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
     immobile_labor: tuple[float, ...] | Profile | None = None
 
     @field_validator("geography", mode="after")

@@ -29,9 +29,8 @@ from agora.formulations.sectors.reallocation_numbers import Reallocation
 from agora.models.certificate import Condition
 from agora.models.model import ModelCard
 from agora.models.sectors.conditions.reallocation import invisible_hand_conditions
-from agora.models.sectors.economy import _NOT_NEGATIVE, SectorEconomy, profile
-from agora.models.sectors.tables import REALLOCATION_TABLES
-from agora.models.spatial import POSITIVE
+from agora.models.sectors.economy import REALLOCATION_TABLES, SectorEconomy, profile
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -98,8 +97,8 @@ class InvisibleHand(SectorEconomy):
     )
 
     moving_cost: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
-    fixed_cost: float = Field(default=0.0, ge=0, json_schema_extra=_NOT_NEGATIVE)
-    noise: float = Field(default=0.0, ge=0, json_schema_extra=_NOT_NEGATIVE)
+    fixed_cost: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
+    noise: float = Field(default=0.0, ge=0, json_schema_extra=NOT_NEGATIVE)
     numeraire: Literal["consumption", "labor", "expenditure"] = "consumption"
     initial: tuple[float, ...] | Profile = (1.0,)
     horizon: float | Literal["long-run"] = 1.0

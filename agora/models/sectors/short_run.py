@@ -21,8 +21,7 @@ from agora.models.certificate import Condition, worst_case
 from agora.models.model import ModelCard
 from agora.models.prices import price
 from agora.models.sectors.conditions.short_run import COLUMNS, dates_of, price_level_of, short_run_conditions
-from agora.models.sectors.economy import SectorEconomy, profile
-from agora.models.sectors.tables import SHORT_RUN_TABLES
+from agora.models.sectors.economy import SHORT_RUN_TABLES, SectorEconomy, profile
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 

@@ -11,12 +11,12 @@ economy's own numbers; nothing is shared with the programs or with the code that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from agora.data.marketplaces import CoalitionParameters, CobbDouglas, ConsumerType, Leontief, SetupComposite
 from agora.models.certificate import Condition, worst_case
@@ -26,6 +26,7 @@ FEW = 1e-7
 """Share of a coalition up to which a type does not limit how large the coalition is."""
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is missing or absurd is a violation
 def coalition_conditions(
     economy: CoalitionParameters, tables: Tables, tolerance: float
 ) -> tuple[Condition, ...]:
@@ -34,19 +35,16 @@ def coalition_conditions(
     The conditions of a coalition make the gain a lower bound (these members do it), the last one an upper
     bound for these marketplaces (nobody could afford more at these prices).
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
-        return _conditions(economy, tables, tolerance)
-
-
-def _conditions(economy: CoalitionParameters, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
     names, goods = [kind.name for kind in economy.types], range(1, max(economy.makes) + 1)
     homes = [(name, site) for name in names for site in range(len(economy.sites))]
-    members, missing_members = _labelled(tables["members"], ["type", "site"], homes)
-    types, missing_types = _labelled(tables["types"], ["type"], names)
-    commodities, missing_goods = _labelled(tables["commodities"], ["commodity"], list(goods))
-    sites, missing_sites = _labelled(tables["sites"], ["site"], list(range(len(economy.sites))))
+    members, missing_members = labelled_rows(tables["members"], ["type", "site"], homes)
+    types, missing_types = labelled_rows(tables["types"], ["type"], names)
+    commodities, missing_goods = labelled_rows(tables["commodities"], ["commodity"], goods)
+    sites, missing_sites = labelled_rows(tables["sites"], ["site"], range(len(economy.sites)))
     number = len(tables["marketplaces"])
-    markets, missing_markets = _labelled(tables["marketplaces"], ["marketplace"], list(range(1, number + 1)))
+    markets, missing_markets = labelled_rows(
+        tables["marketplaces"], ["marketplace"], list(range(1, number + 1))
+    )
     places = markets["location"].to_numpy(float)
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
     gain, size = float(totals["gain"]), float(totals["coalition_mass"])
@@ -59,7 +57,7 @@ def _conditions(economy: CoalitionParameters, tables: Tables, tolerance: float) 
     inputs, prices = (commodities[name].to_numpy(float) for name in ("setup_input", "price"))
     rents = sites["rent"].to_numpy(float)
     there = [f"{name} at site {site}" for name, site in homes]
-    empty = not mass.any()
+    empty, most = not mass.any(), economy.marketplaces
 
     unit = np.array([kind.utility or 1.0 for kind in economy.types])
     tested = np.array([kind.utility for kind in economy.types])
@@ -76,12 +74,9 @@ def _conditions(economy: CoalitionParameters, tables: Tables, tolerance: float) 
     makes = np.array(economy.makes)
     made = np.array([work[:, makes == good].sum() for good in goods])
     used = consumption.sum(axis=(0, 1)) + inputs
-    quantities = np.concatenate([part[..., None] for part in (mass, work, leisure, land)], axis=-1)
-    quantities = np.concatenate([quantities, consumption], axis=-1).min(axis=-1)
+    quantities = np.min([mass, work, leisure, land, consumption.min(axis=-1)], axis=0)
 
-    def each(name: str, violations: ArrayLike, where: Iterable[object]) -> Condition:
-        return worst_case(name, violations, where, tolerance)
-
+    each = partial(worst_case, tolerance=tolerance)
     found = [
         each(
             "rows: each member, type, marketplace, commodity and site once",
@@ -109,21 +104,13 @@ def _conditions(economy: CoalitionParameters, tables: Tables, tolerance: float) 
             ],
             [*names, "the coalition"],
         ),
-        each(
-            "without members there is no gain",
-            [gain - _least_gain(economy) if empty else 0.0],
-            ["nobody"],
-        ),
+        each("without members there is no gain", gain - _least_gain(economy) if empty else 0.0, ["nobody"]),
         each(
             "marketplaces lie in D",
             np.maximum(economy.region[0] - places, places - economy.region[1]),
             places.tolist(),
         ),
-        each(
-            "there are as many marketplaces as may be",
-            [max(1 - number, number - economy.marketplaces)],
-            ["marketplaces"],
-        ),
+        each("there are as many marketplaces as may be", max(1 - number, number - most), ["marketplaces"]),
         each(
             "members reach their utility (2.12; utility × mass)",
             np.where(mass > 0, np.maximum(wanted[:, None] * mass - reached, 0.0), 0.0).ravel(),
@@ -148,7 +135,7 @@ def _conditions(economy: CoalitionParameters, tables: Tables, tolerance: float) 
     return tuple(found)
 
 
-def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
+def labelled_rows(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
     """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
     rows = table.assign(type=table["type"].astype(str)) if "type" in keys else table
     once = rows.drop_duplicates(keys).set_index(keys)

@@ -9,7 +9,8 @@ program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from agora.data.geographies import sorted_cells
 from agora.data.marketplaces import MarketplaceParameters
 from agora.models.certificate import Condition, worst_case
+from agora.models.marketplaces.conditions.coalition import labelled_rows
 from agora.typing import Vector
 
 
@@ -30,10 +32,10 @@ def marketplace_conditions(
     goods = list(range(1, len(economy.commodity_shares) + 1))
     homes = list(range(len(economy.makes)))
     kinds = {"commodity": goods, "wage": homes, "rent": homes}
-    frame, missing_sites = _labelled(tables["sites"], ["site"], homes)
+    frame, missing_sites = labelled_rows(tables["sites"], ["site"], homes)
     number = len(tables["marketplaces"])
-    markets, missing_markets = _labelled(tables["marketplaces"], ["marketplace"], list(range(number)))
-    listed, missing_prices = _labelled(
+    markets, missing_markets = labelled_rows(tables["marketplaces"], ["marketplace"], list(range(number)))
+    listed, missing_prices = labelled_rows(
         tables["prices"], ["kind", "of"], [(kind, each) for kind, names in kinds.items() for each in names]
     )
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
@@ -63,14 +65,12 @@ def marketplace_conditions(
     u, lived = float(totals["utility"]), m > 1e-6
     composite = float(np.prod(built ** np.array(economy.setup_shares)))
 
-    def at_sites(name: str, violations: Any) -> Condition:
-        return worst_case(name, violations, [f"site {j}" for j in homes], tolerance)
-
-    def of_goods(name: str, violations: Any) -> Condition:
-        return worst_case(name, violations, [f"commodity {i}" for i in goods], tolerance)
+    at_sites = partial(worst_case, places=[f"site {j}" for j in homes], tolerance=tolerance)
+    of_goods = partial(worst_case, places=[f"commodity {i}" for i in goods], tolerance=tolerance)
+    at_markets = partial(worst_case, places=chosen, tolerance=tolerance)
 
     def overall(name: str, difference: float) -> Condition:
-        return worst_case(name, [abs(difference)], ["the economy"], tolerance)
+        return worst_case(name, abs(difference), ["the economy"], tolerance)
 
     produced = np.array([work[made == i].sum() for i in goods])
     home = frame["marketplace"].to_numpy()
@@ -83,7 +83,7 @@ def marketplace_conditions(
             ["sites", "marketplaces", "prices", "totals"],
             tolerance,
         ),
-        worst_case("marketplaces lie in D", _outside(economy, markets), chosen, tolerance),
+        at_markets("marketplaces lie in D", _outside(economy, markets)),
         overall("marketplaces are those that may be", _not_as_given(economy, markets)),
         at_sites("sites make the given commodities", np.abs(frame["makes"].to_numpy(dtype=float) - made)),
         overall("prices are on the unit simplex", p.sum() + w.sum() + r.sum() - 1),
@@ -116,18 +116,8 @@ def marketplace_conditions(
         overall("totals: set-up need", float(totals["setup_need"]) - need),
         overall("totals: rent income", float(totals["rent_income"]) - rents),
         overall("totals: marketplaces", float(totals["marketplaces"]) - number),
-        worst_case("marketplaces: users", np.abs(np.subtract(guests, people)), chosen, tolerance),
+        at_markets("marketplaces: users", np.abs(np.subtract(guests, people))),
     )
-
-
-def _labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
-    once = table.drop_duplicates(keys).set_index(keys)
-    wanted = (
-        pd.MultiIndex.from_tuples(labels, names=keys) if len(keys) > 1 else pd.Index(labels, name=keys[0])
-    )
-    there = int(wanted.isin(once.index).sum())
-    return once.reindex(wanted), float(len(table) + len(wanted) - 2 * there)
 
 
 def _plots(economy: MarketplaceParameters) -> Vector:

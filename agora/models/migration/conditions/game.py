@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -86,22 +87,18 @@ def game_conditions(game: Parameters, tables: Tables, tolerance: float) -> tuple
     table = {name: path[name].to_numpy(dtype=float).reshape(-1, count) for name in _NUMBERS}
     times = table["time"][:, 0]
     cells = [", ".join(str(part) for part in row) for row in places.itertuples(index=False)]
-    spots = [f"time {clock:.6g}, {cell}" for clock in times for cell in cells]
+    instants = [f"time {clock:.6g}" for clock in times]
+    spots = [f"{instant}, {cell}" for instant in instants for cell in cells]
 
-    def everywhere(name: str, violations: Vector, where: list[str] = spots) -> Condition:
-        return worst_case(name, violations, where, tolerance)
-
+    everywhere = partial(worst_case, places=spots, tolerance=tolerance)
     mu, wage = table["density"], table["wage"]
     named = [_differs(path[name], pd.concat([places[name]] * len(times))) for name in places]
     found = [
         everywhere("every cell at the same times", np.abs(table["time"] - times[:, None])),
         everywhere("cells are the model's", np.max(named, axis=0)),
         everywhere("densities and wages > 0", np.where((mu > 0) & (wage > 0), 0.0, np.inf)),
-        worst_case(
-            "everybody lives somewhere, ∫ μ dm = 1",
-            np.abs(mu @ game.space.weights - 1.0),
-            [f"time {clock:.6g}" for clock in times],
-            tolerance,
+        everywhere(
+            "everybody lives somewhere, ∫ μ dm = 1", np.abs(mu @ game.space.weights - 1), places=instants
         ),
         *_static(game, mu, wage, table["real_wage"], everywhere),
     ]
@@ -148,9 +145,9 @@ def _static(
     rows = [f"time {number} of the path" for number in range(len(mu))]
     return [
         everywhere("every place sells what it earns (one redundant: Walras' law)", np.abs(sales - wage * mu)),
-        everywhere("world income is the numéraire, ∫ w μ dm = 1", np.abs((wage * mu) @ m - 1), rows),
+        everywhere("world income is the numéraire, ∫ w μ dm = 1", np.abs((wage * mu) @ m - 1), places=rows),
         everywhere("real wage = amenity × wage / price index", np.abs(bought - real)),
-    ]  # fmt: skip
+    ]
 
 
 # --- moving ----------------------------------------------------------------------------------------
@@ -213,9 +210,7 @@ def best_reply(game: Parameters, income: Vector, span: float, then: Vector, gues
     eye = (weight + game.discount) * np.eye(len(guess))
     for _ in range(100):
         _, rate, cost = moving(value)
-        better = np.asarray(
-            np.linalg.solve(eye - _generator(rate), weight * then + income - cost), dtype=float
-        )
+        better = np.asarray(np.linalg.solve(eye - _generator(rate), weight * then + income - cost), float)
         change = float(np.abs(better - value).max())
         value = better
         if change <= 1e-13 * max(1.0, float(np.abs(value).max())):
@@ -265,24 +260,20 @@ def _along(
         kept = _policy(game, decided[n], income[n], span, plan)
         reply, plan = (2 * best - reply, 2 * kept - plan) if middle else (best, kept)
     gain = reply - plan
+    each = partial(worst_case, tolerance=tolerance)
     found = [
-        worst_case("the density begins as given", np.abs(mu[0] - game.initial_density), cells, tolerance),
-        worst_case("the value ends as given", np.abs(u[-1] - end), cells, tolerance),
-        worst_case("values solve the backward equation (HJB)", np.abs(backward), periods, tolerance),
-        worst_case(
-            "the moves carry the density (Fokker–Planck)", np.abs(forward), periods, tolerance
-        ),
-        worst_case("rates of moving ≥ 0 (the grid is fine enough)", negative, periods, tolerance),
-        worst_case("exploitability, mean over workers", [abs(gain @ (m * mu[0]))], ["time 0"],
-                   tolerance),
-        worst_case("exploitability, best placed worker", np.abs(gain), cells, tolerance),
+        each("the density begins as given", np.abs(mu[0] - game.initial_density), cells),
+        each("the value ends as given", np.abs(u[-1] - end), cells),
+        each("values solve the backward equation (HJB)", np.abs(backward), periods),
+        each("the moves carry the density (Fokker–Planck)", np.abs(forward), periods),
+        each("rates of moving ≥ 0 (the grid is fine enough)", negative, periods),
+        each("exploitability, mean over workers", abs(gain @ (m * mu[0])), ["time 0"]),
+        each("exploitability, best placed worker", np.abs(gain), cells),
         worst_case("values are what the plans are worth", np.abs(plan - u[0]), cells, 10 * tolerance),
-    ]  # fmt: skip
+    ]
     if isinstance(game.horizon, float):
-        found.append(
-            worst_case("the path fills the horizon", [abs(times[0]), abs(times[-1] - game.horizon)],
-                       ["time 0", "the end"], tolerance)
-        )  # fmt: skip
+        ends = [abs(times[0]), abs(times[-1] - game.horizon)]
+        found.append(each("the path fills the horizon", ends, ["time 0", "the end"]))
     if game.horizon == "infinite":
         found += _rest_of(game, tables["rest"], times[-1], cells, tolerance)
         found.append(_come_to_rest(game, mu[-1], tables["rest"], cells))
@@ -313,8 +304,8 @@ def _rest_of(
     """Evaluate the stationary equilibrium at which an infinite horizon ends."""
     table = {name: rest[name].to_numpy(dtype=float)[None, :] for name in _NUMBERS}
 
-    def everywhere(name: str, violations: Vector, where: list[str] = cells) -> Condition:
-        return worst_case(f"at rest: {name}", violations, where, tolerance)
+    def everywhere(name: str, violations: Vector, places: list[str] = cells) -> Condition:
+        return worst_case(f"at rest: {name}", violations, places, tolerance)
 
     named = [_differs(rest[name], game.places[name]) for name in game.places]
     return [
@@ -352,12 +343,12 @@ def _concentration(
     m, open_to, nu = game.space.weights, game.space.openness, game.noise
     scale = -1 / (game.discount * game.moving_cost)
     laplacian = _generator(open_to)
-    wanted: dict[str, list[float]] = {name: [] for name in FORCES}
+    wanted: list[dict[str, float]] = []
     for mu, u, real in zip(table["density"], table["value"], table["real_wage"], strict=True):
         worth, rate, _ = _moving(game, smooth=True)(u)
         crowding = m * (laplacian @ mu**2) / 2
         curved = nu * (laplacian @ u)
-        row = {
+        forces = {
             "hhi": float(m @ mu**2),
             "growth": float((m * mu) @ _generator(rate) @ mu),
             "shocks": float(nu * (m * mu) @ laplacian @ mu),
@@ -366,15 +357,14 @@ def _concentration(
             "expectations": scale * float((game.discount * u - real - worth) @ crowding),
             "gradient": scale * float((worth - curved) @ crowding),
         }
-        row["rest"] = row["growth"] - sum(list(row.values())[2:])
-        for name, number in row.items():
-            wanted[name].append(number)
-    gaps = {name: np.abs(given[name].to_numpy(dtype=float) - wanted[name]) for name in FORCES}
+        forces["rest"] = forces["growth"] - sum(list(forces.values())[2:])
+        wanted.append(forces)
+    gaps = {name: np.abs(given[name].to_numpy(float) - [row[name] for row in wanted]) for name in FORCES}
+    gap = np.abs(given["time"].to_numpy() - times)
     return [
-        worst_case("concentration at the times of the path", np.abs(given["time"].to_numpy() - times), names,
-                   tolerance),
-        *(worst_case(f"concentration: {name}", gap, names, tolerance) for name, gap in gaps.items()),
-    ]  # fmt: skip
+        worst_case("concentration at the times of the path", gap, names, tolerance),
+        *(worst_case(f"concentration: {name}", each, names, tolerance) for name, each in gaps.items()),
+    ]
 
 
 def _branch(
@@ -383,12 +373,10 @@ def _branch(
     """Compare the last step of the branch with the model and its answer."""
     last, end = branch.iloc[-1], float(concentration["time"].iloc[-1])
     steps = branch["step"].to_numpy(dtype=float)
+    reached = end if last["parameter"] == "time" else game.branch_value(last["parameter"])
     gaps = [
-        float(np.abs(steps - np.arange(len(branch))).max()),
-        abs(float(last["hhi"]) - float(concentration["hhi"].iloc[-1])),
-        abs(
-            float(last["value"])
-            - (end if last["parameter"] == "time" else game.branch_value(last["parameter"]))
-        ),
+        np.abs(steps - np.arange(len(branch))).max(),
+        abs(last["hhi"] - concentration["hhi"].iloc[-1]),
+        abs(last["value"] - reached),
     ]
     return [worst_case("the branch ends at the answer", gaps, ["step", "hhi", "value"], tolerance)]

@@ -67,10 +67,7 @@ class Dates:
 def dates_of(frame: pd.DataFrame, cells: Sequence[object], columns: Sequence[str]) -> Dates:
     """Return a long table (time, sector, …) as arrays; a table without times is one date.
 
-    Raises
-    ------
-    ValueError
-        If sectors are missing, repeated or out of order.
+    Raises `ValueError` if sectors are missing, repeated or out of order.
     """
     names = [str(cell) for cell in cells]
     times = frame["time"].to_numpy(dtype=float) if "time" in frame else np.zeros(len(frame))
