@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
+from networkx.algorithms.isomorphism import DiGraphMatcher
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 from agora.data.fields import known_kind
-from agora.data.symmetries import rearrangements
 
 MOST_CELLS_FOR_SYMMETRIES = 16
 """Cells up to which the symmetries of a geography are written out."""
@@ -292,6 +292,23 @@ class CellNetwork:
         for arc, cell in enumerate(ends.tolist()):
             arcs[cell].append(arc)
         return tuple(map(tuple, arcs))
+
+
+def rearrangements(network: CellNetwork) -> Iterator[NDArray[np.int_]]:
+    """Yield every symmetry as the positions that the cells move to (I,), the identity among them."""
+    graph, scale = nx.DiGraph(), float(network.land.mean())
+    for cell, land in enumerate(network.land.tolist()):
+        graph.add_node(cell, land=round(land / scale, 9))
+    for tail, head, length in zip(network.tails, network.heads, network.lengths, strict=True):
+        graph.add_edge(int(tail), int(head), length=round(float(length), 12))
+    matcher = DiGraphMatcher(
+        graph,
+        graph,
+        node_match=lambda a, b: a["land"] == b["land"],
+        edge_match=lambda a, b: a["length"] == b["length"],
+    )
+    for image in matcher.isomorphisms_iter():
+        yield np.array([image[cell] for cell in range(network.number)])
 
 
 def cell_network(graph: nx.Graph, *, connected: bool = True) -> CellNetwork:

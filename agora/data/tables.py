@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agora.data.checks import MISSING, InputError, finite, nearest
+from agora.data.checks import MISSING, Caution, InputError, finite, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,3 +248,34 @@ _READERS: dict[str, Callable[[Path, str, str | None], Iterator[Line]]] = {
     ".parquet": _parquet_lines,
     ".xlsx": _xlsx_lines,
 }
+
+# --- columns that have a new name -------------------------------------------------------------------
+
+RENAMED = {"commuting_cost": "total_commuting_cost"}
+"""Old name of a table's column → its name now; the parameter `commuting_cost` is t alone."""
+
+
+def now_called(column: str) -> str:
+    """Return the name that a column ``table.column`` of an old file has now; a parameter keeps its own."""
+    table, dot, name = column.rpartition(".")
+    return f"{table}{dot}{RENAMED.get(name, name)}" if dot else column
+
+
+def current_name(name: str, known: Container[str]) -> str:
+    """Return the name a column has now, for a name that is not known and had another once.
+
+    Parameters
+    ----------
+    name : str
+        A column, or ``table.column``; the number of a location may follow.
+    known : container of str
+        The names there are; a known name stays as it is.
+    """
+    if name in known:
+        return name
+    table, dot, column = name.rpartition(".")
+    new = f"{table}{dot}{RENAMED.get(column, column)}"
+    if new == name or new not in known:
+        return name
+    warnings.warn(Caution(f"the column {name} is called {new} now"), stacklevel=3)
+    return new

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agora.data.checks import InputError, nearest
-from agora.data.renamed import current_name
+from agora.data.tables import current_name
 from agora.models.certificate import Certificate, Proof
 from agora.models.model import Model
 

@@ -264,9 +264,7 @@ class RandomWalkSupply(Supply):
         steps, most = len(times), min(len(times) - 1, 12)
         if self.branchings > most:
             raise InputError("supply.branchings", self.branchings, f"at most {most}")
-        return random_walk_tree(
-            horizon, steps, branchings=self.branchings, deviation=self.deviation, level=self.level
-        )
+        return random_walk_tree(horizon, steps, **self.model_dump(exclude={"kind"}))
 
 
 SUPPLIES: dict[str, type[Supply]] = kinds(
@@ -299,12 +297,9 @@ def as_supply(given: Any, horizon: float, steps: int) -> SupplyTree:
     if callable(given):
         given = [given(float(t)) for t in times]
     elif not isinstance(given, nx.Graph | list | tuple | np.ndarray):
-        rule = (
-            given
-            if isinstance(given, Supply)
-            else read_kind("supply", given, SUPPLIES, "; or one number a step")
-        )
-        given = rule.on(times, horizon)
+        if not isinstance(given, Supply):
+            given = read_kind("supply", given, SUPPLIES, "; or one number a step")
+        given = given.on(times, horizon)
     return _from_graph(given, steps) if isinstance(given, nx.Graph) else _path(given, steps)
 
 
@@ -337,9 +332,8 @@ SHIPPED_PATHS = {1: "wiener-1.csv"}
 def wiener_path(seed: int) -> Vector:
     """Return W at k/1000, k = 0 … 1000, on [0, 1]: shipped data for the seed 1, drawn for others."""
     if seed in SHIPPED_PATHS:
-        return np.array(
-            read_supply(Path(str(files("agora.data"))) / "shipped" / "paths" / SHIPPED_PATHS[seed])
-        )
+        folder = Path(str(files("agora.data"))) / "shipped" / "paths"
+        return np.array(read_supply(folder / SHIPPED_PATHS[seed]))
     increments = np.random.default_rng(seed).normal(scale=np.sqrt(1e-3), size=1000)
     return np.concatenate([[0.0], np.cumsum(increments)])
 
@@ -369,9 +363,7 @@ def _from_graph(graph: nx.Graph, steps: int) -> SupplyTree:
             raise InputError(f"supply: probabilities after {node}", shares, "numbers > 0 that sum to one")
         for child, share in zip(children, shares, strict=True):
             probability[child] = probability[node] * share
-    supplies = []
-    for node in order:
-        supplies.append(_row(f"supply of node {node}", graph.nodes[node].get("supply", MISSING)))
+    supplies = [_row(f"supply of node {v}", graph.nodes[v].get("supply", MISSING)) for v in order]
     if any(len(row) != len(supplies[0]) for row in supplies):
         raise InputError("supply", graph, "a tree with the same number of assets at every node")
     return SupplyTree(

@@ -35,7 +35,7 @@ class StateCost(Kind):
     @property
     def absent(self) -> bool:
         """Whether the cost is zero everywhere."""
-        return True
+        return self.kind == "none"
 
     @property
     def least_value(self) -> float:
@@ -105,10 +105,6 @@ class QuadraticCost(StateCost):
         """Return y (assets,)."""
         return np.full(assets, self.target) if isinstance(self.target, float) else np.array(self.target)
 
-    @property
-    def absent(self) -> bool:  # noqa: D102
-        return False
-
     def _numbers(self) -> tuple[float, float]:
         return float(self.matrix(1)[0, 0]), float(self.targets(1)[0])
 
@@ -147,31 +143,26 @@ class DoubleWell(StateCost):
         return self
 
     @property
-    def absent(self) -> bool:  # noqa: D102
-        return False
-
-    @property
-    def _middle(self) -> float:
-        return (self.wells[0] + self.wells[1]) / 2
-
-    @property
     def _half(self) -> float:
         return abs(self.wells[1] - self.wells[0]) / 2
+
+    def _from_middle(self, x: Vector) -> Vector:
+        return x - (self.wells[0] + self.wells[1]) / 2
 
     @property
     def least_curvature(self) -> float:  # noqa: D102
         return -2.0 * self.weight * self._half**2
 
     def value(self, x: Vector) -> Vector:  # noqa: D102
-        u = x - self._middle
+        u = self._from_middle(x)
         return self.weight / 2 * (u * u - self._half**2) ** 2
 
     def slope(self, x: Vector) -> Vector:  # noqa: D102
-        u = x - self._middle
+        u = self._from_middle(x)
         return 2 * self.weight * u * (u * u - self._half**2)
 
     def curvature(self, x: Vector) -> Vector:  # noqa: D102
-        u = x - self._middle
+        u = self._from_middle(x)
         return 2 * self.weight * (3 * u * u - self._half**2)
 
     def expression(self, state: Any) -> Any:  # noqa: D102
@@ -219,10 +210,6 @@ class ExpressionCost(StateCost):
         return self
 
     _block: Any = PrivateAttr()
-
-    @property
-    def absent(self) -> bool:  # noqa: D102
-        return False
 
     @property
     def least_value(self) -> float:  # noqa: D102

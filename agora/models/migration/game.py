@@ -105,9 +105,8 @@ class MeanFieldGame(Model):
         if self.variant != "eaton-kortum" and self.elasticity <= 1:
             raise InputError("elasticity", self.elasticity, "a finite number > 1 (σ), for " + self.variant)
         if self.noise == 0 and (self.rates != "upwind" or self.horizon in ("stationary", "infinite")):
-            raise InputError(
-                "noise", 0.0, "a finite number > 0; 0 goes with the upwind scheme and a finite horizon only"
-            )
+            allowed = "a finite number > 0; 0 goes with the upwind scheme and a finite horizon only"
+            raise InputError("noise", 0.0, allowed)
         return self
 
     # --- the space, by subclass ----------------------------------------------------------------
@@ -194,9 +193,8 @@ class MeanFieldGame(Model):
         if isinstance(self.horizon, float):
             return np.full(self.steps, self.horizon / self.steps)
         first = self.first_horizon or 5.0 / self.discount
-        each = [np.full(self.steps, first / self.steps)]
-        each += [np.full(self.steps, first * 2**k / self.steps) for k in range(doublings)]
-        return np.concatenate(each)
+        longer = [1.0, *(2.0**k for k in range(doublings))]
+        return np.repeat(first * np.array(longer) / self.steps, self.steps)
 
     @cached_property
     def initial_real_wage(self) -> Vector:
@@ -217,9 +215,8 @@ class MeanFieldGame(Model):
             found = getattr(found, name, None) if isinstance(found, Fields) else None
         if isinstance(found, bool) or not isinstance(found, int | float):
             numbers = [n for n in type(self).model_fields if isinstance(getattr(self, n), float)]
-            raise InputError(
-                "continuation.parameter", parameter, f"a number of the model: {', '.join(numbers)}"
-            )
+            allowed = f"a number of the model: {', '.join(numbers)}"
+            raise InputError("continuation.parameter", parameter, allowed)
         return float(found)
 
     # --- programs ------------------------------------------------------------------------------

@@ -185,28 +185,17 @@ class MyopicMigration(Model):
         )
         program.trade = pyo.Block(program.times)
         before: list[Any] = list(start.values())
-        length = self.horizon / self.steps
+        pace: dict[str, Any] = {"length": self.horizon / self.steps, "speed": self.speed}
         for n in program.times:
             after, block = [program.density[n, i] for i in range(self.cells)], program.trade[n]
             trade.add_trade_equilibrium(block, self.economy, self.kernel, after)
             trade.add_real_wage(block, self.economy, after)
             real = list(block.real_wage.values())
+            moved = (block, before, after, real)
             if self.dynamics == "replicator":
-                weights = self.kernel.weights
-                myopic.add_replicator_migration(
-                    block, before, after, real, length=length, weights=weights, speed=self.speed
-                )
+                myopic.add_replicator_migration(*moved, weights=self.kernel.weights, **pace)
             else:
-                myopic.add_gradient_migration(
-                    block,
-                    before,
-                    after,
-                    real,
-                    length=length,
-                    step=self.step,
-                    noise=self.noise,
-                    speed=self.speed,
-                )
+                myopic.add_gradient_migration(*moved, step=self.step, noise=self.noise, **pace)
             before = after
         program.nothing = pyo.Objective(expr=0.0, doc="a square program: nothing to choose")
         return program

@@ -6,7 +6,7 @@ moving technologies of `agora.formulations.migration.mean_field`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
@@ -30,12 +30,6 @@ PROFILES: dict[str, type[Uniform | Cosine | Listed]] = kinds(Uniform, Cosine, Li
 """The kinds of quantities over the cells; on a torus the angle of a cosine is that on the first circle."""
 Over = float | tuple[float, ...] | Profile
 """A quantity over the cells: one number, a list, or a named profile."""
-
-SCHEMES: dict[str, Callable[[float], Technology]] = {
-    "upwind": upwind,
-    "central": lambda _: central(),
-    "exponential": lambda _: exponential(),
-}
 
 
 class SpatialGame(MeanFieldGame):
@@ -111,9 +105,8 @@ class SpatialGame(MeanFieldGame):
                 raise InputError(name, f"{len(given)} numbers", f"{self.number} numbers, one a cell")
         mean = float(self.initial_density.mean())
         if abs(mean - 1.0) > 1e-9:
-            raise InputError(
-                "initial (mean)", round(mean, 12), "1: densities are relative to the base weights"
-            )
+            allowed = "1: densities are relative to the base weights"
+            raise InputError("initial (mean)", round(mean, 12), allowed)
         return self
 
     # --- the space -----------------------------------------------------------------------------
@@ -142,7 +135,9 @@ class SpatialGame(MeanFieldGame):
     @property
     def technology(self) -> Technology:
         """The scheme's algebra."""
-        return SCHEMES[self.scheme](self.smoothing)
+        if self.scheme == "upwind":
+            return upwind(self.smoothing)
+        return central() if self.scheme == "central" else exponential()
 
     @cached_property
     def arcs(self) -> Arcs:
@@ -201,7 +196,7 @@ class SpatialGame(MeanFieldGame):
     @cached_property
     def directions(self) -> list[Vector]:
         """Slopes of the initial density along each circle, where all cells are alike and it is not even."""
-        if not all(float(np.ptp(level)) == 0.0 for level in self.levels):
+        if not self._alike:
             return []
         table = self.initial_density.reshape(self.shape)
         slopes = [np.roll(table, -1, axis) - np.roll(table, 1, axis) for axis in range(len(self.shape))]
@@ -220,9 +215,7 @@ class SpatialGame(MeanFieldGame):
     @property
     def places(self) -> pd.DataFrame:
         """Position x along the first circle, and y along the second."""
-        return pd.DataFrame(
-            {name: self.radius * axis for name, axis in zip(("x", "y"), self.angles, strict=False)}
-        )
+        return pd.DataFrame(dict(zip("xy", (self.radius * axis for axis in self.angles), strict=False)))
 
     # --- what the linear theory says -----------------------------------------------------------
 
@@ -246,9 +239,12 @@ class SpatialGame(MeanFieldGame):
     @property
     def is_even(self) -> bool:
         """Whether all cells are alike but for the density, so that waves are in closed form."""
-        return all(float(np.ptp(level)) == 0.0 for level in self.levels) and (
-            self.trade_cost_rate > 0 and self.trade_cost_share == 1
-        )
+        return self._alike and self.trade_cost_rate > 0 and self.trade_cost_share == 1
+
+    @property
+    def _alike(self) -> bool:
+        """Whether all cells are alike but for the density."""
+        return all(np.ptp(level) == 0.0 for level in self.levels)
 
     @cached_property
     def critical_horizon(self) -> tuple[float, int]:

@@ -69,9 +69,7 @@ class SpatialTrade(Model):
         One sentence that names the field, its value, and what is allowed.
     """
 
-    unit_of: ClassVar[Mapping[str, str]] = {
-        "population": "people per unit of the base measure",
-    }
+    unit_of: ClassVar[Mapping[str, str]] = {"population": "people per unit of the base measure"}
     tables_spec: ClassVar[Mapping[str, TableSpec]] = TRADE_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -152,9 +150,8 @@ class SpatialTrade(Model):
                     raise InputError(field, entry, "a finite number > 0")
         people = float(self.density @ self.base_weights)
         if abs(people - 1) > 1e-9:
-            raise InputError(
-                "population · weights (sum)", people, "1, within 1e-9: shares of the world's people"
-            )
+            allowed = "1, within 1e-9: shares of the world's people"
+            raise InputError("population · weights (sum)", people, allowed)
         if connected_components(self.freeness > 0, directed=True, connection="strong")[0] > 1:
             raise InputError(
                 "trade_cost",
@@ -337,23 +334,20 @@ class SpatialTrade(Model):
         )
         tables = {"locations": places, "totals": totals}
         if self.number**2 <= MOST_PAIRS:
-            names = list(self.names)
-            tables["trade"] = pd.DataFrame(
-                {
-                    "origin": [name for name in names for _ in names],
-                    "destination": names * len(names),
-                    "cost": self.costs.ravel(),
-                    "share": shares.ravel(),
-                    "flow": (shares * income).ravel(),
-                }
-            )
+            numbers = {"cost": self.costs, "share": shares, "flow": shares * income}
+            tables["trade"] = self._pairs.assign(**{name: each.ravel() for name, each in numbers.items()})
         return tables
 
     def expected_rows(self) -> dict[str, pd.DataFrame]:
         """Return what the rows of the tables are about: places, and ordered pairs of them."""
+        return {"locations": pd.DataFrame({"location": list(self.names)}), "trade": self._pairs}
+
+    @property
+    def _pairs(self) -> pd.DataFrame:
+        """Ordered pairs of locations, origin by origin."""
         names = list(self.names)
         pairs = {"origin": [name for name in names for _ in names], "destination": names * len(names)}
-        return {"locations": pd.DataFrame({"location": names}), "trade": pd.DataFrame(pairs)}
+        return pd.DataFrame(pairs)
 
     def conditions(self, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
         """Evaluate the definition of a trade equilibrium from the tables."""

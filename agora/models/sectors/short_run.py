@@ -154,10 +154,8 @@ class ShortRunCompetition(SectorEconomy):
                 "profit_rate": economy.profit_rates(firms),
             }
         )
-        return {
-            "sectors": sectors,
-            "totals": pd.DataFrame({"consumption": [float(economy.consumption(firms))]}),
-        }
+        consumption = float(economy.consumption(firms))
+        return {"sectors": sectors, "totals": pd.DataFrame({"consumption": [consumption]})}
 
     def expected_rows(self) -> dict[str, pd.DataFrame]:
         """Return what the rows of the tables are about: the sectors."""
@@ -168,14 +166,10 @@ class ShortRunCompetition(SectorEconomy):
         dates = dates_of(tables["sectors"], self.network.cells, COLUMNS)
         consumption = tables["totals"]["consumption"].to_numpy(dtype=float)
         given = self.masses
-        places = [f"sector {name}" for name in dates.names]
+        sectors, astray = [f"sector {name}" for name in dates.names], np.abs(dates["firms"][0] / given - 1)
+        dear = np.abs(price_level_of(self, dates["price"]) - 1)
         return (
-            worst_case("firms are the given ones", np.abs(dates["firms"][0] / given - 1), places, tolerance),
+            worst_case("firms are the given ones", astray, sectors, tolerance),
             *short_run_conditions(self, dates, consumption, tolerance),
-            worst_case(
-                "a unit of consumption costs one",
-                np.abs(price_level_of(self, dates["price"]) - 1),
-                ["the economy"],
-                tolerance,
-            ),
+            worst_case("a unit of consumption costs one", dear, ["the economy"], tolerance),
         )

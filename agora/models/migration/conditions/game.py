@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from agora.models.certificate import Condition, worst_case
+from agora.models.migration.conditions.trade import Movers
 from agora.typing import Tables, Vector
 
 FORCES = ("hhi", "growth", "shocks", "myopic", "uncertainty", "expectations", "gradient", "rest")
@@ -34,31 +35,17 @@ class Space:
     """Base weights m, summing to one, (N,)."""
 
 
-class Parameters(Protocol):
+class Parameters(Movers, Protocol):
     """What the definition needs to know of a game."""
 
-    @property
-    def variant(self) -> Literal["krugman", "armington", "eaton-kortum"]: ...  # noqa: D102
-    @property
-    def trade_cost_rate(self) -> float: ...  # noqa: D102
     @property
     def trade_cost_share(self) -> float: ...  # noqa: D102
     @property
     def turnpike(self) -> float: ...  # noqa: D102
     @property
-    def noise(self) -> float: ...  # noqa: D102
-    @property
-    def discount(self) -> float: ...  # noqa: D102
-    @property
-    def moving_cost(self) -> float: ...  # noqa: D102
-    @property
     def horizon(self) -> float | Literal["stationary", "infinite"]: ...  # noqa: D102
     @property
     def time_scheme(self) -> Literal["implicit-euler", "trapezoid"]: ...  # noqa: D102
-    @property
-    def spillover(self) -> float: ...  # noqa: D102
-    @property
-    def congestion(self) -> float: ...  # noqa: D102
     @property
     def smoothing(self) -> float: ...  # noqa: D102
     @property

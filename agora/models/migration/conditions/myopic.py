@@ -13,30 +13,15 @@ import numpy as np
 import pandas as pd
 
 from agora.models.certificate import Condition, worst_case
+from agora.models.migration.conditions.trade import Movers
 from agora.typing import Vector
 
 
-class MigrationParameters(Protocol):
+class MigrationParameters(Movers, Protocol):
     """What the definition needs to know."""
 
     @property
-    def variant(self) -> str: ...  # noqa: D102
-    @property
-    def elasticity(self) -> float: ...  # noqa: D102
-    @property
-    def trade_cost_rate(self) -> float: ...  # noqa: D102
-    @property
     def radius(self) -> float: ...  # noqa: D102
-    @property
-    def spillover(self) -> float: ...  # noqa: D102
-    @property
-    def congestion(self) -> float: ...  # noqa: D102
-    @property
-    def noise(self) -> float: ...  # noqa: D102
-    @property
-    def discount(self) -> float: ...  # noqa: D102
-    @property
-    def moving_cost(self) -> float: ...  # noqa: D102
     @property
     def dynamics(self) -> str: ...  # noqa: D102
     @property

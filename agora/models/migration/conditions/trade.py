@@ -19,8 +19,8 @@ from agora.models.certificate import Condition, worst_case
 from agora.typing import Vector
 
 
-class TradeParameters(Protocol):
-    """What the definition needs to know of a trading economy of N places."""
+class Trading(Protocol):
+    """What every definition here needs to know of trade."""
 
     @property
     def variant(self) -> str: ...  # noqa: D102
@@ -30,6 +30,24 @@ class TradeParameters(Protocol):
     def spillover(self) -> float: ...  # noqa: D102
     @property
     def congestion(self) -> float: ...  # noqa: D102
+
+
+class Movers(Trading, Protocol):
+    """What definitions need to know of people who move."""
+
+    @property
+    def trade_cost_rate(self) -> float: ...  # noqa: D102
+    @property
+    def noise(self) -> float: ...  # noqa: D102
+    @property
+    def discount(self) -> float: ...  # noqa: D102
+    @property
+    def moving_cost(self) -> float: ...  # noqa: D102
+
+
+class TradeParameters(Trading, Protocol):
+    """What the definition needs to know of a trading economy of N locations."""
+
     @property
     def names(self) -> tuple[object, ...]: ...  # noqa: D102
     @property

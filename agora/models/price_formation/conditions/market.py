@@ -104,16 +104,9 @@ class _Tree:
 def exploitability(
     market: Parameters, tables: Mapping[str, pd.DataFrame], accuracy: float = 1e-7
 ) -> Exploitability:
-    """Return what each agent would gain by its best reply to the prices of the tables.
+    """Return what each agent would gain by its best reply to the prices, from ``price`` and ``paths``.
 
-    Parameters
-    ----------
-    market : PriceFormation
-        Parameters.
-    tables : mapping of DataFrame
-        ``price`` and ``paths``.
-    accuracy : float
-        How close the bounds are to the truth, in the numéraire.
+    `accuracy` is how close the bounds are to the truth, in the numéraire.
     """
     tree = _Tree(market)
     return _exploitability(market, tree, _arrays(market, tables, tree), accuracy)

@@ -9,6 +9,7 @@ half of the gain. Nothing is shared with the program.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import networkx as nx
@@ -62,26 +63,24 @@ def invisible_hand_conditions(
     start = model.network.land * model.over_sectors("initial", model.initial)
     start = model.firms * start / start.sum()
     lost = np.abs(np.diff(_by_piece(model, n), axis=0)).max(axis=1, initial=0.0)
-    ends = at_dates[1:]
 
-    def at_all(name: str, violations: Any, places: list[str] = at_dates) -> Condition:
-        return worst_case(name, violations, places, tolerance)
-
+    at_all = partial(worst_case, places=at_dates, tolerance=tolerance)
+    after_steps = partial(worst_case, places=at_dates[1:], tolerance=tolerance)
     conditions = [
         at_all("both tables have the same dates", np.abs(said["time"] - times)),
-        at_all("time moves on", np.where(np.diff(times) > 0, 0.0, 1.0), ends),
+        after_steps("time moves on", np.where(np.diff(times) > 0, 0.0, 1.0)),
         worst_case("firms start where they are", np.abs(n[0] / start - 1),
                    [f"sector {name}" for name in dates.names], tolerance),
-        at_all("no firm is lost in any piece", lost, ends),
+        after_steps("no firm is lost in any piece", lost),
         *short_run.short_run_conditions(model, dates, said["consumption"], tolerance),
         at_all(f"{model.numeraire} is the numéraire", np.abs(wealth[model.numeraire] - 1)),
         at_all("the spread of profit rates", np.abs(said["profit_spread"] / rate.max(axis=1)
                                                     - np.ptp(rate, axis=1) / rate.max(axis=1))),
         at_all("the potential", np.abs(said["potential"] - climbing)),
-        at_all("the potential never falls", -np.diff(climbing), ends),
+        after_steps("the potential never falls", -np.diff(climbing)),
     ]  # fmt: skip
     if model.noise == 0:
-        conditions.append(at_all("consumption never falls", -np.diff(eaten), ends))
+        conditions.append(after_steps("consumption never falls", -np.diff(eaten)))
     if model.horizon == "long-run":
         conditions.append(_rest(model, dates, tolerance))
     paid = np.diff(said["reallocation_cost"], prepend=0.0)
@@ -89,9 +88,8 @@ def invisible_hand_conditions(
         conditions += _steps(model, dates, tables["reallocation"], climbing, paid, tolerance)
     elif model.fixed_cost == 0:
         half = 0.5 * (climbing - climbing[0])
-        conditions.append(
-            at_all("costs so far are half of the gain", np.abs(said["reallocation_cost"] - half))
-        )
+        gap = np.abs(said["reallocation_cost"] - half)
+        conditions.append(at_all("costs so far are half of the gain", gap))
     return tuple(conditions)
 
 
@@ -186,16 +184,14 @@ def _steps(
     everywhere = [f"{link}, {at}" for at in at_steps for link in on_links]
     cost = (step * mass * envelope).sum(axis=1)
     astray = np.abs(np.diff(n, axis=0) - arrived).max(axis=1)
-    found = [
-        worst_case("flows move the firms", astray, at_steps, tolerance),
-        worst_case("costs so far are those of all flows", np.abs(paid - np.concatenate([[0.0], cost])),
-                   ["time 0", *at_steps], tolerance),
-        worst_case("each step is worth its cost", cost - np.diff(climbing), at_steps, tolerance),
-        worst_case("no firm would rather move at another speed (gain over the step)",
-                   regret, everywhere, tolerance),
-    ]  # fmt: skip
+    each = partial(worst_case, tolerance=tolerance)
+    overpaid = np.abs(paid - np.concatenate([[0.0], cost]))
+    conditions = [
+        each("flows move the firms", astray, at_steps),
+        each("costs so far are those of all flows", overpaid, ["time 0", *at_steps]),
+        each("each step is worth its cost", cost - np.diff(climbing), at_steps),
+        each("no firm would rather move at another speed (gain over the step)", regret, everywhere),
+    ]
     if model.is_convex:
-        found.append(
-            worst_case("each step is the global optimum (bound on the gap)", gap, at_steps, tolerance)
-        )
-    return found
+        conditions.append(each("each step is the global optimum (bound on the gap)", gap, at_steps))
+    return conditions
