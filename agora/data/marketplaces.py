@@ -156,18 +156,14 @@ class Railway(Fields):
     def _stretches(cls, given: Any) -> Any:
         if isinstance(given, int | float) and not isinstance(given, bool):
             if finite("railway.cost_per_length", given) < 0:
-                raise InputError(
-                    "railway.cost_per_length", given, "a number >= 0, or a list of (from, to, cost)"
-                )
+                allowed = "a number >= 0, or a list of (from, to, cost)"
+                raise InputError("railway.cost_per_length", given, allowed)
             return float(given)
         stretches = [tuple(finite("railway.cost_per_length", v) for v in stretch) for stretch in given]
         for before, after in zip([None, *stretches[:-1]], stretches, strict=True):
             if len(after) != 3 or after[1] <= after[0] or after[2] < 0 or (before and before[1] != after[0]):
-                raise InputError(
-                    "railway.cost_per_length",
-                    given,
-                    "a list of adjoining (from, to, cost) with from < to and cost >= 0",
-                )
+                allowed = "a list of adjoining (from, to, cost) with from < to and cost >= 0"
+                raise InputError("railway.cost_per_length", given, allowed)
         return tuple(stretches)
 
 
@@ -235,9 +231,8 @@ class MarketplaceParameters(Fields):
         if len(self.makes) != number:
             raise InputError("makes", list(self.makes), f"one commodity a site, {number} in all")
         if len(self.setup_shares) != goods:
-            raise InputError(
-                "setup_shares", list(self.setup_shares), f"one share a commodity, {goods} in all"
-            )
+            allowed = f"one share a commodity, {goods} in all"
+            raise InputError("setup_shares", list(self.setup_shares), allowed)
         for name in ("commodity_shares", "setup_shares"):
             if min(getattr(self, name)) < 0:
                 raise InputError(name, list(getattr(self, name)), "numbers >= 0")

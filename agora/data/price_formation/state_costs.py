@@ -90,9 +90,8 @@ class QuadraticCost(StateCost):
             matrix = [[finite("weight", entry) for entry in row] for row in self.weight]
             square = all(len(row) == len(matrix) for row in matrix)
             if not square or not np.allclose(matrix, np.transpose(matrix)):
-                raise InputError(
-                    "weight", self.weight, "a number > 0, or a symmetric matrix as a list of rows"
-                )
+                allowed = "a number > 0, or a symmetric matrix as a list of rows"
+                raise InputError("weight", self.weight, allowed)
             if float(np.linalg.eigvalsh(np.array(matrix))[0]) < -1e-12:
                 raise InputError("weight", self.weight, "a positive semidefinite matrix")
         return self

@@ -104,9 +104,8 @@ class CommutingMarket(CommuterCity):
             table = {names.get(str(cell), cell): mass for cell, mass in given.items()}
             for cell in table:
                 if cell not in names.values():
-                    raise InputError(
-                        f"firms[{cell}]", table[cell], "left out, since the geography has no such cell"
-                    )
+                    allowed = "left out, since the geography has no such cell"
+                    raise InputError(f"firms[{cell}]", table[cell], allowed)
             given = [table.get(cell, 0.0) for cell in names.values()]
         return tuple(finite(f"firms[{i}]", mass) for i, mass in enumerate(given))
 
@@ -120,11 +119,8 @@ class CommutingMarket(CommuterCity):
                 raise InputError(f"firms[{cell}]", mass, f"between 0 and the land of the cell, {space:.12g}")
         need, total = sum(self.firms) * (1 + self.labor_per_firm), float(land.sum())
         if need > total * (1 + 1e-12):
-            raise InputError(
-                "firms",
-                sum(self.firms),
-                f"at most {total / (1 + self.labor_per_firm):.12g} in all, so that workers fit",
-            )
+            allowed = f"at most {total / (1 + self.labor_per_firm):.12g} in all, so that workers fit"
+            raise InputError("firms", sum(self.firms), allowed)
         return self
 
     def program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:

@@ -111,9 +111,8 @@ class Marketplaces(MarketplaceParameters, Model):
         """Raise `InputError` with the largest set-up cost if no structure can be paid for."""
         most = self.largest_setup_cost
         if self.setup_cost >= most:
-            raise InputError(
-                "setup_cost", self.setup_cost, f"below {most:.6g}, the largest that all work could pay for"
-            )
+            allowed = f"below {most:.6g}, the largest that all work could pay for"
+            raise InputError("setup_cost", self.setup_cost, allowed)
 
     # --- numbers -------------------------------------------------------------------------------
 
@@ -269,11 +268,8 @@ class Marketplaces(MarketplaceParameters, Model):
                     program, positions.tolist(), region, groups, self.time_per_distance
                 )
             case _:
-                raise InputError(
-                    "marketplaces",
-                    self.marketplaces,
-                    "a list of locations for the program of a network: the search chooses the edges",
-                )
+                allowed = "a list of locations for the program of a network: the search chooses the edges"
+                raise InputError("marketplaces", self.marketplaces, allowed)
         envy_free.add_time_balance(program, self.time, program.travel)
         envy_free.add_setup_composite(program, self.setup_shares, need)
         return program

@@ -167,15 +167,11 @@ class PriceFormation(Model):
     def _consistent(self) -> Self:
         assets = len(self.supply.supplies[0])
         if max(self.supply.depths) + 1 != self.steps:
-            raise InputError(
-                "supply", f"{max(self.supply.depths) + 1} steps", f"one number a step, {self.steps}"
-            )
+            allowed = f"one number a step, {self.steps}"
+            raise InputError("supply", f"{max(self.supply.depths) + 1} steps", allowed)
         if self.agents.assets != assets:
-            raise InputError(
-                "agents",
-                f"states of {self.agents.assets} assets",
-                f"states of {assets}, as many as are supplied",
-            )
+            allowed = f"states of {assets}, as many as are supplied"
+            raise InputError("agents", f"states of {self.agents.assets} assets", allowed)
         for name in ("running", "terminal"):
             cost = getattr(self, name)
             if isinstance(cost, QuadraticCost):
@@ -305,9 +301,8 @@ class PriceFormation(Model):
         """
         missing = set(range(len(self.masses))) - set(agents)
         if missing:
-            raise InputError(
-                "agents", list(agents), f"at least one reply of every agent, also of {min(missing)}"
-            )
+            allowed = f"at least one reply of every agent, also of {min(missing)}"
+            raise InputError("agents", list(agents), allowed)
         program = pyo.ConcreteModel(name="price formation: mixed replies")
         self._trade(program, [self.agents.states[agent] for agent in agents])
         trajectories.add_shares(program, agents, self.masses.tolist())
@@ -323,11 +318,8 @@ class PriceFormation(Model):
         is paid for the asset.
         """
         if not self.running.absent or not self.supply.known or self.assets > 1 or self.bounded:
-            raise InputError(
-                "running",
-                self.running.kind,
-                "none, one asset and no bounds, for one price level to be enough",
-            )
+            allowed = "none, one asset and no bounds, for one price level to be enough"
+            raise InputError("running", self.running.kind, allowed)
         program = pyo.ConcreteModel(name="price formation: the price")
         supplied = self.step * float(self.supply.values.sum())
         trajectories.add_price_cuts(program, agents, self.masses.tolist(), costs, purchases, supplied)

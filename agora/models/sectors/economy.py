@@ -117,11 +117,8 @@ class SectorEconomy(SpatialModel):
     @classmethod
     def _both_ways(cls, graph: nx.Graph) -> nx.Graph:
         if graph.is_directed():
-            raise InputError(
-                "geography",
-                "a directed graph",
-                "undirected: firms move both ways at the same cost (undirected = true reads it so)",
-            )
+            allowed = "undirected: firms move both ways at the same cost (undirected = true reads it so)"
+            raise InputError("geography", "a directed graph", allowed)
         return graph
 
     @field_validator("productivity", "preferences", mode="before")
@@ -151,9 +148,8 @@ class SectorEconomy(SpatialModel):
             values = given.over(np.zeros(number) if isinstance(given, Uniform) else self._positions(name))
             if not values.min() > 0:
                 cell = self.network.cells[int(values.argmin())]
-                raise InputError(
-                    name, f"{values.min():g} in sector {cell!r}", "a number > 0 in every sector (add a floor)"
-                )
+                allowed = "a number > 0 in every sector (add a floor)"
+                raise InputError(name, f"{values.min():g} in sector {cell!r}", allowed)
             return values
         if len(given) == 1:
             return np.full(number, given[0])

@@ -128,9 +128,8 @@ class InvisibleHand(SectorEconomy):
         if self.economy.curvature >= 1:
             limit = self.economy.largest_externality
             if self.horizon == "long-run":
-                raise InputError(
-                    "externality", self.externality, f"below {limit:.6g} for a long run that firms settle in"
-                )
+                allowed = f"below {limit:.6g} for a long run that firms settle in"
+                raise InputError("externality", self.externality, allowed)
             warnings.warn(
                 f"externality is {self.externality:g}, not below {limit:.6g}: firms attract firms, and "
                 "an even distribution is unstable",
