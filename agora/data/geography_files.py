@@ -348,7 +348,7 @@ def _tntp_node(position: str, text: str) -> int:
 
 def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
     """Return the rows of a node file: node, x, y."""
-    found = []
+    coordinates = []
     for number, (position, line) in enumerate(_tntp_lines(file)):
         fields = line.rstrip(";").split()
         if line.startswith("~") or (number == 0 and fields[0].lower() == "node"):
@@ -358,7 +358,7 @@ def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
         x, y = (
             as_number(f"{axis} in {position}", text) for axis, text in zip("xy", fields[1:3], strict=True)
         )
-        found.append((_tntp_node(position, fields[0]), x, y))
-    if not found:
+        coordinates.append((_tntp_node(position, fields[0]), x, y))
+    if not coordinates:
         raise InputError("file", file.name, "a file of rows 'node x y ;'")
-    return found
+    return coordinates

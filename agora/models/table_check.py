@@ -34,14 +34,14 @@ def checked_tables(model: Model, tables: Mapping[str, pd.DataFrame]) -> dict[str
     as it is, or row that is unknown, given twice or missing: names the table, the column, the row and what is
     allowed.
     """
-    found, rows = dict(tables), model.expected_rows()
+    checked, rows = dict(tables), model.expected_rows()
     for name, spec in model.expected_tables().items():
-        if name in found:
-            found[name] = _Check(name, spec, found[name]).against(rows.get(name))
+        if name in checked:
+            checked[name] = _Check(name, spec, checked[name]).against(rows.get(name))
         elif not spec.optional:
             columns = ", ".join(column.name for column in spec.columns)
             raise InputError(f"tables[{name!r}]", MISSING, f"a table with the columns {columns}")
-    return found
+    return checked
 
 
 class _Check:

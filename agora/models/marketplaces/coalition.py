@@ -202,15 +202,15 @@ class CoalitionTest(CoalitionParameters, Model):
 
     def _structure(self, locations: Sequence[float] | None) -> tuple[pyo.ConcreteModel, list[float]]:
         """Return an empty program that knows where the marketplaces are, and the hours of travel."""
-        places = [sum(self.region) / 2] if locations is None else [float(place) for place in locations]
         low, high = self.region
-        if not 1 <= len(places) <= self.marketplaces or not all(low <= place <= high for place in places):
+        locations = [(low + high) / 2] if locations is None else list(map(float, locations))
+        if not 1 <= len(locations) <= self.marketplaces or not all(low <= at <= high for at in locations):
             allowed = f"1 to {self.marketplaces} numbers from {low:g} to {high:g}"
-            raise InputError("locations", places, allowed)
+            raise InputError("locations", locations, allowed)
         program = pyo.ConcreteModel(name="coalition test")
-        program.places = pyo.RangeSet(1, len(places), doc="marketplaces")
-        program.location = pyo.Param(program.places, initialize=dict(enumerate(places, 1)), doc="d′")
-        return program, self.travel(places).tolist()
+        program.places = pyo.RangeSet(1, len(locations), doc="marketplaces")
+        program.location = pyo.Param(program.places, initialize=dict(enumerate(locations, 1)), doc="d′")
+        return program, self.travel(locations).tolist()
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -230,10 +230,10 @@ class CoalitionTest(CoalitionParameters, Model):
         )
         prices = np.array([price(program, program.coalition_commodity_balance[i]) for i in goods])
         rents = np.array([price(program, program.coalition_land_limit[j]) for j in sites])
-        places = [pyo.value(place) for place in program.location.values()]
+        locations = [pyo.value(location) for location in program.location.values()]
         inputs = [pyo.value(used) for used in program.setup_input.values()]
         return coalition_tables(
-            self, places, float(pyo.value(program.gain)), members, inputs,
+            self, locations, float(pyo.value(program.gain)), members, inputs,
             prices / prices.sum(), rents / prices.sum(),
         )  # fmt: skip
 

@@ -3,7 +3,7 @@ r"""The endogenous formation of marketplaces and cities (Berliant & Konishi 2000
 Identical people choose where to live and work, travel to the nearest marketplace to trade, and build
 marketplaces and a railway between them out of what they make. By Corollary 3 the core is the set of
 envy-free Pareto optima: maximise the utility common to all, over populations, consumption, work, and
-the number and places of marketplaces.
+the number and locations of marketplaces.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class Marketplaces(MarketplaceParameters, Model):
     @model_validator(mode="after")
     def _on_the_ground(self) -> Self:
         if isinstance(self.marketplaces, tuple):
-            for place in self.marketplaces:
-                self.ground.place(place)
+            for location in self.marketplaces:
+                self.ground.place(location)
         if self.railway.scale == "once" and not isinstance(self.ground, Line):
             raise InputError("railway.scale", "once", "'per-marketplace' unless the sites are on a line")
         plots = self.plots
@@ -134,8 +134,8 @@ class Marketplaces(MarketplaceParameters, Model):
         """The given marketplaces as numbers of the ground, in ascending order on a line."""
         if not isinstance(self.marketplaces, tuple):
             raise InputError("marketplaces", self.marketplaces, "a list of locations")
-        places = np.concatenate([self.ground.place(place) for place in self.marketplaces])
-        return np.sort(places) if isinstance(self.ground, Line) else places
+        locations = np.concatenate([self.ground.place(location) for location in self.marketplaces])
+        return np.sort(locations) if isinstance(self.ground, Line) else locations
 
     @property
     def plots(self) -> Vector:
@@ -174,7 +174,7 @@ class Marketplaces(MarketplaceParameters, Model):
             within = [np.linspace(p[:, 0], p[:, 1], 9) for p in self.ground.pieces]
             single = np.concatenate([self.ground.candidates, *within])
             goods = sum(share > 0 for share in self.setup_shares)
-            structures = [np.tile(place, wanted or 1) for place in single]
+            structures = [np.tile(location, wanted or 1) for location in single]
             for k in range(2, min(wanted or self.number, goods) + 1):
                 several = islice(combinations(self.ground.candidates, k), 5000)
                 structures += [np.concatenate([*d, *[d[0]] * ((wanted or k) - k)]) for d in several]
@@ -193,14 +193,14 @@ class Marketplaces(MarketplaceParameters, Model):
         length = self._rail(locations[..., -1]) - self._rail(locations[..., 0])
         return 1.0 + length
 
-    def _rail(self, place: Vector) -> Vector:
-        """Return the cost of a railway from the left end of D to `place`, in units of q̄."""
+    def _rail(self, location: Vector) -> Vector:
+        """Return the cost of a railway from the left end of D to `location`, in units of q̄."""
         cost = self.railway.cost_per_length
         if isinstance(cost, float):
-            return cost * place
+            return cost * location
         marks = np.array([cost[0][0], *(end for _, end, _ in cost)])
         spent = np.concatenate([[0.0], np.cumsum([(end - start) * c for start, end, c in cost])])
-        result: Vector = np.interp(place, marks, spent)
+        result: Vector = np.interp(location, marks, spent)
         return result
 
     @property
@@ -242,12 +242,13 @@ class Marketplaces(MarketplaceParameters, Model):
         For fixed u the constraints are convex, and lowering u keeps them satisfied; so the set of
         feasible u is an interval and every local solution is global.
         """
-        places = np.asarray(locations, dtype=float)
-        places = np.sort(places) if isinstance(self.ground, Line) else places
+        locations = np.asarray(locations, dtype=float)
+        locations = np.sort(locations) if isinstance(self.ground, Line) else locations
         program = self._common()
-        travel = dict(zip(program.sites, self.travel(places).tolist(), strict=True))
+        travel = dict(zip(program.sites, self.travel(locations).tolist(), strict=True))
         envy_free.add_time_balance(program, self.time, travel)
-        envy_free.add_setup_composite(program, self.setup_shares, self.setup_cost * float(self.units(places)))
+        need = self.setup_cost * float(self.units(locations))
+        envy_free.add_setup_composite(program, self.setup_shares, need)
         return program
 
     def free_program(self, groups: Sequence[int]) -> pyo.ConcreteModel:
@@ -299,10 +300,10 @@ class Marketplaces(MarketplaceParameters, Model):
         Prices are multipliers on the unit simplex over commodities, wages and rents.
         """
         if program.component("location") is not None:
-            places = np.array([float(place.value) for place in program.location.values()])
+            locations = np.array([float(location.value) for location in program.location.values()])
         else:
-            places = self.given_places
-        return self.tables(program, places)
+            locations = self.given_places
+        return self.tables(program, locations)
 
     def tables(self, program: pyo.ConcreteModel, locations: Vector) -> dict[str, pd.DataFrame]:
         """Return the tables of a solved program with marketplaces at `locations`."""

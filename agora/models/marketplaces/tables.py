@@ -139,8 +139,8 @@ def coalition_rows(types: list[str], sites: int, goods: int) -> dict[str, pd.Dat
 def marketplace_rows(sites: int, goods: int) -> dict[str, pd.DataFrame]:
     """Return what the rows of an economy's tables are about, see `Model.expected_rows`."""
     kinds = ["commodity"] * goods + ["wage"] * sites + ["rent"] * sites
-    places = [*range(1, goods + 1), *range(sites), *range(sites)]
+    numbers = [*range(1, goods + 1), *range(sites), *range(sites)]
     return {
         "sites": pd.DataFrame({"site": range(sites)}),
-        "prices": pd.DataFrame({"kind": kinds, "of": places}),
+        "prices": pd.DataFrame({"kind": kinds, "of": numbers}),
     }

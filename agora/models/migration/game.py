@@ -210,14 +210,14 @@ class MeanFieldGame(Model):
 
         Raises `InputError` if there is no such number.
         """
-        found: Any = self
+        number: Any = self
         for name in parameter.split("."):
-            found = getattr(found, name, None) if isinstance(found, Fields) else None
-        if isinstance(found, bool) or not isinstance(found, int | float):
+            number = getattr(number, name, None) if isinstance(number, Fields) else None
+        if isinstance(number, bool) or not isinstance(number, int | float):
             numbers = [n for n in type(self).model_fields if isinstance(getattr(self, n), float)]
             allowed = f"a number of the model: {', '.join(numbers)}"
             raise InputError("continuation.parameter", parameter, allowed)
-        return float(found)
+        return float(number)
 
     # --- programs ------------------------------------------------------------------------------
 
@@ -310,9 +310,9 @@ class MeanFieldGame(Model):
         if value is None:
             left = steps[::-1].cumsum()[::-1]
             far = 0.0 if self.horizon == "infinite" else 1.0
-            worth = float(self.arcs.weights @ self.initial_real_wage) / self.discount
+            perpetuity = float(self.arcs.weights @ self.initial_real_wage) / self.discount
             fade = np.append(1 - far * np.exp(-self.discount * left), 1.0 - far)
-            value = np.tile((worth * fade)[:, None], (1, len(cells)))
+            value = np.tile((perpetuity * fade)[:, None], (1, len(cells)))
         for k, time in enumerate(times):
             for cell in cells:
                 if not program.value[time, cell].fixed:

@@ -142,12 +142,12 @@ class SpatialGame(MeanFieldGame):
     @cached_property
     def arcs(self) -> Arcs:
         """Moves to the next cells."""
-        places = np.arange(self.number).reshape(self.shape)
+        positions = np.arange(self.number).reshape(self.shape)
         tails, heads, lengths = [], [], []
         for axis, count in enumerate(self.shape):
             for way in (1, -1):
-                tails.append(places.ravel())
-                heads.append(np.roll(places, -way, axis=axis).ravel())
+                tails.append(positions.ravel())
+                heads.append(np.roll(positions, -way, axis=axis).ravel())
                 lengths.append(np.full(self.number, 2 * np.pi * self.radius / count))
         squared = np.concatenate(lengths) ** 2
         return Arcs(
@@ -259,10 +259,10 @@ class SpatialGame(MeanFieldGame):
 
     def cautions(self) -> list[str]:
         """Return a sentence if the horizon is beyond T*, or the grid seems too coarse for the scheme."""
-        found = []
+        sentences = []
         critical, mode = self.critical_horizon
         if isinstance(self.horizon, float) and self.horizon > critical:
-            found.append(
+            sentences.append(
                 f"horizon is {self.horizon:g}, beyond T* = {critical:.6g}, where the linearised game has no "
                 f"path for waves of mode {mode} (mode 1: T* = {self.wave(1).critical_horizon:.6g}); expect "
                 "several equilibria."
@@ -274,9 +274,9 @@ class SpatialGame(MeanFieldGame):
             gain = float(np.abs(gains).max()) / self.discount * -float(np.expm1(-self.discount * span))
             if gain > limit:
                 cells = int(np.ceil(max(self.shape) * gain / limit))
-                found.append(
+                sentences.append(
                     f"cells is {self.cells}, but the central scheme may move workers at negative rates: "
                     f"gains between cells may reach {gain:.3g}, above 2νc0 = {limit:.3g}; about {cells} "
                     "cells would do, or the scheme upwind or exponential."
                 )
-        return found
+        return sentences

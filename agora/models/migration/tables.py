@@ -146,8 +146,8 @@ def concentration_table(game: MeanFieldGame, path: pd.DataFrame) -> pd.DataFrame
     def laplacian(field: Vector) -> Vector:
         return onto_tails(open_to * (field[:, heads] - field[:, tails]))
 
-    worth, rate = game.technology(u[:, heads] - u[:, tails], arcs.noise, arcs.ease)
-    won = onto_tails(worth)
+    hamiltonian, rate = game.technology(u[:, heads] - u[:, tails], arcs.noise, arcs.ease)
+    won = onto_tails(hamiltonian)
     curved = game.noise * laplacian(u)
     crowding = laplacian(mu**2) / 2
     scale = -1 / (game.discount * game.moving_cost)

@@ -45,7 +45,7 @@ def coalition_conditions(
     markets, missing_markets = labelled_rows(
         tables["marketplaces"], ["marketplace"], list(range(1, number + 1))
     )
-    places = markets["location"].to_numpy(float)
+    locations = markets["location"].to_numpy(float)
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
     gain, size = float(totals["gain"]), float(totals["coalition_mass"])
 
@@ -66,7 +66,7 @@ def coalition_conditions(
         [_utility(kind, *use) for kind, *use in zip(economy.types, consumption, leisure, land, strict=True)]
     )
     written = np.where(mass > 0, at_homes("utility") * mass - reached, 0.0)
-    travel = _travel(economy, places)
+    travel = _travel(economy, locations)
     shares, limit = mass.sum(axis=1), np.array([kind.mass for kind in economy.types])
     large = shares > FEW
     largest = 0.0 if empty else float((limit[large] / shares[large]).min(initial=np.inf))
@@ -77,7 +77,7 @@ def coalition_conditions(
     quantities = np.min([mass, work, leisure, land, consumption.min(axis=-1)], axis=0)
 
     each = partial(worst_case, tolerance=tolerance)
-    found = [
+    conditions = [
         each(
             "rows: each member, type, marketplace, commodity and site once",
             [
@@ -107,8 +107,8 @@ def coalition_conditions(
         each("without members there is no gain", gain - _least_gain(economy) if empty else 0.0, ["nobody"]),
         each(
             "marketplaces lie in D",
-            np.maximum(economy.region[0] - places, places - economy.region[1]),
-            places.tolist(),
+            np.maximum(economy.region[0] - locations, locations - economy.region[1]),
+            locations.tolist(),
         ),
         each("there are as many marketplaces as may be", max(1 - number, number - most), ["marketplaces"]),
         each(
@@ -126,13 +126,13 @@ def coalition_conditions(
         _needs_met(economy, number, inputs, empty, tolerance),
         each(
             "nobody could afford a greater gain at the prices (Theorem 3.1; gain)",
-            [affordable_gain(economy, places, prices, rents) - gain],
+            [affordable_gain(economy, locations, prices, rents) - gain],
             ["everywhere"],
         ),
     ]
     if economy.everybody and not empty:
-        found.append(each("the coalition is everybody", np.abs(shares - limit / limit.sum()), names))
-    return tuple(found)
+        conditions.append(each("the coalition is everybody", np.abs(shares - limit / limit.sum()), names))
+    return tuple(conditions)
 
 
 def labelled_rows(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
@@ -146,9 +146,10 @@ def labelled_rows(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -
     return once.reindex(wanted), float(len(rows) + len(wanted) - 2 * there)
 
 
-def _travel(economy: CoalitionParameters, places: Vector) -> Vector:
+def _travel(economy: CoalitionParameters, locations: Vector) -> Vector:
     """Return the hours from each site to the nearest marketplace (J,)."""
-    return np.array([min((abs(site - place) for place in places), default=np.nan) for site in economy.sites])
+    hours = np.abs(np.subtract.outer(np.array(economy.sites), locations))
+    return hours.min(axis=1) if len(locations) else np.full(len(hours), np.nan)
 
 
 def _utility(kind: ConsumerType, consumption: Vector, leisure: Vector, land: Vector) -> Vector:

@@ -184,32 +184,32 @@ def _not_as_given(economy: MarketplaceParameters, markets: pd.DataFrame) -> floa
         return float(abs(len(given) - len(markets)))
     if economy.geography is not None:
         graph = economy.geography
-        wanted = [_ways(graph, *_on_an_edge(graph, place)) for place in given]
+        wanted = [_ways(graph, *_on_an_edge(graph, location)) for location in given]
         rows = zip(markets["cell"], markets["towards"], markets["distance"], strict=True)
-        found = np.array([_ways(graph, near, far, along) for near, far, along in rows])
+        listed = np.array([_ways(graph, near, far, along) for near, far, along in rows])
     else:
-        wanted = [np.atleast_1d(np.array(place, dtype=float)) for place in given]
+        wanted = [np.atleast_1d(np.array(location, dtype=float)) for location in given]
         columns = ["x", "y"] if np.ndim(economy.sites) == 2 else ["location"]
-        found = markets[columns].to_numpy(dtype=float)
-    away = np.abs(np.array(wanted)[:, None, :] - found[None, :, :]).max(axis=-1)
+        listed = markets[columns].to_numpy(dtype=float)
+    away = np.abs(np.array(wanted)[:, None, :] - listed[None, :, :]).max(axis=-1)
     return float(np.maximum(away.min(axis=0).max(), away.min(axis=1).max()))
 
 
-def _on_an_edge(graph: nx.Graph, place: Any) -> tuple[Any, Any, float]:
-    """Return a given place as a cell, a neighbour of it, and the way from the cell towards the neighbour."""
-    if isinstance(place, tuple) and place not in graph:
-        near, far, along = place
+def _on_an_edge(graph: nx.Graph, location: Any) -> tuple[Any, Any, float]:
+    """Return a given location as a cell, a neighbour of it, and the way from the one towards the other."""
+    if isinstance(location, tuple) and location not in graph:
+        near, far, along = location
         return near, far, float(along)
-    return place, next(iter(graph[place])), 0.0
+    return location, next(iter(graph[location])), 0.0
 
 
-def _units(economy: MarketplaceParameters, places: NDArray[Any]) -> float:
+def _units(economy: MarketplaceParameters, locations: NDArray[Any]) -> float:
     """Return the set-up need in units of q̄."""
     railway = economy.railway
     if railway.scale == "per-marketplace":
-        return float(len(places))
+        return float(len(locations))
     cost = railway.cost_per_length
-    low, high = float(min(places)), float(max(places))
+    low, high = float(min(locations)), float(max(locations))
     if isinstance(cost, float):
         return 1.0 + cost * (high - low)
     return 1.0 + float(sum(max(min(end, high) - max(start, low), 0.0) * each for start, end, each in cost))

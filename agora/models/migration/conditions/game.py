@@ -80,7 +80,7 @@ def game_conditions(game: Parameters, tables: Tables, tolerance: float) -> tuple
     everywhere = partial(worst_case, places=spots, tolerance=tolerance)
     mu, wage = table["density"], table["wage"]
     named = [_differs(path[name], pd.concat([places[name]] * len(times))) for name in places]
-    found = [
+    conditions = [
         everywhere("every cell at the same times", np.abs(table["time"] - times[:, None])),
         everywhere("cells are the model's", np.max(named, axis=0)),
         everywhere("densities and wages > 0", np.where((mu > 0) & (wage > 0), 0.0, np.inf)),
@@ -90,14 +90,14 @@ def game_conditions(game: Parameters, tables: Tables, tolerance: float) -> tuple
         *_static(game, mu, wage, table["real_wage"], everywhere),
     ]
     if game.horizon == "stationary":
-        found.append(everywhere("a stationary equilibrium is at time 0", np.abs(table["time"])))
-        found += _at_rest(game, table, everywhere)
+        conditions.append(everywhere("a stationary equilibrium is at time 0", np.abs(table["time"])))
+        conditions += _at_rest(game, table, everywhere)
     else:
-        found += _along(game, times, table, cells, tables, tolerance)
-    found += _concentration(game, times, table, tables["concentration"], tolerance)
+        conditions += _along(game, times, table, cells, tables, tolerance)
+    conditions += _concentration(game, times, table, tables["concentration"], tolerance)
     if "branch" in tables:
-        found += _branch(game, tables["branch"], tables["concentration"], tolerance)
-    return tuple(found)
+        conditions += _branch(game, tables["branch"], tables["concentration"], tolerance)
+    return tuple(conditions)
 
 
 _NUMBERS = ("time", "density", "value", "wage", "real_wage")
@@ -141,7 +141,7 @@ def _static(
 
 
 def _moving(game: Parameters, *, smooth: bool) -> Moving:
-    """Return values (N,) → what moving is worth (N,), its rates (N, N) and their cost (N,).
+    """Return values (N,) → the Hamiltonian, what moving is worth (N,), its rates (N, N) and their cost (N,).
 
     Without `smooth` the monotone technology is the quadratic one itself, moves up only.
     """
@@ -151,17 +151,17 @@ def _moving(game: Parameters, *, smooth: bool) -> Moving:
         gain = np.where(open_to > 0, value[None, :] - value[:, None], 0.0)
         if game.rates == "exponential":
             rate = nu * open_to * np.exp(gain / (2 * nu * c0))
-            worth = 2 * nu * c0 * (rate - nu * open_to)
+            hamiltonian = 2 * nu * c0 * (rate - nu * open_to)
         elif game.rates == "central":
-            worth = open_to * (nu * gain + gain**2 / (4 * c0))
+            hamiltonian = open_to * (nu * gain + gain**2 / (4 * c0))
             rate = open_to * (nu + gain / (2 * c0))
         else:
             bend = np.sqrt(gain**2 + game.smoothing**2) if smooth else np.abs(gain)
             up = (gain + bend) / 2
             slope = up**2 / bend if smooth else up
-            worth = open_to * (nu * gain + up**2 / (2 * c0))
+            hamiltonian = open_to * (nu * gain + up**2 / (2 * c0))
             rate = open_to * (nu + slope / c0)
-        return worth.sum(axis=1), rate, _cost(game, rate)
+        return hamiltonian.sum(axis=1), rate, _cost(game, rate)
 
     return moving
 
@@ -233,8 +233,8 @@ def _along(
     income = (real[:-1] + real[1:]) / 2 if middle else real[1:]
     backward, forward, negative = (np.empty_like(crowd) for _ in range(3))
     for n, length in enumerate(lengths):
-        worth, rate, _ = smooth(decided[n])
-        backward[n] = (u[n] - u[n + 1]) / length - worth + game.discount * decided[n] - income[n]
+        hamiltonian, rate, _ = smooth(decided[n])
+        backward[n] = (u[n] - u[n + 1]) / length - hamiltonian + game.discount * decided[n] - income[n]
         carried = (m * crowd[n]) @ _generator(rate) / m
         forward[n] = (mu[n + 1] - mu[n]) / length - carried
         negative[n] = -rate.min(axis=1)
@@ -248,7 +248,7 @@ def _along(
         reply, plan = (2 * best - reply, 2 * kept - plan) if middle else (best, kept)
     gain = reply - plan
     each = partial(worst_case, tolerance=tolerance)
-    found = [
+    conditions = [
         each("the density begins as given", np.abs(mu[0] - game.initial_density), cells),
         each("the value ends as given", np.abs(u[-1] - end), cells),
         each("values solve the backward equation (HJB)", np.abs(backward), periods),
@@ -260,12 +260,12 @@ def _along(
     ]
     if isinstance(game.horizon, float):
         ends = [abs(times[0]), abs(times[-1] - game.horizon)]
-        found.append(each("the path fills the horizon", ends, ["time 0", "the end"]))
+        conditions.append(each("the path fills the horizon", ends, ["time 0", "the end"]))
     if game.horizon == "infinite":
-        found += _rest_of(game, tables["rest"], times[-1], cells, tolerance)
-        found.append(_come_to_rest(game, mu[-1], tables["rest"], cells))
-        found.append(_long_enough(game, tables.get("branch")))
-    return found
+        conditions += _rest_of(game, tables["rest"], times[-1], cells, tolerance)
+        conditions.append(_come_to_rest(game, mu[-1], tables["rest"], cells))
+        conditions.append(_long_enough(game, tables.get("branch")))
+    return conditions
 
 
 def _at_rest(
@@ -273,8 +273,8 @@ def _at_rest(
 ) -> list[Condition]:
     """Evaluate the conditions of a stationary equilibrium; the arrays have one row."""
     mu, u, real, m = (*(table[name][0] for name in ("density", "value", "real_wage")), game.space.weights)
-    worth, rate, _ = _moving(game, smooth=True)(u)
-    backward = game.discount * u - worth - real
+    hamiltonian, rate, _ = _moving(game, smooth=True)(u)
+    backward = game.discount * u - hamiltonian - real
     forward = (m * mu) @ _generator(rate) / m
     gain = best_reply(game, real, np.inf, u, u) - _policy(game, u, real, np.inf, u)
     return [
@@ -332,7 +332,7 @@ def _concentration(
     laplacian = _generator(open_to)
     wanted: list[dict[str, float]] = []
     for mu, u, real in zip(table["density"], table["value"], table["real_wage"], strict=True):
-        worth, rate, _ = _moving(game, smooth=True)(u)
+        hamiltonian, rate, _ = _moving(game, smooth=True)(u)
         crowding = m * (laplacian @ mu**2) / 2
         curved = nu * (laplacian @ u)
         forces = {
@@ -341,8 +341,8 @@ def _concentration(
             "shocks": float(nu * (m * mu) @ laplacian @ mu),
             "myopic": scale * float(real @ crowding),
             "uncertainty": scale * float(curved @ crowding),
-            "expectations": scale * float((game.discount * u - real - worth) @ crowding),
-            "gradient": scale * float((worth - curved) @ crowding),
+            "expectations": scale * float((game.discount * u - real - hamiltonian) @ crowding),
+            "gradient": scale * float((hamiltonian - curved) @ crowding),
         }
         forces["rest"] = forces["growth"] - sum(list(forces.values())[2:])
         wanted.append(forces)

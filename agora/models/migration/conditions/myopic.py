@@ -65,15 +65,15 @@ def migration_conditions(
     power = model.elasticity - (model.variant != "eaton-kortum")
     apart = np.abs(angles[:, None] - angles)
     costs = np.exp(model.trade_cost_rate * model.radius * np.minimum(apart, 2 * np.pi - apart))
-    market, worth = np.empty(shape), np.empty(shape)
+    market, value = np.empty(shape), np.empty(shape)
     for k in range(len(times)):
         people = density[k] if model.variant == "krugman" else np.ones(n)
         offered = people * density[k] ** (model.spillover * power) / n
         cheapness = offered[:, None] * (wage[k][:, None] * costs) ** -power
         index, income = cheapness.sum(axis=0), wage[k] * density[k] / n
         market[k] = (cheapness / index) @ income / income - 1
-        worth[k] = density[k] ** -model.congestion * wage[k] * index ** (1 / power)
-    rates = np.array([_rate(model, density[k], worth[k]) for k in range(len(times))])
+        value[k] = density[k] ** -model.congestion * wage[k] * index ** (1 / power)
+    rates = np.array([_rate(model, density[k], value[k]) for k in range(len(times))])
     span = 2 * (times[1] - times[0])
     moved = span * (rates[:-2] + 4 * rates[1:-1] + rates[2:]) / 6
     motion = np.abs(density[2:] - density[:-2] - moved).max(axis=1)
@@ -82,7 +82,7 @@ def migration_conditions(
         positive,
         timewise("goods markets clear at every time", market),
         timewise("normalisation: ∫ w μ dm = 1 at every time", (wage * density).mean(axis=1) - 1),
-        timewise("real wage: V = B w / P", real / worth - 1),
+        timewise("real wage: V = B w / P", real / value - 1),
         worst_case("law of motion, by Simpson's rule", motion, labels[1:-1], max(tolerance, 1e-5)),
         timewise("concentration: times", concentration["time"].to_numpy(dtype=float) - times),
         timewise(

@@ -120,7 +120,7 @@ def trade_conditions(
     stated = shares.sum(axis=0) * (index / prices) ** power
     exports = sales - np.diag(shares) * income
     imports = income - np.diag(shares) * income
-    worth = economy.amenities * density**-economy.congestion * wage / prices
+    value = economy.amenities * density**-economy.congestion * wage / prices
     return (
         *parameters,
         positive,
@@ -130,7 +130,7 @@ def trade_conditions(
         at_locations("trade is balanced: exports = imports", np.abs(exports - imports) / income),
         overall("Walras' law: the world sells what it earns", abs(sales.sum() - income.sum())),
         overall("normalisation: ∫ w μ dm = 1, (2)", abs(income.sum() - 1)),
-        at_locations("real wage: V = B w / P", np.abs(real / worth - 1)),
+        at_locations("real wage: V = B w / P", np.abs(real / value - 1)),
         *_totals(tables["totals"].iloc[0], shares, income, float((weight * density) @ real), tolerance),
         *(_pairs(tables["trade"], shares, income, economy, tolerance) if "trade" in tables else ()),
     )

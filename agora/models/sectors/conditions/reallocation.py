@@ -106,17 +106,17 @@ def _potential(model: MovingParameters, n: Vector, eaten: Vector) -> Vector:
 
 def _by_piece(model: MovingParameters, n: Vector) -> Vector:
     """Return the mass of each connected piece (T, pieces)."""
-    place = {cell: k for k, cell in enumerate(model.network.cells)}
-    pieces = [[place[cell] for cell in piece] for piece in nx.connected_components(model.geography)]
+    position = {cell: k for k, cell in enumerate(model.network.cells)}
+    pieces = [[position[cell] for cell in piece] for piece in nx.connected_components(model.geography)]
     return np.array([n[:, piece].sum(axis=1) for piece in pieces]).T
 
 
-def _worth(model: MovingParameters, n: Vector, rate: Vector) -> Vector:
+def _value(model: MovingParameters, n: Vector, rate: Vector) -> Vector:
     """Return what a firm earns in each sector, net of the crowding that noise makes."""
     if model.noise == 0:
         return rate
-    worth: Vector = rate - model.moving_cost * model.noise * (np.log(n / model.network.land) + 1)
-    return worth
+    value: Vector = rate - model.moving_cost * model.noise * (np.log(n / model.network.land) + 1)
+    return value
 
 
 def _ends(model: MovingParameters) -> tuple[Vector, Vector, Vector]:
@@ -129,12 +129,12 @@ def _ends(model: MovingParameters) -> tuple[Vector, Vector, Vector]:
 def _rest(model: MovingParameters, dates: short_run.Dates, tolerance: float) -> Condition:
     """Return whether nobody would move at the end: equal profit rates, or differences not worth φ."""
     tails, heads, lengths = _ends(model)
-    worth = _worth(model, dates["firms"], dates["profit_rate"])[-1]
-    slope = np.abs(worth[heads] - worth[tails]) / lengths
+    value = _value(model, dates["firms"], dates["profit_rate"])[-1]
+    slope = np.abs(value[heads] - value[tails]) / lengths
     threshold = np.sqrt(2 * model.moving_cost * model.fixed_cost)
-    places = [f"link {dates.names[i]} - {dates.names[j]}" for i, j in zip(tails, heads, strict=True)]
+    links = [f"link {dates.names[i]} - {dates.names[j]}" for i, j in zip(tails, heads, strict=True)]
     name = "nobody would move any more (difference of profit rates per length)"
-    return worst_case(name, np.maximum(slope - threshold, 0.0) / np.abs(worth).max(), places, tolerance)
+    return worst_case(name, np.maximum(slope - threshold, 0.0) / np.abs(value).max(), links, tolerance)
 
 
 def _steps(
@@ -169,8 +169,8 @@ def _steps(
     fast = np.abs(speed) > slow
     envelope = np.where(fast, 0.5 * c * speed**2 + phi, c * slow * np.abs(speed))
     released = np.where(fast, 0.5 * c * speed**2 - phi, 0.0)  # what another firm on the link would save
-    worth = _worth(model, n, dates["profit_rate"])[1:] + 0.25 * step * released @ (at_head + at_tail)
-    slope = (worth[:, heads] - worth[:, tails]) / lengths
+    value = _value(model, n, dates["profit_rate"])[1:] + 0.25 * step * released @ (at_head + at_tail)
+    slope = (value[:, heads] - value[:, tails]) / lengths
     best = np.maximum(0.5 * slope**2 / c - phi, 0.0)
     regret = step * (best + envelope - slope * speed)
     bid = np.where(fast, c * speed, np.clip(slope, -c * slow, c * slow))  # the marginal cost that is nearest
