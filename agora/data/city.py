@@ -110,11 +110,8 @@ class InteractionMatrix(LinearExternality):
         rows = [list(row) for row in values]
         for i, row in enumerate(rows):
             if len(row) != len(rows):
-                raise InputError(
-                    f"values[{i}]",
-                    f"a row of {len(row)} entries",
-                    f"a row of {len(rows)} entries",
-                )
+                allowed = f"a row of {len(rows)} entries"
+                raise InputError(f"values[{i}]", f"a row of {len(row)} entries", allowed)
             for j, entry in enumerate(row):
                 if finite(f"values[{i}][{j}]", entry) < 0:
                     raise InputError(f"values[{i}][{j}]", entry, "a finite number >= 0")

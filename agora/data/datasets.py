@@ -39,24 +39,16 @@ _SPACED = ("from", "to", "number")
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one cell of a dataset.
-
-    Attributes
-    ----------
-    row : int
-        The row, from 1.
-    column : str
-        The column, or the field that is at fault.
-    value : object
-        What was given.
-    allowed : str
-        What is allowed, to be read after "must be".
-    """
+    """What is wrong with one cell of a dataset."""
 
     row: int
+    """The row, from 1."""
     column: str
+    """The column, or the field that is at fault."""
     value: object
+    """What was given."""
     allowed: str
+    """What is allowed, to be read after "must be"."""
 
     def sentence(self) -> str:
         """Return the fault as one sentence."""
@@ -65,24 +57,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Row:
-    """One scenario of a dataset.
-
-    Attributes
-    ----------
-    number : int
-        Its number in the dataset, from 1.
-    values : dict
-        Column → value; cells that were left empty are not there.
-    content : dict
-        The scenario as its file would say it.
-    folder : Path
-        Anchors the files that the scenario names.
-    """
+    """One scenario of a dataset."""
 
     number: int
+    """Its number in the dataset, from 1."""
     values: Mapping[str, Any]
+    """Column → value; cells that were left empty are not there."""
     content: Mapping[str, Any]
+    """The scenario as its file would say it."""
     folder: Path
+    """Anchors the files that the scenario names."""
 
     @property
     def name(self) -> str:
@@ -92,24 +76,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table of scenarios as read, checked for its shape; models check the values.
-
-    Attributes
-    ----------
-    name : str
-        The file's name without its ending.
-    columns : tuple of str
-        The columns in their order.
-    rows : tuple of Row
-        The rows that can be read.
-    faults : tuple of Fault
-        The cells that cannot.
-    """
+    """A table of scenarios as read, checked for its shape; models check the values."""
 
     name: str
+    """The file's name without its ending."""
     columns: tuple[str, ...]
+    """The columns in their order."""
     rows: tuple[Row, ...] = field(repr=False)
+    """The rows that can be read."""
     faults: tuple[Fault, ...] = ()
+    """The cells that cannot."""
 
 
 class BadRows(InputError):
@@ -132,15 +108,15 @@ def shipped_overview() -> dict[str, dict[str, str]]:
 
     The title is the comment in the file's first line, or empty.
     """
-    found = {}
+    overview = {}
     for kind, files in (("scenario", shipped_scenarios()), ("dataset", shipped_datasets())):
         for name, path in files.items():
             first, content = path.read_text(encoding="utf-8").splitlines()[0], read_toml(path, kind)
             if "model" not in content:
                 content = read_toml(find_scenario(content["scenario"]))
             title = first.lstrip("# ") if first.startswith("#") else ""
-            found[name] = {"kind": kind, "model": content["model"], "title": title}
-    return found
+            overview[name] = {"kind": kind, "model": content["model"], "title": title}
+    return overview
 
 
 def read_dataset(name_or_file: str | Path) -> Dataset:
@@ -164,13 +140,12 @@ def read_dataset(name_or_file: str | Path) -> Dataset:
     columns, lines, base = reader(path)
     _check_columns(columns)
     rows, faults, number = [], [], 0
-    scenarios: dict[str, dict[str, Any]] = {}
+    read: dict[str, dict[str, Any]] = {}
     for number, values in enumerate(lines, start=1):
-        if isinstance(values, InputError):
-            faults.append(Fault(number, values.field, values.value, values.allowed))
-            continue
         try:
-            rows.append(_row(number, values, base, path.parent, scenarios))
+            if isinstance(values, InputError):
+                raise values
+            rows.append(_row(number, values, base, path.parent, read))
         except InputError as error:
             faults.append(Fault(number, error.field, error.value, error.allowed))
     if number == 0:
@@ -194,10 +169,8 @@ def _row(
     read: dict[str, dict[str, Any]],
 ) -> Row:
     """Put the values of a row into the scenario it starts from."""
-    content: dict[str, Any] = {key: dict(v) if isinstance(v, Mapping) else v for key, v in base.items()}
-    if "scenario" in values:
-        start = _scenario(values["scenario"], folder, read)
-        content = _merged(start, {k: v for k, v in content.items() if k != "scenario"})
+    start = _scenario(values["scenario"], folder, read) if "scenario" in values else {}
+    content = _merged(start, base)
     if "model" in values:
         content["model"] = values["model"]
     for column, value in values.items():
@@ -214,10 +187,8 @@ def _put(table: dict[str, Any], path: list[str], column: str, value: Any) -> Non
     if not all(path):
         raise InputError("column", column, "a field, dotted for tables, such as geography.cells")
     for part in path[:-1]:
-        inner = table.get(part, {})
-        if not isinstance(inner, Mapping):
-            inner = {}
-        table[part] = dict(inner)
+        inner = table.get(part)
+        table[part] = dict(inner) if isinstance(inner, Mapping) else {}
         table = table[part]
     table[path[-1]] = value
 
@@ -226,10 +197,9 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     """Return `below` with the sections of `above` laid over it, field by field."""
     merged = {key: dict(v) if isinstance(v, Mapping) else v for key, v in below.items()}
     for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
-            merged[key].update(value)
-        else:
-            merged[key] = value
+        under = merged.get(key)
+        sections = isinstance(value, Mapping) and isinstance(under, dict | None)
+        merged[key] = {**(under or {}), **value} if sections else value
     return merged
 
 
@@ -303,10 +273,8 @@ def _read_toml(path: Path) -> Table:
     rows = math.prod(len(axis) for axis in axes)
     if rows > MOST_ROWS:
         raise InputError("grid (number of rows)", rows, f"at most {MOST_ROWS}")
-    base = dict(content)
-    if "scenario" in base:
-        start = _scenario(base.pop("scenario"), path.parent, {})
-        base = _merged(start, base)
+    start = _scenario(content.pop("scenario"), path.parent, {}) if "scenario" in content else {}
+    base = _merged(start, content)
 
     def lines() -> Lines:
         for cells in itertools.product(*axes):
@@ -352,8 +320,5 @@ def _values(field_name: str, given: Any) -> list[Any]:
 
 
 _READERS: dict[str, Callable[[Path], Table]] = {
-    ".csv": _read_table,
-    ".parquet": _read_table,
-    ".xlsx": _read_table,
-    ".toml": _read_toml,
-}
+    **dict.fromkeys((".csv", ".parquet", ".xlsx"), _read_table), ".toml": _read_toml,
+}  # fmt: skip

@@ -132,10 +132,8 @@ def known_kind(
 ) -> tuple[str, dict[str, Any]]:
     """Return the kind that a table names, one of those known, and its other entries.
 
-    Raises
-    ------
-    InputError
-        If it is no table (`otherwise` says what else may be given), or its kind is missing or not known.
+    Raises `InputError` if it is no table (`otherwise` says what else may be given), or its kind is missing or
+    not known.
     """
     names = tuple(known)
     if not isinstance(given, Mapping):
@@ -150,10 +148,7 @@ def known_kind(
 def read_kind(field: str, given: Any, known: Mapping[str, type[K]], otherwise: str = "") -> K:
     """Return a table as the class of its kind; complaints begin with `field`.
 
-    Raises
-    ------
-    InputError
-        As `known_kind`, and for an entry that is missing, unknown or not allowed.
+    Raises `InputError` as `known_kind`, and for an entry that is missing, unknown or not allowed.
     """
     kind, table = known_kind(field, given, known, otherwise)
     return within(field, known[kind], table)

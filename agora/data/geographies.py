@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
+from networkx.algorithms.isomorphism import DiGraphMatcher
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import depth_first_order, dijkstra
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
 from agora.data.fields import known_kind
-from agora.data.symmetries import rearrangements
 
 MOST_CELLS_FOR_SYMMETRIES = 16
 """Cells up to which the symmetries of a geography are written out."""
@@ -233,25 +233,17 @@ def as_geography(
 
 @dataclass(frozen=True, eq=False)
 class CellNetwork:
-    """The numbers of a geography with I cells and E directed arcs, in an order that is always the same.
-
-    Attributes
-    ----------
-    cells : tuple of I hashables
-        Sorted (mixed types by type name and repr).
-    land : (I,) array, read-only
-        Land of each cell, > 0, the geography's unit.
-    tails, heads : (E,) integer arrays, read-only
-        Positions in `cells`, sorted by (tail, head); an undirected edge gives both its arcs.
-    lengths : (E,) array, read-only
-        Length of each arc, > 0, the geography's unit.
-    """
+    """The numbers of a geography with I cells and E arcs, always in one order; arrays are read-only."""
 
     cells: tuple[Hashable, ...]
+    """The I cells, sorted (mixed types by type name and repr)."""
     land: NDArray[np.float64]
+    """Land of each cell, (I,), > 0, the geography's unit."""
     tails: NDArray[np.int64]
     heads: NDArray[np.int64]
+    """Ends of the arcs, (E,): positions in `cells`, sorted by (tail, head); a two-way link is two arcs."""
     lengths: NDArray[np.float64]
+    """Length of each arc, (E,), > 0, the geography's unit."""
 
     def __post_init__(self) -> None:
         for name, kind in (("land", float), ("tails", int), ("heads", int), ("lengths", float)):
@@ -311,6 +303,23 @@ class CellNetwork:
         for arc, cell in enumerate(ends.tolist()):
             arcs[cell].append(arc)
         return tuple(map(tuple, arcs))
+
+
+def rearrangements(network: CellNetwork) -> Iterator[NDArray[np.int_]]:
+    """Yield every symmetry as the positions that the cells move to (I,), the identity among them."""
+    graph, scale = nx.DiGraph(), float(network.land.mean())
+    for cell, land in enumerate(network.land.tolist()):
+        graph.add_node(cell, land=round(land / scale, 9))
+    for tail, head, length in zip(network.tails, network.heads, network.lengths, strict=True):
+        graph.add_edge(int(tail), int(head), length=round(float(length), 12))
+    matcher = DiGraphMatcher(
+        graph,
+        graph,
+        node_match=lambda a, b: a["land"] == b["land"],
+        edge_match=lambda a, b: a["length"] == b["length"],
+    )
+    for image in matcher.isomorphisms_iter():
+        yield np.array([image[cell] for cell in range(network.number)])
 
 
 def cell_network(graph: nx.Graph, *, connected: bool = True) -> CellNetwork:

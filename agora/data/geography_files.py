@@ -200,12 +200,8 @@ def read_geography(file: str | Path, **options: Any) -> nx.Graph | nx.DiGraph:
     """Read a geography with the reader of the file's suffix in `READERS`; options are that reader's.
 
     Unless the option ``nodes`` is given, a node file beside the file is used: ``city_node.tntp`` for
-    ``city_net.tntp``, ``city_nodes.csv`` for ``city.csv`` (so too Parquet and XLSX).
-
-    Raises
-    ------
-    InputError
-        A missing file, an unknown suffix or option, and whatever the reader finds.
+    ``city_net.tntp``, ``city_nodes.csv`` for ``city.csv`` (so too Parquet and XLSX). Raises `InputError` for
+    a missing file, an unknown suffix or option, and whatever the reader finds.
     """
     path = existing("geography.file", file)
     suffix = path.suffix.lower()
@@ -352,7 +348,7 @@ def _tntp_node(position: str, text: str) -> int:
 
 def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
     """Return the rows of a node file: node, x, y."""
-    found = []
+    coordinates = []
     for number, (position, line) in enumerate(_tntp_lines(file)):
         fields = line.rstrip(";").split()
         if line.startswith("~") or (number == 0 and fields[0].lower() == "node"):
@@ -362,7 +358,7 @@ def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
         x, y = (
             as_number(f"{axis} in {position}", text) for axis, text in zip("xy", fields[1:3], strict=True)
         )
-        found.append((_tntp_node(position, fields[0]), x, y))
-    if not found:
+        coordinates.append((_tntp_node(position, fields[0]), x, y))
+    if not coordinates:
         raise InputError("file", file.name, "a file of rows 'node x y ;'")
-    return found
+    return coordinates

@@ -17,32 +17,21 @@ COLUMNS = ("origin", "destination", "cost")
 
 
 class TradeRate(Kind):
-    """Iceberg costs e^{rate · distance} along the shortest path of a geography.
-
-    Parameters
-    ----------
-    rate : float
-        Logarithmic cost per unit of length, ≥ 0.
-    """
+    """Iceberg costs e^{rate · distance} along the shortest path of a geography."""
 
     kind: Literal["rate"] = "rate"
     rate: float = Field(ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
+    """Logarithmic cost per unit of length, ≥ 0."""
 
 
 class TradeTable(Kind):
-    """Iceberg costs in a table with the columns origin, destination, cost, see `read_trade_costs`.
-
-    Parameters
-    ----------
-    file : path
-        CSV, Parquet or XLSX.
-    sheet : str, optional
-        The sheet of an XLSX file; its first unless given.
-    """
+    """Iceberg costs in a table with the columns origin, destination, cost, see `read_trade_costs`."""
 
     kind: Literal["file"] = "file"
     file: FilePath
+    """CSV, Parquet or XLSX."""
     sheet: str | None = None
+    """The sheet of an XLSX file; its first unless given."""
 
 
 TRADE_COSTS: dict[str, type[TradeRate | TradeTable]] = kinds(TradeRate, TradeTable)
@@ -52,10 +41,7 @@ TRADE_COSTS: dict[str, type[TradeRate | TradeTable]] = kinds(TradeRate, TradeTab
 def as_trade_costs(field: str, given: Any) -> TradeRate | TradeTable | tuple[tuple[float, ...], ...]:
     """Return trade costs as a user means them: a table of a kind, or a matrix.
 
-    Raises
-    ------
-    InputError
-        As `checked_costs`, or for a bad table.
+    Raises `InputError` as `checked_costs`, or for a bad table.
     """
     if isinstance(given, TradeRate | TradeTable):
         return given
@@ -68,13 +54,9 @@ def as_trade_costs(field: str, given: Any) -> TradeRate | TradeTable | tuple[tup
 def checked_costs(field: str, given: Any) -> tuple[tuple[float, ...], ...]:
     """Return a square matrix of iceberg costs τ(o, d) ≥ 1, rows origins, columns destinations.
 
-    A location's cost of serving itself may exceed 1 (distances within it). The matrix need not be
-    symmetric, nor obey the triangle inequality.
-
-    Raises
-    ------
-    InputError
-        If it is not square with at least two rows, or an entry is not a finite number ≥ 1.
+    A location's cost of serving itself may exceed 1 (distances within it). The matrix need not be symmetric,
+    nor obey the triangle inequality. Raises `InputError` if it is not square with at least two rows, or an
+    entry is not a finite number ≥ 1.
     """
     shape = "a square matrix of at least 2 rows, one list of costs an origin"
     if not isinstance(given, list | tuple | np.ndarray) or len(given) < 2:

@@ -22,34 +22,25 @@ SECTIONS = ("geography", "parameters", "solve")
 
 @dataclass(frozen=True)
 class Scenario:
-    """What a scenario file says, checked for its shape; the model checks the parameters.
-
-    Attributes
-    ----------
-    name : str
-        The file's name without its ending.
-    model : str
-        The model's name, such as ``fujita-ogawa``.
-    geography : networkx.Graph or None
-        The checked geography, if the scenario names one.
-    parameters, solve : dict
-        The tables of the same names.
-    content : dict
-        The whole file as read, for the record.
-    """
+    """What a scenario file says, checked for its shape; the model checks the parameters."""
 
     name: str
+    """The file's name without its ending."""
     model: str
+    """The model's name, such as ``fujita-ogawa``."""
     geography: nx.Graph | None
+    """The checked geography, if the scenario names one."""
     parameters: Mapping[str, Any]
     solve: Mapping[str, Any]
+    """The tables of the same names, ``[parameters]`` and ``[solve]``."""
     content: Mapping[str, Any] = field(repr=False)
+    """The whole file as read, for the record."""
 
 
-def shipped(folder: str) -> dict[str, Path]:
-    """Return the TOML files that come with Agora in a folder of its data: name → file, sorted by name."""
+def shipped(folder: str, suffix: str = ".toml") -> dict[str, Path]:
+    """Return the files that come with Agora in a folder of its data: name → file, sorted by name."""
     source = Path(str(files("agora.data"))) / "shipped" / folder
-    return {path.stem: path for path in sorted(source.glob("*.toml"))}
+    return {path.stem: path for path in sorted(source.glob(f"*{suffix}"))}
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -60,10 +51,7 @@ def shipped_scenarios() -> dict[str, Path]:
 def find_file(what: str, name_or_file: str | Path, names: Mapping[str, Path]) -> Path:
     """Return the file meant by a path or by one of some names.
 
-    Raises
-    ------
-    InputError
-        About `what`, if there is no such file and no such name.
+    Raises `InputError` about `what` if there is no such file and no such name.
     """
     path = Path(name_or_file)
     if path.is_file():
@@ -76,10 +64,7 @@ def find_file(what: str, name_or_file: str | Path, names: Mapping[str, Path]) ->
 def find_scenario(name_or_file: str | Path) -> Path:
     """Return the file meant by a path or by the name of a shipped scenario.
 
-    Raises
-    ------
-    InputError
-        If there is no such file and no such shipped scenario.
+    Raises `InputError` if there is no such file and no such shipped scenario.
     """
     return find_file("scenario", name_or_file, shipped_scenarios())
 
@@ -87,10 +72,8 @@ def find_scenario(name_or_file: str | Path) -> Path:
 def read_scenario(name_or_file: str | Path) -> Scenario:
     """Read a scenario file, or a shipped scenario by its name.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, is no TOML, has unknown sections, or its geography is not valid.
+    Raises `InputError` if the file is missing, is no TOML, has unknown sections, or its geography is not
+    valid.
     """
     path = find_scenario(name_or_file)
     return scenario_from(read_toml(path), name=path.stem, folder=path.parent)
@@ -108,19 +91,12 @@ def scenario_from(content: Mapping[str, Any], *, name: str, folder: Path) -> Sce
     """Build a `Scenario` from the content of its file; `folder` anchors the files it names."""
     check_sections(content, ("model", *SECTIONS))
     if not isinstance(content.get("model"), str):
-        raise InputError(
-            "model", content.get("model", MISSING), "the name of a model, such as 'fujita-ogawa'"
-        )
-    found = anchored(content, folder)
-    geography = _geography(found["geography"]) if "geography" in found else None
-    return Scenario(
-        name=name,
-        model=content["model"],
-        geography=geography,
-        parameters=dict(found.get("parameters", {})),
-        solve=dict(found.get("solve", {})),
-        content=dict(content),
-    )
+        given = content.get("model", MISSING)
+        raise InputError("model", given, "the name of a model, such as 'fujita-ogawa'")
+    read = anchored(content, folder)
+    geography = _geography(read["geography"]) if "geography" in read else None
+    parameters, solve = (dict(read.get(section, {})) for section in ("parameters", "solve"))
+    return Scenario(name, content["model"], geography, parameters, solve, dict(content))
 
 
 def check_sections(content: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -135,19 +111,19 @@ def check_sections(content: Mapping[str, Any], known: Sequence[str]) -> None:
 
 def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a scenario whose files, of its geography and its parameters, are found from anywhere."""
-    found = dict(content)
+    anchored_content = dict(content)
     geography, parameters = content.get("geography"), content.get("parameters")
     if isinstance(geography, Mapping):
         named = {key: str(folder / str(geography[key])) for key in ("file", "nodes") if key in geography}
-        found["geography"] = {**geography, **named}
+        anchored_content["geography"] = {**geography, **named}
     if isinstance(parameters, Mapping):
-        found["parameters"] = {
+        anchored_content["parameters"] = {
             name: {**table, "file": str(folder / table["file"])}
             if isinstance(table, Mapping) and isinstance(table.get("file"), str)
             else table
             for name, table in parameters.items()
         }
-    return found
+    return anchored_content
 
 
 def _geography(table: Any) -> nx.Graph:

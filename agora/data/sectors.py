@@ -7,13 +7,13 @@ model economy, in order to show the tool. It says nothing about any real economy
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from agora.data.checks import MISSING, InputError, nearest
+from agora.data.checks import MISSING, InputError
+from agora.data.scenarios import find_file, shipped
 from agora.data.tables import read_table
 
 COLUMNS = ("sector", "year", "firms", "profit_rate", "productivity")
@@ -22,24 +22,15 @@ COLUMNS = ("sector", "year", "firms", "profit_rate", "productivity")
 
 def shipped_panels() -> dict[str, Path]:
     """Return the panels that come with Agora: name → file."""
-    folder = Path(str(files("agora.data"))) / "shipped" / "panels"
-    return {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    return shipped("panels", ".csv")
 
 
 def read_panel(name_or_file: str | Path) -> pd.DataFrame:
     """Return a checked panel from a CSV, Parquet or XLSX file, or a shipped one by its name.
 
-    Raises
-    ------
-    InputError
-        If there is no such file, or `check_panel` refuses its table.
+    Raises `InputError` if there is no such file, or `check_panel` refuses its table.
     """
-    shipped, path = shipped_panels(), Path(name_or_file)
-    if not path.is_file():
-        if str(name_or_file) not in shipped:
-            raise InputError("panel", str(name_or_file), f"a file, or {nearest(str(name_or_file), shipped)}")
-        path = shipped[str(name_or_file)]
-    table = read_table(path, "panel")
+    table = read_table(find_file("panel", name_or_file, shipped_panels()), "panel")
     return check_panel(table.frame(), table.position)
 
 
@@ -63,9 +54,8 @@ def check_panel(
     """
     for column in COLUMNS:
         if column not in table:
-            raise InputError(
-                f"column {column}", MISSING, f"in the panel, which has {', '.join(map(str, table))}"
-            )
+            known = ", ".join(map(str, table))
+            raise InputError(f"column {column}", MISSING, f"in the panel, which has {known}")
     panel = table[list(COLUMNS)].copy()
     panel["sector"] = panel["sector"].astype(str)
     for column in COLUMNS[1:]:
@@ -82,9 +72,8 @@ def check_panel(
     twice = panel.duplicated(["sector", "year"])
     if twice.any():
         again = panel[twice].iloc[0]
-        raise InputError(
-            "panel", f"sector {again['sector']} in {again['year']} twice", "one row a sector and year"
-        )
+        given = f"sector {again['sector']} in {again['year']} twice"
+        raise InputError("panel", given, "one row a sector and year")
     sectors, years = panel["sector"].nunique(), panel["year"].nunique()
     if sectors < 3 or years < 3:
         raise InputError("panel", f"{sectors} sectors, {years} years", "3 sectors or more in 3 years or more")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agora.data.checks import MISSING, InputError, finite, nearest
+from agora.data.checks import MISSING, Caution, InputError, finite, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,24 +29,16 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 @dataclass(frozen=True)
 class FileTable:
-    """A table as it stands in a file.
-
-    Attributes
-    ----------
-    file : Path
-        Where it stands.
-    columns : tuple of str
-        The header; a column without a name, such as pandas writes for an index, is an empty text.
-    rows : tuple of tuple
-        The cells: the text of a CSV, the values of the others, None where a cell is empty.
-    lines : tuple of int
-        The line of each row: of the text, of the sheet; in Parquet the row, from 1.
-    """
+    """A table as it stands in a file."""
 
     file: Path
+    """Where it stands."""
     columns: tuple[str, ...]
+    """The header; a column without a name, such as pandas writes for an index, is an empty text."""
     rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+    """The cells: the text of a CSV, the values of the others, None where a cell is empty."""
     lines: tuple[int, ...] = field(repr=False)
+    """The line of each row: of the text, of the sheet; in Parquet the row, from 1."""
 
     def position(self, row: int) -> str:
         """Return where the row of this position (from 0) stands, such as 'line 3 of roads.csv'."""
@@ -55,10 +48,7 @@ class FileTable:
     def column(self, name: str) -> list[tuple[str, Any]]:
         """Return the cells of a column, each with what to call it in a complaint.
 
-        Raises
-        ------
-        InputError
-            If there is no such column; the nearest is named.
+        Raises `InputError` if there is no such column; the nearest is named.
         """
         if name not in self.columns:
             raise InputError(f"column of {self.file.name}", name, nearest(str(name), self.columns))
@@ -258,3 +248,34 @@ _READERS: dict[str, Callable[[Path, str, str | None], Iterator[Line]]] = {
     ".parquet": _parquet_lines,
     ".xlsx": _xlsx_lines,
 }
+
+# --- columns that have a new name -------------------------------------------------------------------
+
+RENAMED = {"commuting_cost": "total_commuting_cost"}
+"""Old name of a table's column → its name now; the parameter `commuting_cost` is t alone."""
+
+
+def now_called(column: str) -> str:
+    """Return the name that a column ``table.column`` of an old file has now; a parameter keeps its own."""
+    table, dot, name = column.rpartition(".")
+    return f"{table}{dot}{RENAMED.get(name, name)}" if dot else column
+
+
+def current_name(name: str, known: Container[str]) -> str:
+    """Return the name a column has now, for a name that is not known and had another once.
+
+    Parameters
+    ----------
+    name : str
+        A column, or ``table.column``; the number of a location may follow.
+    known : container of str
+        The names there are; a known name stays as it is.
+    """
+    if name in known:
+        return name
+    table, dot, column = name.rpartition(".")
+    new = f"{table}{dot}{RENAMED.get(column, column)}"
+    if new == name or new not in known:
+        return name
+    warnings.warn(Caution(f"the column {name} is called {new} now"), stacklevel=3)
+    return new

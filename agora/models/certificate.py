@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,24 +14,16 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of the definition of equilibrium, evaluated.
-
-    Attributes
-    ----------
-    name : str
-        The condition in the words of the field, with its equation number.
-    worst : float
-        Its largest violation, in the unit that `name` says (NaN counts as violated).
-    where : str
-        The place of the largest violation.
-    tolerance : float
-        What is accepted.
-    """
+    """One condition of the definition of equilibrium, evaluated."""
 
     name: str
+    """The condition in the words of the field, with its equation number."""
     worst: float
+    """Its largest violation, in the unit that `name` says (NaN counts as violated)."""
     where: str
+    """The place of the largest violation."""
     tolerance: float
+    """What is accepted."""
 
     @property
     def passed(self) -> bool:
@@ -40,13 +32,7 @@ class Condition:
 
     def record(self) -> dict[str, Any]:
         """Return the condition as plain data."""
-        return {
-            "name": self.name,
-            "worst": self.worst,
-            "where": self.where,
-            "tolerance": self.tolerance,
-            "passed": self.passed,
-        }
+        return {**asdict(self), "passed": self.passed}
 
 
 def worst_case(name: str, violations: ArrayLike, places: Iterable[object], tolerance: float) -> Condition:
@@ -63,32 +49,22 @@ def worst_case(name: str, violations: ArrayLike, places: Iterable[object], toler
 
 @dataclass(frozen=True)
 class Proof:
-    """What is proved of an answer, and by what.
-
-    Attributes
-    ----------
-    kind : str
-        ``enumeration`` (every candidate evaluated), ``bound`` (nothing exceeds a bound, and the answer
-        reaches it), ``convexity`` (local is global), ``uniqueness`` (there is no other solution), ``none``.
-    words : str
-        The proof as a sentence, or what is missing.
-    bound : float or None
-        What no answer exceeds (or undercuts, where the objective is minimised); a proof by enumeration or by
-        a bound has one.
-    gap : float or None
-        What is left between the answer and the bound, in the units of `promised`.
-    promised : float
-        The largest gap that the method was to leave.
-    assumptions : tuple of str
-        What the proof rests on and the method has checked.
-    """
+    """What is proved of an answer, and by what."""
 
     kind: Literal["enumeration", "bound", "convexity", "uniqueness", "none"]
+    """``enumeration`` (every candidate evaluated), ``bound`` (nothing exceeds a bound, and the answer
+    reaches it), ``convexity`` (local is global), ``uniqueness`` (there is no other solution), ``none``."""
     words: str
+    """The proof as a sentence, or what is missing."""
     bound: float | None = None
+    """What no answer exceeds (or undercuts, where the objective is minimised); a proof by enumeration or
+    by a bound has one."""
     gap: float | None = None
+    """What is left between the answer and the bound, in the units of `promised`."""
     promised: float = 0.0
+    """The largest gap that the method was to leave."""
     assumptions: tuple[str, ...] = ()
+    """What the proof rests on and the method has checked."""
 
     @property
     def is_global(self) -> bool:
@@ -107,18 +83,12 @@ class Proof:
 
 @dataclass(frozen=True)
 class Certificate:
-    """How good an answer is: every condition of the definition of equilibrium, and what is proved.
-
-    Attributes
-    ----------
-    conditions : tuple of Condition
-        Evaluated from the tables by code that shares nothing with the program.
-    facts : dict
-        What else is known, such as the kind of the equilibrium and the proof that it is global.
-    """
+    """How good an answer is: every condition of the definition of equilibrium, and what is proved."""
 
     conditions: tuple[Condition, ...]
+    """Evaluated from the tables by code that shares nothing with the program."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known, such as the kind of the equilibrium and the proof that it is global."""
 
     @property
     def passed(self) -> bool:

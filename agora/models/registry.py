@@ -14,9 +14,8 @@ FAMILIES = (city, marketplaces, migration, price_formation, sectors)
 
 def _shipped() -> dict[str, str]:
     """Return name → ``module:class`` of the models of this package."""
-    return {
-        name: f"{family.__name__}.{place}" for family in FAMILIES for name, place in family.MODELS.items()
-    }
+    listed = [(family.__name__, *each) for family in FAMILIES for each in family.MODELS.items()]
+    return {name: f"{family}.{module_and_class}" for family, name, module_and_class in listed}
 
 
 def model_names() -> list[str]:
@@ -27,16 +26,13 @@ def model_names() -> list[str]:
 def model_named(name: str) -> type[Model]:
     """Return the model class of that name.
 
-    Raises
-    ------
-    InputError
-        If there is none; names the known ones.
+    Raises `InputError` if there is none; names the known ones.
     """
     if name not in Model.registry:
         shipped = _shipped()
         if name not in shipped:
             raise InputError("model", name, nearest(name, model_names()))
         module, class_name = shipped[name].split(":")
-        found: type[Model] = getattr(import_module(module), class_name)
-        return found
+        model: type[Model] = getattr(import_module(module), class_name)
+        return model
     return Model.registry[name]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agora.data.checks import InputError, nearest
-from agora.data.renamed import current_name
+from agora.data.tables import current_name
 from agora.models.certificate import Certificate, Proof
 from agora.models.model import Model
 
@@ -61,10 +61,7 @@ class Solution:
     def __getitem__(self, name: str) -> Any:
         """Return a table by its name, or a column of one as ``table.column``.
 
-        Raises
-        ------
-        InputError
-            If there is no such table or column.
+        Raises `InputError` if there is no such table or column.
         """
         if name in self.tables:
             return self.tables[name]

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import networkx as nx
-import pyomo.environ as pyo
-from pydantic import Field, JsonValue, field_validator
+from pydantic import JsonValue, field_validator
 
 from agora.data.checks import InputError
 from agora.data.frozen_geographies import frozen_geography
 from agora.data.geographies import CellNetwork
 from agora.models.model import Model
 
-Commuting = Callable[[pyo.Block, CellNetwork, float], None]
-"""A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""
-
 POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
 NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
-UNITS_OF_MOVES: dict[str, str] = {
-    "trade_cost_rate": "per unit of length",
-    "radius": "length",
-    "noise": "squared length per time",
-    "discount": "per unit of time",
-    "moving_cost": "real wage × time³ per squared length",
-    "horizon": "time",
-}
-"""Units of parameters where people move for the sake of real wages."""
 
 
 class SpatialModel(Model):
@@ -48,21 +34,3 @@ class SpatialModel(Model):
     def network(self) -> CellNetwork:
         """The geography as arrays, in the sorted order of the cells; models of one geography share them."""
         return frozen_geography(self.geography, connected=self.needs_one_piece).network
-
-
-class CommuterCity(SpatialModel):
-    """A geography whose households commute to firms that need labour."""
-
-    symbols: ClassVar[Mapping[str, str]] = {
-        "t": "commuting_cost",
-        "phi": "labor_per_firm",
-        "φ": "labor_per_firm",
-    }
-    unit_of: ClassVar[Mapping[str, str]] = {
-        "commuting_cost": "numéraire per household and length",
-        "labor_per_firm": "households per firm",
-        "land": "land",
-    }
-
-    commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
-    labor_per_firm: float = Field(gt=0, json_schema_extra=POSITIVE)

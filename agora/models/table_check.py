@@ -30,22 +30,18 @@ def checked_tables(model: Model, tables: Mapping[str, pd.DataFrame]) -> dict[str
     """Return a user's tables as the model would write them: all there, with its names and in its order.
 
     Tables and columns that the model does not declare are left as they are. A model that declares no tables
-    takes everything.
-
-    Raises
-    ------
-    InputError
-        For the first table or column that is missing, entry that may not be as it is, or row that is unknown,
-        given twice or missing: names the table, the column, the row and what is allowed.
+    takes everything. Raises `InputError` for the first table or column that is missing, entry that may not be
+    as it is, or row that is unknown, given twice or missing: names the table, the column, the row and what is
+    allowed.
     """
-    found, rows = dict(tables), model.expected_rows()
+    checked, rows = dict(tables), model.expected_rows()
     for name, spec in model.expected_tables().items():
-        if name in found:
-            found[name] = _Check(name, spec, found[name]).against(rows.get(name))
+        if name in checked:
+            checked[name] = _Check(name, spec, checked[name]).against(rows.get(name))
         elif not spec.optional:
             columns = ", ".join(column.name for column in spec.columns)
             raise InputError(f"tables[{name!r}]", MISSING, f"a table with the columns {columns}")
-    return found
+    return checked
 
 
 class _Check:
@@ -79,42 +75,36 @@ class _Check:
         place = f" ({', '.join(map(str, here))})" if here else ""
         return InputError(f"{self.name}.{column} in row {row + 1}{place}", entry, allowed)
 
+    def _refuse(self, column: str, wrong: NDArray[np.bool_], allowed: str) -> None:
+        """Raise the sentence about the first entry that is wrong, if there is one."""
+        if wrong.any():
+            raise self.fault(column, int(wrong.argmax()), allowed)
+
     # --- entries -------------------------------------------------------------------------------
 
     def _check_column(self, column: Column) -> None:
         names = [name for name in self.columns if column.stands_for(name)]
         if not names and not column.optional:
             unit = f", in {column.unit}" if column.unit else ""
-            raise InputError(
-                f"{self.name}.{column.name}", MISSING, f"a column of {_HOLDS[column.kind]}{unit}"
-            )
+            allowed = f"a column of {_HOLDS[column.kind]}{unit}"
+            raise InputError(f"{self.name}.{column.name}", MISSING, allowed)
         for name in names:
             entries = self.table[name]
             if column.kind in ("number", "whole"):
                 self._check_numbers(column, name, entries)
-            elif entries.isna().any():
-                row = int(np.flatnonzero(entries.isna())[0])
+            else:
                 allowed = "true or false" if column.kind == "truth" else "a name"
-                raise self.fault(name, row, allowed)
+                self._refuse(name, entries.isna().to_numpy(), allowed)
 
     def _check_numbers(self, column: Column, name: str, entries: pd.Series) -> None:
-        sound = entries.dtype.kind in "if"
-        if sound:
-            numbers: Vector = entries.to_numpy(dtype=float)
-            wrong: NDArray[np.bool_] = np.zeros(len(numbers), dtype=bool)
-        else:
-            numbers = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=float)
-            wrong = (entries.notna() & np.isnan(numbers)).to_numpy()
-        allowed = "a finite number"
+        numbers: Vector = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=float)
+        wrong = (entries.notna() & np.isnan(numbers)).to_numpy()
         if not column.missing:
             wrong = wrong | ~np.isfinite(numbers)
         if column.kind == "whole":
             wrong = wrong | (numbers != np.round(numbers))
-            allowed = "a whole number"
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise self.fault(name, row, allowed)
-        if not sound or (column.kind == "whole" and entries.dtype.kind != "i"):
+        self._refuse(name, wrong, "a whole number" if column.kind == "whole" else "a finite number")
+        if entries.dtype.kind not in ("i" if column.kind == "whole" else "if"):
             self.table[name] = numbers if column.kind == "number" else numbers.astype(np.int64)
 
     # --- rows ----------------------------------------------------------------------------------
@@ -135,9 +125,7 @@ class _Check:
         places = {place: k for k, place in enumerate(listed_places)}
         listed = zip(*(self.table[name].tolist() for name in named), strict=True)
         positions = np.array([places.get(place, -1) for place in listed], dtype=int)
-        if (positions < 0).any():
-            row = int(np.flatnonzero(positions < 0)[0])
-            raise self.fault(named[-1], row, _one_of(expected[named[-1]].tolist()))
+        self._refuse(named[-1], positions < 0, _one_of(expected[named[-1]].tolist()))
         self._check_complete(free, positions, list(places))
         order = np.lexsort([positions, *(self.table[name].to_numpy() for name in reversed(free))])
         if (np.diff(order) == 1).all():
@@ -159,10 +147,9 @@ class _Check:
     def _check_distinct(self, key: list[str]) -> None:
         again = self.table.duplicated(key) if key else pd.Series(dtype=bool)
         if again.any():
-            row = int(np.flatnonzero(again)[0])
+            row = int(again.argmax())
             same = (self.table[key] == self.table[key].iloc[row]).all(axis=1)
-            first = int(np.flatnonzero(same)[0]) + 1
-            raise self.fault(key[-1], row, f"left out: row {first} has it too")
+            raise self.fault(key[-1], row, f"left out: row {int(same.argmax()) + 1} has it too")
 
     def _check_number(self, free: list[str], number: int) -> None:
         counts = self.table.groupby(free, sort=False).size() if free else pd.Series([len(self.table)])
@@ -187,9 +174,8 @@ class _Check:
                 place = ", ".join(map(str, places[lacking[0]]))
                 at = self.table[free][here].iloc[0].tolist() if free and number else []
                 clock = "".join(f", {name} {value:g}" for name, value in zip(free, at, strict=False))
-                raise InputError(
-                    f"{self.name} (the row of {place}{clock})", MISSING, "there, as every row is"
-                )
+                field = f"{self.name} (the row of {place}{clock})"
+                raise InputError(field, MISSING, "there, as every row is")
 
 
 def _written(entry: Any) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from makers import city, complaint, geographies
 
 from agora.data import circle, segment, star, two_cell
-from agora.data.symmetries import rearrangements
+from agora.data.geographies import rearrangements
 from agora.methods.city.all_equilibria import (
     Equilibrium,
     basins,

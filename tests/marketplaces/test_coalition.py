@@ -13,6 +13,13 @@ import pytest
 from scipy.optimize import linprog
 
 from agora.data import InputError
+from agora.data.marketplaces import (
+    CobbDouglas,
+    ConsumerType,
+    Leontief,
+    SetupComposite,
+    SetupNeeds,
+)
 from agora.formulations.marketplaces.coalition_numbers import least_gain, living_costs, setup_fee
 from agora.methods.marketplaces.coalition import (
     CoreTest,
@@ -22,13 +29,6 @@ from agora.methods.marketplaces.coalition import (
 )
 from agora.models.marketplaces.coalition import CoalitionTest
 from agora.models.marketplaces.conditions.coalition import affordable_gain
-from agora.models.marketplaces.consumer_types import (
-    CobbDouglas,
-    ConsumerType,
-    Leontief,
-    SetupComposite,
-    SetupNeeds,
-)
 from agora.models.marketplaces.example_one import (
     FIRST,
     SECOND_AS_LOCATED,
@@ -158,7 +158,7 @@ def leontief_by_bisection(test: CoalitionTest, place: float) -> float:
         for t, kind in enumerate(test.types):
             for j, good in enumerate(test.makes):
                 column = t * len(test.sites) + j
-                rows[:, column] = (1 + middle) * kind.utility * np.array(kind.taste.taste.commodities)
+                rows[:, column] = (1 + middle) * kind.utility * np.array(test.tastes[kind.name].commodities)
                 rows[good - 1, column] -= hours[j]
         limits = -np.array(test.needs(1).needs)
         found = linprog(np.zeros(rows.shape[1]), rows, limits, np.ones((1, rows.shape[1])), [1.0])
@@ -184,10 +184,10 @@ def test_any_prices_bound_the_gain(everybody: bool) -> None:
     for _ in range(50):
         share = random.uniform(0.05, 0.95)
         prices, rents = np.array([share, 1 - share]), random.uniform(0.01, 0.6, 4)
-        assert affordable_gain(test.data, [0.4], prices, rents) >= gain - 1e-9
+        assert affordable_gain(test, [0.4], prices, rents) >= gain - 1e-9
     tables = test.read_prices(program)
     own = affordable_gain(
-        test.data, [0.4], tables["commodities"]["price"].to_numpy(), tables["sites"]["rent"].to_numpy()
+        test, [0.4], tables["commodities"]["price"].to_numpy(), tables["sites"]["rent"].to_numpy()
     )
     assert own == pytest.approx(gain, abs=1e-7)
 
@@ -448,7 +448,7 @@ def test_every_single_error_in_a_coalition_is_caught(
         for column in table.columns:
             for row in range(len(table)):
                 of_nobody = column == "utility" and table.loc[row, "mass"] < 1e-3
-                of_no_use = column == "land" and test.types[0].taste.taste.land == 0
+                of_no_use = column == "land" and next(iter(test.tastes.values())).land == 0
                 if name == "members" and (of_nobody or of_no_use):
                     continue
                 spoilt = table.copy()
@@ -514,14 +514,14 @@ def test_the_certificate_and_the_search_bound_the_gain_alike(everybody: bool) ->
         other = least_gain(
             income[None], costs[None], *wants[:2], test.least_gain, wants[2] if everybody else None
         )
-        assert affordable_gain(test.data, [0.4], prices, rents) == pytest.approx(other, abs=1e-12)
+        assert affordable_gain(test, [0.4], prices, rents) == pytest.approx(other, abs=1e-12)
 
 
 def test_nothing_is_proved_at_prices_of_nothing() -> None:
     """Where a type's consumption is free no gain is too great."""
     test = example_one(utility=(0.3, 0.2))
     for everybody in (False, True):
-        economy = test.giving([0.3, 0.2], everybody=everybody).data
+        economy = test.giving([0.3, 0.2], everybody=everybody)
         bound = affordable_gain(economy, [0.5], np.array([0.0, 0.0]), np.zeros(2))
         assert not bound <= 1e6
 

@@ -218,7 +218,7 @@ def test_the_pinned_cost_is_weakly_convex_with_the_stated_constant() -> None:
     at = np.linspace(-0.5, 1.5, 81)
     start = np.full((81, 31), 0.4)
     start[:, place] = at
-    states, slack = agent.settle(start, place)
+    states, slack = agent.solve(start, place)
     assert slack.max() <= 1e-12
     bent = agent.cost(states) + kappa / 2 * at**2
     assert (np.diff(bent, 2) >= -1e-11).all()

@@ -11,7 +11,7 @@ import pytest
 from commands import agora
 
 from agora.data import Caution, read_scenario
-from agora.data.renamed import now_called
+from agora.data.tables import now_called
 from agora.models.registry import model_named
 from agora.runners import certify, solve_scenario, sweep, write_run
 from agora.runners.solving import model_from

@@ -20,18 +20,12 @@ from agora.typing import Vector
 
 
 class InitialLaw(Fields):
-    """The law of the agents' initial states: atoms and their masses, which sum to one.
-
-    Attributes
-    ----------
-    states : tuple of tuple of float
-        Initial holdings of each atom, a number an asset.
-    masses : tuple of float
-        Share of the agents in each atom.
-    """
+    """The law of the agents' initial states: atoms and their masses, which sum to one."""
 
     states: tuple[tuple[float, ...], ...]
+    """Initial holdings of each atom, a number an asset."""
     masses: tuple[float, ...]
+    """Share of the agents in each atom."""
 
     @property
     def assets(self) -> int:
@@ -172,27 +166,18 @@ def _row(field: str, given: Any) -> tuple[float, ...]:
 
 
 class SupplyTree(Fields):
-    """Supply at the nodes of a tree of events; a path without branches is supply that is known.
-
-    Attributes
-    ----------
-    parents : tuple of int
-        The node before each node, −1 for the root; nodes are in the order of time.
-    depths : tuple of int
-        The time step of each node.
-    probabilities : tuple of float
-        Of reaching each node; at every step they sum to one.
-    supplies : tuple of tuple of float
-        Q at each node, a number an asset, units of the asset per unit of time and agent.
-    names : tuple of str
-        The nodes' names in the graph they came from; empty for supply that is known.
-    """
+    """Supply at the nodes of a tree of events; a path without branches is supply that is known."""
 
     parents: tuple[int, ...]
+    """The node before each node, −1 for the root; nodes are in the order of time."""
     depths: tuple[int, ...]
+    """The time step of each node."""
     probabilities: tuple[float, ...]
+    """Of reaching each node; at every step they sum to one."""
     supplies: tuple[tuple[float, ...], ...]
+    """Q at each node, a number an asset, units of the asset per unit of time and agent."""
     names: tuple[str, ...] = ()
+    """The nodes' names in the graph they came from; empty for supply that is known."""
 
     @property
     def known(self) -> bool:
@@ -279,9 +264,7 @@ class RandomWalkSupply(Supply):
         steps, most = len(times), min(len(times) - 1, 12)
         if self.branchings > most:
             raise InputError("supply.branchings", self.branchings, f"at most {most}")
-        return random_walk_tree(
-            horizon, steps, branchings=self.branchings, deviation=self.deviation, level=self.level
-        )
+        return random_walk_tree(horizon, steps, **self.model_dump(exclude={"kind"}))
 
 
 SUPPLIES: dict[str, type[Supply]] = kinds(
@@ -314,12 +297,9 @@ def as_supply(given: Any, horizon: float, steps: int) -> SupplyTree:
     if callable(given):
         given = [given(float(t)) for t in times]
     elif not isinstance(given, nx.Graph | list | tuple | np.ndarray):
-        rule = (
-            given
-            if isinstance(given, Supply)
-            else read_kind("supply", given, SUPPLIES, "; or one number a step")
-        )
-        given = rule.on(times, horizon)
+        if not isinstance(given, Supply):
+            given = read_kind("supply", given, SUPPLIES, "; or one number a step")
+        given = given.on(times, horizon)
     return _from_graph(given, steps) if isinstance(given, nx.Graph) else _path(given, steps)
 
 
@@ -340,10 +320,7 @@ def _path(values: Sequence[Any] | Vector, steps: int) -> SupplyTree:
 def read_supply(file: str | Path, sheet: str | None = None) -> list[float]:
     """Return the column ``supply`` of a CSV, Parquet or XLSX file, one row a step.
 
-    Raises
-    ------
-    InputError
-        If there is no such file or column, or an entry is no number.
+    Raises `InputError` if there is no such file or column, or an entry is no number.
     """
     return read_table(file, "supply.file", sheet=sheet).numbers("supply")
 
@@ -355,9 +332,8 @@ SHIPPED_PATHS = {1: "wiener-1.csv"}
 def wiener_path(seed: int) -> Vector:
     """Return W at k/1000, k = 0 … 1000, on [0, 1]: shipped data for the seed 1, drawn for others."""
     if seed in SHIPPED_PATHS:
-        return np.array(
-            read_supply(Path(str(files("agora.data"))) / "shipped" / "paths" / SHIPPED_PATHS[seed])
-        )
+        folder = Path(str(files("agora.data"))) / "shipped" / "paths"
+        return np.array(read_supply(folder / SHIPPED_PATHS[seed]))
     increments = np.random.default_rng(seed).normal(scale=np.sqrt(1e-3), size=1000)
     return np.concatenate([[0.0], np.cumsum(increments)])
 
@@ -387,9 +363,7 @@ def _from_graph(graph: nx.Graph, steps: int) -> SupplyTree:
             raise InputError(f"supply: probabilities after {node}", shares, "numbers > 0 that sum to one")
         for child, share in zip(children, shares, strict=True):
             probability[child] = probability[node] * share
-    supplies = []
-    for node in order:
-        supplies.append(_row(f"supply of node {node}", graph.nodes[node].get("supply", MISSING)))
+    supplies = [_row(f"supply of node {v}", graph.nodes[v].get("supply", MISSING)) for v in order]
     if any(len(row) != len(supplies[0]) for row in supplies):
         raise InputError("supply", graph, "a tree with the same number of assets at every node")
     return SupplyTree(

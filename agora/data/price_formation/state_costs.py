@@ -35,7 +35,7 @@ class StateCost(Kind):
     @property
     def absent(self) -> bool:
         """Whether the cost is zero everywhere."""
-        return True
+        return self.kind == "none"
 
     @property
     def least_value(self) -> float:
@@ -90,9 +90,8 @@ class QuadraticCost(StateCost):
             matrix = [[finite("weight", entry) for entry in row] for row in self.weight]
             square = all(len(row) == len(matrix) for row in matrix)
             if not square or not np.allclose(matrix, np.transpose(matrix)):
-                raise InputError(
-                    "weight", self.weight, "a number > 0, or a symmetric matrix as a list of rows"
-                )
+                allowed = "a number > 0, or a symmetric matrix as a list of rows"
+                raise InputError("weight", self.weight, allowed)
             if float(np.linalg.eigvalsh(np.array(matrix))[0]) < -1e-12:
                 raise InputError("weight", self.weight, "a positive semidefinite matrix")
         return self
@@ -104,10 +103,6 @@ class QuadraticCost(StateCost):
     def targets(self, assets: int) -> Vector:
         """Return y (assets,)."""
         return np.full(assets, self.target) if isinstance(self.target, float) else np.array(self.target)
-
-    @property
-    def absent(self) -> bool:  # noqa: D102
-        return False
 
     def _numbers(self) -> tuple[float, float]:
         return float(self.matrix(1)[0, 0]), float(self.targets(1)[0])
@@ -147,31 +142,26 @@ class DoubleWell(StateCost):
         return self
 
     @property
-    def absent(self) -> bool:  # noqa: D102
-        return False
-
-    @property
-    def _middle(self) -> float:
-        return (self.wells[0] + self.wells[1]) / 2
-
-    @property
     def _half(self) -> float:
         return abs(self.wells[1] - self.wells[0]) / 2
+
+    def _from_middle(self, x: Vector) -> Vector:
+        return x - (self.wells[0] + self.wells[1]) / 2
 
     @property
     def least_curvature(self) -> float:  # noqa: D102
         return -2.0 * self.weight * self._half**2
 
     def value(self, x: Vector) -> Vector:  # noqa: D102
-        u = x - self._middle
+        u = self._from_middle(x)
         return self.weight / 2 * (u * u - self._half**2) ** 2
 
     def slope(self, x: Vector) -> Vector:  # noqa: D102
-        u = x - self._middle
+        u = self._from_middle(x)
         return 2 * self.weight * u * (u * u - self._half**2)
 
     def curvature(self, x: Vector) -> Vector:  # noqa: D102
-        u = x - self._middle
+        u = self._from_middle(x)
         return 2 * self.weight * (3 * u * u - self._half**2)
 
     def expression(self, state: Any) -> Any:  # noqa: D102
@@ -219,10 +209,6 @@ class ExpressionCost(StateCost):
         return self
 
     _block: Any = PrivateAttr()
-
-    @property
-    def absent(self) -> bool:  # noqa: D102
-        return False
 
     @property
     def least_value(self) -> float:  # noqa: D102
@@ -297,10 +283,7 @@ KINDS: dict[str, type[StateCost]] = kinds(StateCost, QuadraticCost, DoubleWell)
 def as_state_cost(field: str, given: Any) -> StateCost:
     """Return the cost a user means: a table with a kind, a function of the state, or a `StateCost`.
 
-    Raises
-    ------
-    InputError
-        One sentence that names `field` and what is allowed.
+    Anything else raises `InputError`, which names `field` and what is allowed.
     """
     if isinstance(given, StateCost):
         return given

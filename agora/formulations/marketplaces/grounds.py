@@ -13,7 +13,7 @@ affine in the location and exact to second order, again largest at the corners.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, product
@@ -392,13 +392,3 @@ def nearest(ground: Ground, locations: Vector) -> NDArray[np.int_]:
     points = locations.reshape(-1, ground.width)
     number: NDArray[np.int_] = ground.travel(points).argmin(axis=0)
     return number
-
-
-def plane_points(given: Sequence[Any]) -> Vector:
-    """Return pairs of coordinates as an array (J, 2), or raise `InputError`."""
-    points = []
-    for j, each in enumerate(given):
-        if not isinstance(each, list | tuple) or len(each) != 2:
-            raise InputError(f"sites[{j}]", each, "a pair [x, y], as the other sites are")
-        points.append([finite(f"sites[{j}]", number) for number in each])
-    return np.array(points)

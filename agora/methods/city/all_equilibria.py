@@ -27,8 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agora.data.checks import InputError
-from agora.data.geographies import CellNetwork
-from agora.data.symmetries import rearrangements
+from agora.data.geographies import CellNetwork, rearrangements
 from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.lattice_city import check_convex

@@ -16,8 +16,7 @@ from agora.formulations.marketplaces.market_equilibrium import solve_market
 from agora.methods.differentiable import ACCURATE, Differentiable, followed
 from agora.methods.marketplaces.marketplaces import IPOPT_FROM_SOLUTION
 from agora.models.marketplaces.coalition import CoalitionTest
-from agora.models.marketplaces.marketplaces import Marketplaces
-from agora.models.marketplaces.tables import start_from
+from agora.models.marketplaces.marketplaces import Marketplaces, start_from
 from agora.solvers import solve_program
 from agora.typing import Tables
 

@@ -21,8 +21,7 @@ from agora.methods.marketplaces.branch_and_bound import (
 from agora.methods.marketplaces.line_bound import bounded_structure
 from agora.methods.marketplaces.median_bound import median_structure
 from agora.methods.method import Answer, Method, Progress, Proof, SearchOptions, silent
-from agora.models.marketplaces.marketplaces import Marketplaces
-from agora.models.marketplaces.tables import start_from
+from agora.models.marketplaces.marketplaces import Marketplaces, start_from
 from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector

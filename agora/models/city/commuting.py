@@ -6,45 +6,65 @@ land and labour markets clear. Osawa & Akamatsu (2019), Definition 2 and Proposi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.geographies import cell_network
+from agora.data.geographies import CellNetwork, cell_network
+from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import (
     add_commuting_edges,
     add_commuting_prices_edges,
     add_commuting_prices_pairs,
 )
 from agora.formulations.city.commuting_numbers import lowest_wages
-from agora.formulations.city.land_labor import (
-    add_cells,
-    add_given_firms,
-    add_labor_balance,
-    add_land_limit,
-    add_wages_and_rents,
-    cell_values,
-)
 from agora.models.certificate import Condition
 from agora.models.city.conditions import commuting_conditions
 from agora.models.city.tables import (
     COMMUTING_TABLES,
     cell_names,
-    city_rows,
     commuting_table,
     offered_wages,
     read_commuters,
 )
 from agora.models.model import ModelCard
 from agora.models.prices import price
-from agora.models.spatial import CommuterCity, Commuting
+from agora.models.spatial import POSITIVE, SpatialModel
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables
+
+Commuting = Callable[[pyo.Block, CellNetwork, float], None]
+"""A formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`."""
+
+
+class CommuterCity(SpatialModel):
+    """A geography whose households commute to firms that need labour."""
+
+    symbols: ClassVar[Mapping[str, str]] = {
+        "t": "commuting_cost",
+        "phi": "labor_per_firm",
+        "φ": "labor_per_firm",
+    }
+    unit_of: ClassVar[Mapping[str, str]] = {
+        "commuting_cost": "numéraire per household and length",
+        "labor_per_firm": "households per firm",
+        "land": "land",
+    }
+
+    commuting_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
+    labor_per_firm: float = Field(gt=0, json_schema_extra=POSITIVE)
+
+    def expected_rows(self) -> dict[str, pd.DataFrame]:
+        """Return what the rows of the tables are about: the cells."""
+        names = cell_names(self.network)
+        cells = pd.DataFrame({"cell": names})
+        pairs = pd.DataFrame({"origin": names, "destination": names})
+        return {"cells": cells, "commuting": pairs, "equilibrium_firms": cells, "history_firms": cells}
 
 
 class CommutingMarket(CommuterCity):
@@ -84,9 +104,8 @@ class CommutingMarket(CommuterCity):
             table = {names.get(str(cell), cell): mass for cell, mass in given.items()}
             for cell in table:
                 if cell not in names.values():
-                    raise InputError(
-                        f"firms[{cell}]", table[cell], "left out, since the geography has no such cell"
-                    )
+                    allowed = "left out, since the geography has no such cell"
+                    raise InputError(f"firms[{cell}]", table[cell], allowed)
             given = [table.get(cell, 0.0) for cell in names.values()]
         return tuple(finite(f"firms[{i}]", mass) for i, mass in enumerate(given))
 
@@ -100,11 +119,8 @@ class CommutingMarket(CommuterCity):
                 raise InputError(f"firms[{cell}]", mass, f"between 0 and the land of the cell, {space:.12g}")
         need, total = sum(self.firms) * (1 + self.labor_per_firm), float(land.sum())
         if need > total * (1 + 1e-12):
-            raise InputError(
-                "firms",
-                sum(self.firms),
-                f"at most {total / (1 + self.labor_per_firm):.12g} in all, so that workers fit",
-            )
+            allowed = f"at most {total / (1 + self.labor_per_firm):.12g} in all, so that workers fit"
+            raise InputError("firms", sum(self.firms), allowed)
         return self
 
     def program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
@@ -113,11 +129,11 @@ class CommutingMarket(CommuterCity):
         Osawa & Akamatsu (2019), Proposition 2 (a). Multipliers: rents ř_i, wages w_j.
         """
         program = pyo.ConcreteModel(name="commuting (S)")
-        add_cells(program, self.network)
-        add_given_firms(program, cell_values(self.network, self.firms))
+        land_labor.add_cells(program, self.network)
+        land_labor.add_given_firms(program, land_labor.cell_values(self.network, self.firms))
         commuting(program, self.network, self.commuting_cost)
-        add_land_limit(program)
-        add_labor_balance(program, self.labor_per_firm)
+        land_labor.add_land_limit(program)
+        land_labor.add_labor_balance(program, self.labor_per_firm)
         program.cost = pyo.Objective(expr=program.total_commuting_cost, sense=pyo.minimize, doc="h(n)")
         return program
 
@@ -127,8 +143,8 @@ class CommutingMarket(CommuterCity):
         Osawa & Akamatsu (2019), Proposition 2 (b); stated on the edges, or for all pairs of cells.
         """
         program = pyo.ConcreteModel(name="commuting (D)")
-        add_cells(program, self.network)
-        add_wages_and_rents(program)
+        land_labor.add_cells(program, self.network)
+        land_labor.add_wages_and_rents(program)
         (add_commuting_prices_pairs if pairs else add_commuting_prices_edges)(
             program, self.network, self.commuting_cost
         )
@@ -183,10 +199,6 @@ class CommutingMarket(CommuterCity):
             }
         )
         return {"cells": cells, "commuting": commuting, "totals": totals}
-
-    def expected_rows(self) -> dict[str, pd.DataFrame]:
-        """Return what the rows of the tables are about: the cells."""
-        return city_rows(self.network)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2, (3.5), (3.7), (3.8), from the tables alone."""

@@ -37,7 +37,7 @@ NEGLIGIBLE_SPILLOVER = 1e-18
 
 
 class Market(Protocol):
-    """What the definition needs to know of a place where households commute."""
+    """What the definition needs to know of a market to which households commute."""
 
     @property
     def geography(self) -> nx.Graph: ...  # noqa: D102
@@ -75,14 +75,7 @@ def city_conditions(
 ) -> tuple[Condition, ...]:
     """Evaluate every condition of Definition 1 and every identity of the tables.
 
-    Parameters
-    ----------
-    city : City
-        The parameters.
-    tables : mapping of DataFrame
-        ``cells``, ``commuting`` and ``totals``.
-    tolerance : float
-        Largest accepted violation: of quantities per unit of land, of prices in the numéraire.
+    `tolerance` is the largest accepted violation: of quantities per unit of land, of prices in the numéraire.
     """
     look = _Look(city, tables, tolerance)
     level = production_level(city.spillover, look.firms, look.network)
@@ -121,29 +114,28 @@ class _Look:
         self.market, self.tolerance = market, tolerance
         self.frame, commuting = tables["cells"], tables["commuting"]
         self.totals = tables["totals"].iloc[0].to_dict()
-        self._columns: dict[str, Vector] = {}
         network = cell_network(market.geography)
         self.land, self.network = network.land, network
         number = len(self.land)
-        self.roads = csr_array(
+        self.links = csr_array(
             (market.commuting_cost * network.lengths, (network.tails, network.heads)), shape=(number, number)
         )
         self.cells = self.frame["cell"].tolist()
         self.firms, self.wage, self.rent = (self.column(name) for name in ("firms", "wage", "rent"))
         position = {cell: i for i, cell in enumerate(self.cells)}
-        self.homes = np.array([position[cell] for cell in commuting["origin"].tolist()], dtype=int)
-        self.jobs = np.array([position[cell] for cell in commuting["destination"].tolist()], dtype=int)
+        self.homes, self.jobs = (
+            np.array([position[cell] for cell in commuting[end].tolist()], dtype=int)
+            for end in ("origin", "destination")
+        )
         self.flow = commuting["flow"].to_numpy(dtype=float)
         self.reported = commuting["cost"].to_numpy(dtype=float)
-        self.toll = _travel_cost(self.roads, self.homes, self.jobs, self.reported)
+        self.toll = _travel_cost(self.links, self.homes, self.jobs, self.reported)
         self.living = np.bincount(self.homes, weights=self.flow, minlength=number)
         self.working = np.bincount(self.jobs, weights=self.flow, minlength=number)
 
     def column(self, name: str) -> Vector:
         """Return a column of the table of cells."""
-        if name not in self._columns:
-            self._columns[name] = self.frame[name].to_numpy(dtype=float)
-        return self._columns[name]
+        return self.frame[name].to_numpy(dtype=float)
 
     def cellwise(self, name: str, violations: Any) -> Condition:
         """Return the condition violated by so much in each cell."""
@@ -160,7 +152,7 @@ class _Look:
 
     def households(self) -> tuple[Condition, ...]:
         """Evaluate utility maximisation (3.5), v* = 0: no pair of cells is better, all used are as good."""
-        accepted, share = _accepted_wage(self.roads, self.rent), self.flow / self.land[self.homes]
+        accepted, share = _accepted_wage(self.links, self.rent), self.flow / self.land[self.homes]
         utility = self.wage[self.jobs] - self.toll - self.rent[self.homes]
         return (
             self.cellwise("households: no home and job gives more than v* = 0 (3.5)", self.wage - accepted),
@@ -233,7 +225,7 @@ class _Look:
 
 
 def _travel_cost(
-    roads: csr_array, homes: NDArray[np.int_], jobs: NDArray[np.int_], reported: Vector
+    links: csr_array, homes: NDArray[np.int_], jobs: NDArray[np.int_], reported: Vector
 ) -> Vector:
     """Return t_ij of the given pairs by shortest paths.
 
@@ -243,7 +235,7 @@ def _travel_cost(
     away = homes != jobs
     cost = np.where(away, np.inf, 0.0)
     if len(np.unique(jobs[away])) < len(np.unique(homes[away])):
-        roads, homes, jobs = roads.T.tocsr(), jobs, homes
+        links, homes, jobs = links.T.tocsr(), jobs, homes
     pairs = np.flatnonzero(away)
     pairs = pairs[np.argsort(homes[pairs], kind="stable")]
     origins, first = np.unique(homes[pairs], return_index=True)
@@ -253,16 +245,16 @@ def _travel_cost(
     for start in range(0, len(order), 32):
         chunk = order[start : start + 32]
         limit = float(longest[chunk].max()) * (1 + 1e-6)
-        reach = dijkstra(roads, indices=origins[chunk], limit=limit)
+        reach = dijkstra(links, indices=origins[chunk], limit=limit)
         for row, group in zip(reach, chunk, strict=True):
             cost[members[group]] = row[jobs[members[group]]]
     return cost
 
 
-def _accepted_wage(roads: csr_array, rent: Vector) -> Vector:
+def _accepted_wage(links: csr_array, rent: Vector) -> Vector:
     """Return min_i (r_i + t_ij) for every j: one shortest-path search from all homes at once."""
     number = len(rent)
-    coordinates = roads.tocoo()
+    coordinates = links.tocoo()
     floor = min(float(rent.min()), 0.0)
     weights = np.concatenate([coordinates.data, rent - floor])
     rows = np.concatenate([coordinates.row, np.full(number, number)])

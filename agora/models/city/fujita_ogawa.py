@@ -19,26 +19,18 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import MISSING, InputError
 from agora.data.city import KINDS, ExponentialDecay, Externality
 from agora.data.fields import read_kind
+from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 from agora.formulations.city.complementarity import add_city_complementarity
-from agora.formulations.city.land_labor import (
-    add_cells,
-    add_firm_land_limit,
-    add_firms,
-    add_job_stock,
-    add_labor_balance,
-    add_land_limit,
-    add_resident_stock,
-    cell_values,
-)
 from agora.formulations.city.lattice import add_lattice_firms, add_lattice_production
 from agora.formulations.city.spillovers import Interaction, add_production, check_symmetric, interaction
 from agora.formulations.city.supporting_prices import add_supporting_prices
 from agora.models.certificate import Condition
+from agora.models.city.commuting import CommuterCity, Commuting
 from agora.models.city.conditions import city_conditions
-from agora.models.city.tables import CITY_TABLES, CityAllocation, city_rows, city_tables, read_city
+from agora.models.city.tables import CITY_TABLES, CityAllocation, city_tables, read_city
 from agora.models.model import ModelCard
-from agora.models.spatial import POSITIVE, CommuterCity, Commuting
+from agora.models.spatial import POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -172,7 +164,6 @@ class FujitaOgawa(CommuterCity):
         commuting : function
             The formulation of commuting: `add_commuting_edges` or `add_commuting_pairs`.
         """
-        self.check_potential()
         return self._with_potential(self._land_labor(commuting))
 
     def reduced_program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
@@ -183,7 +174,7 @@ class FujitaOgawa(CommuterCity):
         multipliers are r̂_i, while ``land_limit`` carries ř_i: the rent is r = ř + r̂.
         """
         program = self.program(commuting)
-        add_firm_land_limit(program)
+        land_labor.add_firm_land_limit(program)
         return program
 
     def welfare_program(self, commuting: Commuting = add_commuting_edges) -> pyo.ConcreteModel:
@@ -238,7 +229,7 @@ class FujitaOgawa(CommuterCity):
             A_i, numéraire per firm, in the sorted order of the cells.
         """
         program = self._land_labor(commuting)
-        levels = cell_values(self.network, production_level)
+        levels = land_labor.cell_values(self.network, production_level)
         program.output = pyo.Objective(
             expr=pyo.quicksum(levels[cell] * program.firms[cell] for cell in self.network.cells)
             - program.total_commuting_cost,
@@ -254,7 +245,7 @@ class FujitaOgawa(CommuterCity):
         π*, hence the lowest rents, that support the allocation (see the formulation).
         """
         program = pyo.ConcreteModel(name="supporting prices")
-        add_cells(program, self.network)
+        land_labor.add_cells(program, self.network)
         add_supporting_prices(
             program, self.network, allocation, self.commuting_cost, self.labor_per_firm,
             self.interaction.level(allocation.firms),
@@ -263,10 +254,7 @@ class FujitaOgawa(CommuterCity):
 
     def complementarity_program(self) -> pyo.ConcreteModel:
         """Return Definition 1 itself, (3.5)–(3.9), as a complementarity program; needs no potential."""
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city: Definition 1")
-        add_cells(program, self.network)
-        add_firms(program, self.network, self.firm_mass)
-        add_commuting_edges(program, self.network, self.commuting_cost)
+        program = self._firms_and_commuters(add_commuting_edges, "Fujita-Ogawa city: Definition 1")
         add_production(self.spillover, program, self.network)
         add_city_complementarity(program, self.network, self.commuting_cost, self.labor_per_firm)
         return program
@@ -281,30 +269,31 @@ class FujitaOgawa(CommuterCity):
             for variable, level in zip(program.production_level.values(), levels, strict=True):
                 variable.set_value(level)
 
-    def _land_labor(self, commuting: Commuting) -> pyo.ConcreteModel:
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city")
-        add_cells(program, self.network)
-        add_firms(program, self.network, self.firm_mass)
+    def _firms_and_commuters(self, commuting: Commuting, name: str) -> pyo.ConcreteModel:
+        program = pyo.ConcreteModel(name=name)
+        land_labor.add_cells(program, self.network)
+        land_labor.add_firms(program, self.network, self.firm_mass)
         commuting(program, self.network, self.commuting_cost)
-        add_land_limit(program)
-        add_labor_balance(program, self.labor_per_firm)
+        return program
+
+    def _land_labor(self, commuting: Commuting) -> pyo.ConcreteModel:
+        program = self._firms_and_commuters(commuting, "Fujita-Ogawa city")
+        land_labor.add_land_limit(program)
+        land_labor.add_labor_balance(program, self.labor_per_firm)
         return program
 
     def _decomposed(self, commuting: Commuting, *, homes_first: bool) -> pyo.ConcreteModel:
-        self.check_potential()
-        program = pyo.ConcreteModel(name="Fujita-Ogawa city: decomposed")
-        add_cells(program, self.network)
-        add_firms(program, self.network, self.firm_mass)
-        commuting(program, self.network, self.commuting_cost)
+        program = self._firms_and_commuters(commuting, "Fujita-Ogawa city: decomposed")
         if homes_first:
-            add_resident_stock(program)
-            add_labor_balance(program, self.labor_per_firm)
+            land_labor.add_resident_stock(program)
+            land_labor.add_labor_balance(program, self.labor_per_firm)
         else:
-            add_land_limit(program)
-            add_job_stock(program, self.labor_per_firm)
+            land_labor.add_land_limit(program)
+            land_labor.add_job_stock(program, self.labor_per_firm)
         return self._with_potential(program)
 
     def _with_potential(self, program: pyo.ConcreteModel) -> pyo.ConcreteModel:
+        self.check_potential()
         add_production(self.spillover, program, self.network)
         program.potential = pyo.Objective(
             expr=program.production_potential - program.total_commuting_cost,
@@ -323,17 +312,7 @@ class FujitaOgawa(CommuterCity):
         """Return the tables of an allocation with its prices."""
         level = self.interaction.level(allocation.firms)
         potential = self.interaction.potential(allocation.firms) if self.has_potential else np.nan
-        return city_tables(
-            allocation,
-            self.network,
-            production=level,
-            labor_per_firm=self.labor_per_firm,
-            production_potential=potential,
-        )
-
-    def expected_rows(self) -> dict[str, pd.DataFrame]:
-        """Return what the rows of the tables are about: the cells."""
-        return city_rows(self.network)
+        return city_tables(allocation, self.network, self.labor_per_firm, level, potential)
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 1, (3.5)–(3.9), from the tables alone."""

@@ -15,20 +15,19 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from agora.data.geographies import CellNetwork
 from agora.formulations.city.commuting_numbers import commuters_by_pair
 from agora.models.prices import price
-from agora.models.table_spec import Column, TableSpec
+from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Vector
 
 _CELL, _FIRMS = Column("cell", kind="name"), Column("firms", "mass of firms")
 _HOUSEHOLDS, _NUMERAIRE = "mass of households", "numéraire"
 _LAND = (_CELL, Column("land", "land"), _FIRMS)
-_PEOPLE = (Column("residents", _HOUSEHOLDS), Column("employment", _HOUSEHOLDS))
+_PEOPLE = columns("residents", "employment", unit=_HOUSEHOLDS)
 _PRICES = (Column("wage", "numéraire per household"), Column("rent", "numéraire per unit of land"))
 _SUMS = (_FIRMS, Column("households", _HOUSEHOLDS))
-_PAID = (Column("aggregate_rent", _NUMERAIRE), Column("total_commuting_cost", _NUMERAIRE))
+_PAID = columns("aggregate_rent", "total_commuting_cost", unit=_NUMERAIRE)
 _COMMUTING = TableSpec(
-    columns=(
-        Column("origin", kind="name"),
-        Column("destination", kind="name"),
+    (
+        *columns("origin", "destination", kind="name"),
         Column("flow", _HOUSEHOLDS),
         Column("cost", "numéraire per household"),
     ),
@@ -48,8 +47,7 @@ _HISTORY = "method 'history' alone"
 CITY_TABLES: dict[str, TableSpec] = {
     "cells": TableSpec(
         (
-            *_LAND,
-            *_PEOPLE,
+            *(*_LAND, *_PEOPLE),
             Column("production", "numéraire per firm"),
             *_PRICES,
             Column("profit", "numéraire per firm"),
@@ -75,8 +73,7 @@ CITY_TABLES: dict[str, TableSpec] = {
             Column("kind", kind="name"),
             Column("total_commuting_cost", _NUMERAIRE),
             Column("reached", kind="whole", optional="methods that go on from starts"),
-            Column("orbit", kind="whole", optional=_ALL),
-            Column("orbit_size", kind="whole", optional=_ALL),
+            *columns("orbit", "orbit_size", kind="whole", optional=_ALL),
             Column("basin", "dimensionless", optional=_ALL),
             Column("firms_*", "mass of firms", optional="few cells"),
         ),
@@ -94,18 +91,6 @@ CITY_TABLES: dict[str, TableSpec] = {
     ),
 }
 """Tables of a city whose firms choose their cell, those of single methods too."""
-
-
-def city_rows(network: CellNetwork) -> dict[str, pd.DataFrame]:
-    """Return what the rows of a city's tables are about, see `Model.expected_rows`."""
-    names = cell_names(network)
-    cells = pd.DataFrame({"cell": names})
-    return {
-        "cells": cells,
-        "commuting": pd.DataFrame({"origin": names, "destination": names}),
-        "equilibrium_firms": cells,
-        "history_firms": cells,
-    }
 
 
 Route = tuple[int, int, float, float]
@@ -136,30 +121,21 @@ class Commuters:
 
 @dataclass(frozen=True)
 class CityAllocation:
-    """Who stands where and at which prices; arrays in the order of the network.
-
-    Attributes
-    ----------
-    firms, residents, employment : array (I,)
-        m_i, y_i, N_i: masses.
-    commuters : Commuters
-        Who commutes where.
-    wage, rent : array (I,)
-        w_j, r_i in the numéraire.
-    profit : float
-        π*, numéraire per firm.
-    commuting_cost : float
-        t, numéraire per unit of length.
-    """
+    """Who stands where and at which prices; arrays in the order of the network."""
 
     firms: Vector
     residents: Vector
     employment: Vector
+    """Masses m_i, y_i, N_i of firms, residents and workers, (I,) each."""
     commuters: Commuters
+    """Who commutes where."""
     wage: Vector
     rent: Vector
+    """w_j and r_i in the numéraire, (I,) each."""
     profit: float
+    """π*, numéraire per firm."""
     commuting_cost: float
+    """t, numéraire per unit of length."""
 
 
 def offered_wages(network: CellNetwork, commuting_cost: float, rent: Vector) -> Vector:
@@ -234,18 +210,17 @@ def commuting_table(network: CellNetwork, routes: list[Route], commuting_cost: f
 def city_tables(
     allocation: CityAllocation,
     network: CellNetwork,
-    *,
-    production: Vector,
     labor_per_firm: float,
-    production_potential: float,
+    production: Vector,
+    potential: float,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables ``cells``, ``commuting`` and ``totals`` of a city.
 
     ``cells``: cell, land, firms, residents, employment (masses), production, wage, rent, profit
     (numéraire per firm, worker, unit of land, firm), use (business, residential, integrated — all
     who live there work there and nobody else —, mixed, vacant). ``commuting``: origin,
-    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums; the potential is
-    missing where there is none.
+    destination, flow (mass), cost (numéraire per household). ``totals``: one row of sums; `potential` is
+    f(m), missing where there is none.
     """
     names = cell_names(network)
     routes = allocation.commuters.rows(network, allocation.residents, allocation.employment)
@@ -279,7 +254,7 @@ def city_tables(
             "aggregate_rent": [float(allocation.rent @ network.land)],
             "total_commuting_cost": [cost],
             "production": [output],
-            "potential": [production_potential - cost],
+            "potential": [potential - cost],
             "welfare": [output - cost],
         }
     )

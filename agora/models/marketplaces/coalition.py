@@ -12,40 +12,24 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import Field, model_validator
 
 from agora.data.checks import InputError
-from agora.formulations.marketplaces.coalitions import (
-    Setup,
-    Taste,
-    add_coalition,
-    add_coalition_commodity_balance,
-    add_coalition_gain,
-    add_coalition_land_limit,
-    add_coalition_mass_balance,
-    add_coalition_time_limit,
-    add_economy_mass_balance,
-    add_free_marketplaces,
-    add_living_cost,
-    add_no_transfers,
-    add_price_test,
-    add_prices,
-    add_setup_cost,
-    add_transfer_balance,
-)
+from agora.data.marketplaces import CoalitionParameters, CobbDouglas, Leontief, SetupNeeds
+from agora.formulations.marketplaces import coalitions
+from agora.formulations.marketplaces.coalitions import Setup, Taste
 from agora.models.certificate import Condition
-from agora.models.marketplaces.conditions.coalition import CoalitionData, TypeData, coalition_conditions
-from agora.models.marketplaces.consumer_types import ConsumerType, Leontief, SetupComposite, SetupNeeds
-from agora.models.marketplaces.table_specs import COALITION_TABLES, coalition_rows
-from agora.models.marketplaces.tables import coalition_tables
+from agora.models.marketplaces.conditions.coalition import coalition_conditions
+from agora.models.marketplaces.tables import COALITION_TABLES, coalition_rows
 from agora.models.model import Model, ModelCard
 from agora.models.prices import price
-from agora.models.spatial import POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
+FEW = 1e-7
+"""Share of a coalition up to which a type does not limit how large the coalition is."""
 
-class CoalitionTest(Model):
+
+class CoalitionTest(CoalitionParameters, Model):
     r"""Who improves upon an allocation: the coalition and the marketplaces with the greatest gain.
 
     The gain λ is the least over the members: a member of a type with ū > 0 reaches (1 + λ) ū, a share
@@ -101,40 +85,12 @@ class CoalitionTest(Model):
         ),
     )
 
-    types: tuple[ConsumerType, ...] = Field(min_length=1)
-    sites: tuple[float, ...] = Field(min_length=1)
-    makes: tuple[int, ...]
-    setup: SetupNeeds | SetupComposite = Field(discriminator="kind")
-    region: tuple[float, float]
-    marketplaces: int = Field(default=1, ge=1, le=3, json_schema_extra={"allowed": "1, 2 or 3"})
-    time: float = Field(default=2.0, gt=0, json_schema_extra=POSITIVE)
-    plot: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
-    everybody: bool = False
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        names = [kind.name for kind in self.types]
-        if len(set(names)) < len(names):
-            raise InputError("types (names)", names, "all different")
-        if len(self.makes) != len(self.sites):
-            raise InputError("makes (length)", len(self.makes), f"{len(self.sites)}, one for each site")
-        needs = self.setup.amounts if isinstance(self.setup, SetupNeeds) else self.setup.shares
-        for kind in self.types:
-            if len(kind.taste.taste.commodities) != len(needs):
-                given = len(kind.taste.taste.commodities)
-                raise InputError(f"commodities of type {kind.name}", given, f"{len(needs)}, as in the set-up")
-        if set(self.makes) != set(range(1, len(needs) + 1)):
-            raise InputError("makes", self.makes, f"a list that holds each commodity 1 … {len(needs)}")
-        if not self.region[0] <= self.region[1]:
-            raise InputError("region", self.region, "an interval (low, high) with low <= high")
-        return self
-
     # --- numbers -------------------------------------------------------------------------------
 
     @property
     def tastes(self) -> dict[str, Taste]:
         """Type → its utility as numbers."""
-        return {kind.name: kind.taste.taste for kind in self.types}
+        return {kind.name: _taste(kind.taste) for kind in self.types}
 
     @property
     def utility(self) -> dict[str, float]:
@@ -161,22 +117,6 @@ class CoalitionTest(Model):
         """Type → its share of the economy."""
         total = sum(self.masses.values())
         return {name: mass / total for name, mass in self.masses.items()}
-
-    @property
-    def data(self) -> CoalitionData:
-        """The parameters as plain numbers, for the definition of an improving coalition."""
-        return CoalitionData(
-            types=tuple(_plain(kind) for kind in self.types),
-            sites=self.sites,
-            makes=self.makes,
-            region=self.region,
-            most_marketplaces=self.marketplaces,
-            time=self.time,
-            plot=self.plot,
-            setup_amounts=self.setup.shares if isinstance(self.setup, SetupComposite) else self.setup.amounts,
-            setup_composite=self.setup.amount if isinstance(self.setup, SetupComposite) else 0.0,
-            everybody=self.everybody,
-        )
 
     def needs(self, marketplaces: int) -> Setup:
         """Return what a number of marketplaces needs a head."""
@@ -224,22 +164,22 @@ class CoalitionTest(Model):
         start = list(program.location.values())
         program.del_component("location")
         self._add_members(program)
-        add_free_marketplaces(program, self.sites, self.region, start)
+        coalitions.add_free_marketplaces(program, self.sites, self.region, start)
         self._add_limits(program, program.travel)
         return program
 
     def _add_members(self, program: pyo.ConcreteModel) -> None:
-        add_coalition(program, list(self.utility), self.makes, max(self.makes))
+        coalitions.add_coalition(program, list(self.utility), self.makes, max(self.makes))
         if self.everybody:
-            add_economy_mass_balance(program, self.shares)
+            coalitions.add_economy_mass_balance(program, self.shares)
         else:
-            add_coalition_mass_balance(program)
+            coalitions.add_coalition_mass_balance(program)
 
     def _add_limits(self, program: pyo.ConcreteModel, travel: Any) -> None:
-        add_coalition_time_limit(program, self.time, travel)
-        add_coalition_land_limit(program, [self.plot] * len(self.sites))
-        add_coalition_commodity_balance(program, self.makes, self.needs(len(program.places)))
-        add_coalition_gain(program, self.tastes, self.utility, self.unit, self.least_gain)
+        coalitions.add_coalition_time_limit(program, self.time, travel)
+        coalitions.add_coalition_land_limit(program, [self.plot] * len(self.sites))
+        coalitions.add_coalition_commodity_balance(program, self.makes, self.needs(len(program.places)))
+        coalitions.add_coalition_gain(program, self.tastes, self.utility, self.unit, self.least_gain)
 
     def price_program(self, locations: Sequence[float] | None = None) -> pyo.ConcreteModel:
         r"""Return the mirror of `program`: min λ over prices at which nobody could afford more.
@@ -248,29 +188,29 @@ class CoalitionTest(Model):
         """
         program, travel = self._structure(locations)
         plots = [self.plot] * len(self.sites)
-        add_prices(program, list(self.utility), plots, max(self.makes), self.tastes)
+        coalitions.add_prices(program, list(self.utility), plots, max(self.makes), self.tastes)
         if self.everybody:
-            add_transfer_balance(program, self.shares)
+            coalitions.add_transfer_balance(program, self.shares)
         else:
-            add_no_transfers(program)
-        add_setup_cost(program, self.needs(len(program.places)))
-        add_living_cost(program, self.makes, self.tastes)
-        add_price_test(
+            coalitions.add_no_transfers(program)
+        coalitions.add_setup_cost(program, self.needs(len(program.places)))
+        coalitions.add_living_cost(program, self.makes, self.tastes)
+        coalitions.add_price_test(
             program, self.makes, self.time, travel, plots, self.utility, self.unit, self.least_gain
         )
         return program
 
     def _structure(self, locations: Sequence[float] | None) -> tuple[pyo.ConcreteModel, list[float]]:
         """Return an empty program that knows where the marketplaces are, and the hours of travel."""
-        places = [sum(self.region) / 2] if locations is None else [float(place) for place in locations]
         low, high = self.region
-        if not 1 <= len(places) <= self.marketplaces or not all(low <= place <= high for place in places):
+        locations = [(low + high) / 2] if locations is None else list(map(float, locations))
+        if not 1 <= len(locations) <= self.marketplaces or not all(low <= at <= high for at in locations):
             allowed = f"1 to {self.marketplaces} numbers from {low:g} to {high:g}"
-            raise InputError("locations", places, allowed)
+            raise InputError("locations", locations, allowed)
         program = pyo.ConcreteModel(name="coalition test")
-        program.places = pyo.RangeSet(1, len(places), doc="marketplaces")
-        program.location = pyo.Param(program.places, initialize=dict(enumerate(places, 1)), doc="d′")
-        return program, self.travel(places).tolist()
+        program.places = pyo.RangeSet(1, len(locations), doc="marketplaces")
+        program.location = pyo.Param(program.places, initialize=dict(enumerate(locations, 1)), doc="d′")
+        return program, self.travel(locations).tolist()
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -290,10 +230,10 @@ class CoalitionTest(Model):
         )
         prices = np.array([price(program, program.coalition_commodity_balance[i]) for i in goods])
         rents = np.array([price(program, program.coalition_land_limit[j]) for j in sites])
-        places = [pyo.value(place) for place in program.location.values()]
+        locations = [pyo.value(location) for location in program.location.values()]
         inputs = [pyo.value(used) for used in program.setup_input.values()]
         return coalition_tables(
-            self, places, float(pyo.value(program.gain)), members, inputs,
+            self, locations, float(pyo.value(program.gain)), members, inputs,
             prices / prices.sum(), rents / prices.sum(),
         )  # fmt: skip
 
@@ -352,13 +292,89 @@ class CoalitionTest(Model):
 
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate section 2.12 from the tables alone: that it is a coalition, and gains that much."""
-        return coalition_conditions(self.data, tables, tolerance)
+        return coalition_conditions(self, tables, tolerance)
 
 
-def _plain(kind: ConsumerType) -> TypeData:
-    """Return a type of consumers as plain numbers."""
-    taste = kind.taste
-    if isinstance(taste, Leontief):
-        return TypeData(kind.name, kind.mass, kind.utility, coefficients=taste.coefficients)
-    exponents = (*taste.commodities, taste.leisure, taste.land)
-    return TypeData(kind.name, kind.mass, kind.utility, exponents=exponents)
+def _taste(given: Leontief | CobbDouglas) -> Taste:
+    """Return a utility as numbers."""
+    if isinstance(given, Leontief):
+        return Taste(given.coefficients, 0.0, 0.0, substitutes=False)
+    return Taste(given.commodities, given.leisure, given.land, substitutes=True)
+
+
+def coalition_tables(
+    test: CoalitionTest,
+    locations: Sequence[float],
+    gain: float,
+    members: Mapping[str, Vector],
+    setup_input: Sequence[float] | Vector,
+    prices: Vector,
+    rents: Vector,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a coalition of mass one.
+
+    Parameters
+    ----------
+    test : CoalitionTest
+        What is tested.
+    locations : sequence (k,)
+        d′, positions on the line.
+    gain : float
+        λ.
+    members : mapping of array (types, J) and, for ``consumption``, (types, J, I)
+        ``mass`` m_tj; totals of ``work``, ``leisure``, ``land``, ``consumption`` C_tji.
+    setup_input, prices, rents : array (I,), (I,), (J,)
+        Q_i; p_i summing to one; r_j.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``members`` (type and site: mass, hours, land, ``consumption_1`` …, ``utility`` a head),
+        ``types`` (share of the coalition, mass of the largest such coalition, tested utility, and what
+        members must reach), ``marketplaces``, ``commodities`` (``setup_input``, ``price``), ``sites``
+        (``travel``, ``rent``), ``totals`` (``gain``, ``coalition_mass``).
+    """
+    names, travel, consumption = list(test.utility), test.travel(locations), members["consumption"]
+    shares, masses = members["mass"].sum(axis=1), np.array(list(test.masses.values()))
+    large = shares > FEW
+    scale = float((masses[large] / shares[large]).min()) if large.any() else 0.0
+    frame = pd.DataFrame(
+        {
+            "type": np.repeat(names, len(travel)),
+            "site": np.tile(np.arange(len(travel)), len(names)),
+            **{name: members[name].ravel() for name in ("mass", "work", "leisure", "land")},
+            **{f"consumption_{i + 1}": consumption[..., i].ravel() for i in range(consumption.shape[-1])},
+        }
+    )
+    uses = np.concatenate([consumption, members["leisure"][..., None], members["land"][..., None]], axis=-1)
+    reached = [_utility(test.tastes[name], uses[t]) for t, name in enumerate(names)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        frame["utility"] = np.where(frame["mass"] > 0, np.ravel(reached) / frame["mass"], np.nan)
+    return {
+        "members": frame,
+        "types": pd.DataFrame(
+            {
+                "type": names,
+                "share": shares,
+                "mass": np.minimum(scale * shares, masses),
+                "tested_utility": list(test.utility.values()),
+                "required_utility": [test.utility[name] + gain * test.unit[name] for name in names],
+            }
+        ),
+        "marketplaces": pd.DataFrame({"marketplace": range(1, len(locations) + 1), "location": locations}),
+        "commodities": pd.DataFrame(
+            {"commodity": range(1, len(prices) + 1), "setup_input": setup_input, "price": prices}
+        ),
+        "sites": pd.DataFrame({"site": range(len(travel)), "travel": travel, "rent": rents}),
+        "totals": pd.DataFrame({"gain": [gain], "coalition_mass": [scale * float(shares.sum())]}),
+    }
+
+
+def _utility(taste: Taste, uses: Vector) -> Vector:
+    """Return the utility of totals of commodities, leisure and land, (J, I + 2) → (J,)."""
+    shares = np.array([*taste.commodities, taste.leisure, taste.land])
+    used, kept = uses[:, shares > 0], shares[shares > 0]
+    reached: Vector = (
+        np.prod(np.maximum(used, 0.0) ** kept, axis=1) if taste.substitutes else (used / kept).min(axis=1)
+    )
+    return reached

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agora.data.marketplaces import ConsumerType, Leontief, SetupNeeds
 from agora.models.marketplaces.coalition import CoalitionTest
-from agora.models.marketplaces.consumer_types import ConsumerType, Leontief, SetupNeeds
 from agora.typing import Vector
 
 FIRST = (0.5, 1.0)

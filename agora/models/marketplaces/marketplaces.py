@@ -3,7 +3,7 @@ r"""The endogenous formation of marketplaces and cities (Berliant & Konishi 2000
 Identical people choose where to live and work, travel to the nearest marketplace to trade, and build
 marketplaces and a railway between them out of what they make. By Corollary 3 the core is the set of
 envy-free Pareto optima: maximise the utility common to all, over populations, consumption, work, and
-the number and places of marketplaces.
+the number and locations of marketplaces.
 """
 
 from __future__ import annotations
@@ -11,76 +11,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import combinations, islice
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import model_validator
 
-from agora.data.checks import InputError, finite, whole
-from agora.data.fields import Fields
+from agora.data.checks import InputError
 from agora.data.frozen_geographies import frozen_geography
-from agora.formulations.marketplaces.envy_free import (
-    add_commodity_balance,
-    add_envy_freeness_ces,
-    add_envy_freeness_cobb_douglas,
-    add_land_balance,
-    add_population_balance,
-    add_railway_length,
-    add_setup_composite,
-    add_sites,
-    add_time_balance,
-    add_travel_in_plane,
-    add_travel_on_line,
-)
-from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane, plane_points
-from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need
+from agora.data.marketplaces import MarketplaceParameters
+from agora.formulations.marketplaces import envy_free
+from agora.formulations.marketplaces.grounds import Ground, Line, Network, Plane, nearest
+from agora.formulations.marketplaces.market_equilibrium import Economy, MarketEquilibrium, largest_need
 from agora.models.certificate import Condition
 from agora.models.marketplaces.conditions.economy import marketplace_conditions
-from agora.models.marketplaces.table_specs import MARKETPLACE_TABLES, marketplace_rows
-from agora.models.marketplaces.tables import marketplace_tables
+from agora.models.marketplaces.tables import MARKETPLACE_TABLES, marketplace_rows
 from agora.models.model import Model, ModelCard
-from agora.models.spatial import POSITIVE
+from agora.models.prices import price
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
-_SHARE: dict[str, JsonValue] = {"allowed": "a number between 0 and 1"}
 
-
-class Railway(Fields):
-    """What marketplaces cost to set up, in units of `setup_cost`.
-
-    ``scale = "per-marketplace"``: one unit each. ``scale = "once"``: one unit in all, and
-    `cost_per_length` units per unit of railway between the outermost marketplaces: a number, or a list
-    of (from, to, cost) where the land is uneven (first nature).
-    """
-
-    scale: Literal["per-marketplace", "once"] = "per-marketplace"
-    cost_per_length: float | tuple[tuple[float, float, float], ...] = 0.0
-
-    @field_validator("cost_per_length", mode="before")
-    @classmethod
-    def _stretches(cls, given: Any) -> Any:
-        if isinstance(given, int | float) and not isinstance(given, bool):
-            if finite("railway.cost_per_length", given) < 0:
-                raise InputError(
-                    "railway.cost_per_length", given, "a number >= 0, or a list of (from, to, cost)"
-                )
-            return float(given)
-        stretches = [tuple(finite("railway.cost_per_length", v) for v in stretch) for stretch in given]
-        for before, after in zip([None, *stretches[:-1]], stretches, strict=True):
-            if len(after) != 3 or after[1] <= after[0] or after[2] < 0 or (before and before[1] != after[0]):
-                raise InputError(
-                    "railway.cost_per_length",
-                    given,
-                    "a list of adjoining (from, to, cost) with from < to and cost >= 0",
-                )
-        return tuple(stretches)
-
-
-class Marketplaces(Model):
+class Marketplaces(MarketplaceParameters, Model):
     """An economy whose people choose homes, work and marketplaces, on a line, in the plane or on a network.
 
     Parameters
@@ -139,123 +92,29 @@ class Marketplaces(Model):
         "time_per_distance": "hours per distance",
     }
     tables_spec: ClassVar[Mapping[str, TableSpec]] = MARKETPLACE_TABLES
-    simplexes: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("commodity_shares", "leisure_share", "land_share"),
-        ("setup_shares",),
-    )
-
-    sites: tuple[float, ...] | tuple[tuple[float, float], ...] = ()
-    geography: nx.Graph | None = None
-    makes: tuple[int, ...]
-    commodity_shares: tuple[float, ...]
-    leisure_share: float = Field(ge=0, lt=1, json_schema_extra=_SHARE)
-    land_share: float = Field(gt=0, lt=1, json_schema_extra={"allowed": "a number > 0 and < 1"})
-    time: float = Field(default=2.0, gt=0, json_schema_extra=POSITIVE)
-    setup_cost: float = Field(gt=0, json_schema_extra=POSITIVE)
-    setup_shares: tuple[float, ...]
-    railway: Railway = Railway()
-    marketplaces: Literal["free"] | int | tuple[Any, ...] = "free"
-    region: tuple[float, float] | tuple[tuple[float, float], tuple[float, float]] | None = None
-    time_per_distance: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
-    land: float | tuple[float, ...] | None = None
-    substitution: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
-
-    @field_validator("marketplaces", mode="before")
-    @classmethod
-    def _places(cls, given: Any) -> Any:
-        if given == "free":
-            return given
-        if isinstance(given, list | tuple):
-            if not given:
-                raise InputError("marketplaces", given, "'free', a whole number >= 1, or a list of locations")
-            return tuple(tuple(d) if isinstance(d, list) else d for d in given)
-        return whole("marketplaces", given, at_least=1)
-
-    @field_validator("sites", mode="before")
-    @classmethod
-    def _positions(cls, given: Any) -> Any:
-        if not isinstance(given, list | tuple):
-            raise InputError("sites", given, "a list of positions, or of pairs [x, y]")
-        if any(isinstance(each, list | tuple) for each in given):
-            return tuple(map(tuple, plane_points(given).tolist()))
-        return tuple(finite(f"sites[{j}]", each) for j, each in enumerate(given))
-
-    @field_validator("geography", mode="before")
-    @classmethod
-    def _two_way(cls, given: Any) -> Any:
-        if not isinstance(given, nx.Graph):
-            raise InputError("geography", given, "a networkx graph, or a [geography] table in a scenario")
-        graph = frozen_geography(given)
-        if graph.is_directed():
-            raise InputError("geography", "a graph with one-way edges", "a graph with two-way edges only")
-        return graph
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:  # noqa: C901 (to be grouped)
-        if self.geography is not None and self.sites:
-            raise InputError("sites", list(self.sites), "left out: the sites are the cells of the geography")
-        number, goods = self.number, len(self.commodity_shares)
-        if self.geography is None and (number < 2 or len(set(self.sites)) < number):
-            raise InputError("sites", list(self.sites), "two or more different positions")
-        if len(self.makes) != number:
-            raise InputError("makes", list(self.makes), f"one commodity a site, {number} in all")
-        if len(self.setup_shares) != goods:
-            raise InputError(
-                "setup_shares", list(self.setup_shares), f"one share a commodity, {goods} in all"
-            )
-        for name in ("commodity_shares", "setup_shares"):
-            if min(getattr(self, name)) < 0:
-                raise InputError(name, list(getattr(self, name)), "numbers >= 0")
-        for good in range(1, goods + 1):
-            wanted = self.commodity_shares[good - 1] + self.setup_shares[good - 1] > 0
-            if wanted and good not in self.makes:
-                raise InputError("makes", list(self.makes), f"such that some site makes commodity {good}")
-        if not all(1 <= good <= goods for good in self.makes):
-            raise InputError("makes", list(self.makes), f"whole numbers from 1 to {goods}")
-        total = sum(self.commodity_shares) + self.leisure_share + self.land_share
-        if abs(total - 1) > 1e-9:
-            raise InputError("commodity_shares, leisure_share, land_share (sum)", round(total, 12), "1")
-        if abs(sum(self.setup_shares) - 1) > 1e-9:
-            raise InputError("setup_shares (sum)", round(sum(self.setup_shares), 12), "1")
-        self._check_region()
+    def _on_the_ground(self) -> Self:
         if isinstance(self.marketplaces, tuple):
-            for place in self.marketplaces:
-                self.ground.place(place)
+            for location in self.marketplaces:
+                self.ground.place(location)
         if self.railway.scale == "once" and not isinstance(self.ground, Line):
             raise InputError("railway.scale", "once", "'per-marketplace' unless the sites are on a line")
         plots = self.plots
-        if len(plots) != number or plots.min() <= 0:
+        if len(plots) != self.number or plots.min() <= 0:
             raise InputError("land", self.land, "a number > 0, or one a site")
         if self.substitution == 1.0:
             raise InputError("substitution", 1.0, "left out (Cobb–Douglas), or a number > 0 other than 1")
         return self
 
-    def _check_region(self) -> None:
-        """Raise `InputError` if D is not of the kind of the sites, or empty."""
-        region = self.region
-        if region is None:
-            return
-        if self.geography is not None:
-            raise InputError("region", region, "left out: marketplaces may be anywhere on the network")
-        corners = np.array(region)
-        if corners.shape != (2, *np.shape(self.sites)[1:]) or not (corners[0] < corners[1]).all():
-            wanted = "(from, to) with from < to" if np.ndim(self.sites) == 1 else "two corners of a rectangle"
-            raise InputError("region", region, wanted)
-
     def check(self) -> None:
         """Raise `InputError` with the largest set-up cost if no structure can be paid for."""
         most = self.largest_setup_cost
         if self.setup_cost >= most:
-            raise InputError(
-                "setup_cost", self.setup_cost, f"below {most:.6g}, the largest that all work could pay for"
-            )
+            allowed = f"below {most:.6g}, the largest that all work could pay for"
+            raise InputError("setup_cost", self.setup_cost, allowed)
 
     # --- numbers -------------------------------------------------------------------------------
-
-    @property
-    def number(self) -> int:
-        """Number of sites, J."""
-        return len(self.sites) if self.geography is None else self.geography.number_of_nodes()
 
     @cached_property
     def ground(self) -> Ground:
@@ -275,8 +134,8 @@ class Marketplaces(Model):
         """The given marketplaces as numbers of the ground, in ascending order on a line."""
         if not isinstance(self.marketplaces, tuple):
             raise InputError("marketplaces", self.marketplaces, "a list of locations")
-        places = np.concatenate([self.ground.place(place) for place in self.marketplaces])
-        return np.sort(places) if isinstance(self.ground, Line) else places
+        locations = np.concatenate([self.ground.place(location) for location in self.marketplaces])
+        return np.sort(locations) if isinstance(self.ground, Line) else locations
 
     @property
     def plots(self) -> Vector:
@@ -315,7 +174,7 @@ class Marketplaces(Model):
             within = [np.linspace(p[:, 0], p[:, 1], 9) for p in self.ground.pieces]
             single = np.concatenate([self.ground.candidates, *within])
             goods = sum(share > 0 for share in self.setup_shares)
-            structures = [np.tile(place, wanted or 1) for place in single]
+            structures = [np.tile(location, wanted or 1) for location in single]
             for k in range(2, min(wanted or self.number, goods) + 1):
                 several = islice(combinations(self.ground.candidates, k), 5000)
                 structures += [np.concatenate([*d, *[d[0]] * ((wanted or k) - k)]) for d in several]
@@ -334,14 +193,14 @@ class Marketplaces(Model):
         length = self._rail(locations[..., -1]) - self._rail(locations[..., 0])
         return 1.0 + length
 
-    def _rail(self, place: Vector) -> Vector:
-        """Return the cost of a railway from the left end of D to `place`, in units of q̄."""
+    def _rail(self, location: Vector) -> Vector:
+        """Return the cost of a railway from the left end of D to `location`, in units of q̄."""
         cost = self.railway.cost_per_length
         if isinstance(cost, float):
-            return cost * place
+            return cost * location
         marks = np.array([cost[0][0], *(end for _, end, _ in cost)])
         spent = np.concatenate([[0.0], np.cumsum([(end - start) * c for start, end, c in cost])])
-        result: Vector = np.interp(place, marks, spent)
+        result: Vector = np.interp(location, marks, spent)
         return result
 
     @property
@@ -383,12 +242,13 @@ class Marketplaces(Model):
         For fixed u the constraints are convex, and lowering u keeps them satisfied; so the set of
         feasible u is an interval and every local solution is global.
         """
-        places = np.asarray(locations, dtype=float)
-        places = np.sort(places) if isinstance(self.ground, Line) else places
+        locations = np.asarray(locations, dtype=float)
+        locations = np.sort(locations) if isinstance(self.ground, Line) else locations
         program = self._common()
-        travel = dict(zip(program.sites, self.travel(places).tolist(), strict=True))
-        add_time_balance(program, self.time, travel)
-        add_setup_composite(program, self.setup_shares, self.setup_cost * float(self.units(places)))
+        travel = dict(zip(program.sites, self.travel(locations).tolist(), strict=True))
+        envy_free.add_time_balance(program, self.time, travel)
+        need = self.setup_cost * float(self.units(locations))
+        envy_free.add_setup_composite(program, self.setup_shares, need)
         return program
 
     def free_program(self, groups: Sequence[int]) -> pyo.ConcreteModel:
@@ -398,34 +258,35 @@ class Marketplaces(Model):
         need: Any = self.setup_cost * number
         match self.ground:
             case Line(positions=positions, region=region):
-                add_travel_on_line(program, positions.tolist(), region, groups, self.time_per_distance)
-                add_railway_length(program, self.railway_stretches)
+                envy_free.add_travel_on_line(
+                    program, positions.tolist(), region, groups, self.time_per_distance
+                )
+                envy_free.add_railway_length(program, self.railway_stretches)
                 if self.railway.scale == "once":
                     need = self.setup_cost * (1.0 + program.railway_cost)
             case Plane(positions=positions, region=region):
-                add_travel_in_plane(program, positions.tolist(), region, groups, self.time_per_distance)
-            case _:
-                raise InputError(
-                    "marketplaces",
-                    self.marketplaces,
-                    "a list of locations for the program of a network: the search chooses the edges",
+                envy_free.add_travel_in_plane(
+                    program, positions.tolist(), region, groups, self.time_per_distance
                 )
-        add_time_balance(program, self.time, program.travel)
-        add_setup_composite(program, self.setup_shares, need)
+            case _:
+                allowed = "a list of locations for the program of a network: the search chooses the edges"
+                raise InputError("marketplaces", self.marketplaces, allowed)
+        envy_free.add_time_balance(program, self.time, program.travel)
+        envy_free.add_setup_composite(program, self.setup_shares, need)
         return program
 
     def _common(self) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="marketplaces")
-        add_sites(program, range(self.number), len(self.commodity_shares))
-        add_population_balance(program)
-        add_land_balance(program, self.plots.tolist())
-        add_commodity_balance(program, self.makes)
+        envy_free.add_sites(program, range(self.number), len(self.commodity_shares))
+        envy_free.add_population_balance(program)
+        envy_free.add_land_balance(program, self.plots.tolist())
+        envy_free.add_commodity_balance(program, self.makes)
         if self.substitution is None:
-            add_envy_freeness_cobb_douglas(
+            envy_free.add_envy_freeness_cobb_douglas(
                 program, self.commodity_shares, self.leisure_share, self.land_share
             )
         else:
-            add_envy_freeness_ces(
+            envy_free.add_envy_freeness_ces(
                 program, self.commodity_shares, self.leisure_share, self.land_share, self.substitution
             )
         program.common_utility = pyo.Objective(expr=program.utility, sense=pyo.maximize, doc="u")
@@ -439,14 +300,68 @@ class Marketplaces(Model):
         Prices are multipliers on the unit simplex over commodities, wages and rents.
         """
         if program.component("location") is not None:
-            places = np.array([float(place.value) for place in program.location.values()])
+            locations = np.array([float(location.value) for location in program.location.values()])
         else:
-            places = self.given_places
-        return self.tables(program, places)
+            locations = self.given_places
+        return self.tables(program, locations)
 
     def tables(self, program: pyo.ConcreteModel, locations: Vector) -> dict[str, pd.DataFrame]:
         """Return the tables of a solved program with marketplaces at `locations`."""
-        return marketplace_tables(self, program, locations)
+        sites, goods = list(program.sites), list(program.goods)
+        commodity = np.array([price(program, program.commodity_balance[i]) for i in goods])
+        wage = np.array([price(program, program.time_balance[j]) for j in sites])
+        rent = np.array([price(program, program.land_balance[j]) for j in sites])
+        unit = commodity.sum() + wage.sum() + rent.sum()
+        names, home = self.ground.names(locations), nearest(self.ground, locations)
+
+        def column(variable: Any) -> list[float]:
+            return [float(variable[j].value) for j in sites]
+
+        table = pd.DataFrame(
+            {
+                "site": sites,
+                **self.ground.site_columns(),
+                "makes": self.makes,
+                "marketplace": [names[k] for k in home],
+                "travel": self.travel(locations),
+                "population": column(program.population),
+                "production": column(program.work),
+                "leisure": column(program.leisure),
+                "land": column(program.land_used),
+                "wage": wage / unit,
+                "rent": rent / unit,
+            }
+        )
+        for i in goods:
+            table[f"consumption_{i}"] = [float(program.consumption[i, j].value) for j in sites]
+        users = [float(table["population"][home == k].sum()) for k in range(len(names))]
+        kinds = ["commodity"] * len(goods) + ["wage"] * len(sites) + ["rent"] * len(sites)
+        prices = pd.DataFrame(
+            {
+                "kind": kinds,
+                "of": [*goods, *sites, *sites],
+                "price": np.concatenate([commodity, wage, rent]) / unit,
+            }
+        )
+        inputs = {f"setup_input_{i}": [float(program.setup_input[i].value)] for i in goods}
+        totals = pd.DataFrame(
+            {
+                "utility": [float(program.utility.value)],
+                "marketplaces": [len(names)],
+                "setup_need": [self.setup_cost * float(self.units(locations))],
+                "fee": [float(sum(commodity[i - 1] * inputs[f"setup_input_{i}"][0] for i in goods) / unit)],
+                "rent_income": [float((rent * self.plots).sum() / unit)],
+                **inputs,
+            }
+        )
+        return {
+            "sites": table,
+            "marketplaces": pd.DataFrame(
+                {"marketplace": range(len(names)), **self.ground.columns(locations), "users": users}
+            ),
+            "prices": prices,
+            "totals": totals,
+        }
 
     def expected_tables(self) -> dict[str, TableSpec]:
         """Return the tables, with the columns that this ground and its commodities have."""
@@ -463,3 +378,31 @@ class Marketplaces(Model):
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate Definition 2.13, the equilibrium with market utilisation fees, from the tables alone."""
         return marketplace_conditions(self, tables, tolerance)
+
+
+def start_from(
+    model: Marketplaces, program: pyo.ConcreteModel, at: MarketEquilibrium, locations: Vector
+) -> None:
+    """Start a program at an equilibrium, so that IPOPT needs a few steps only."""
+    wages, people = at.prices[model.economy.makes], np.maximum(at.population, 1e-8)
+    income = np.maximum(at.income, float(at.income @ at.population))
+    tastes, level = model.economy.preferences, max(at.utility, 1e-6)
+    goods, rest = tastes.other_shares(at.prices, wages, income, level)
+    goods, rest = (
+        np.broadcast_to(goods, (len(people), len(at.prices))),
+        np.broadcast_to(rest, len(people)),
+    )
+    spent, travel = people * income, model.travel(locations)
+    for j in program.sites:
+        program.population[j].set_value(float(people[j]))
+        for good in program.goods:
+            eaten = goods[j, good - 1] * spent[j] / at.prices[good - 1]
+            program.consumption[good, j].set_value(float(max(eaten, 1e-12)))
+        leisure = float(max(rest[j] * spent[j] / wages[j], 1e-12))
+        program.leisure[j].set_value(leisure)
+        program.work[j].set_value(float(max((model.time - travel[j]) * people[j] - leisure, 1e-12)))
+        program.land_used[j].set_value(float(model.plots[j]))
+    for good in program.goods:
+        used = model.setup_shares[good - 1] * at.fee / at.prices[good - 1]
+        program.setup_input[good].set_value(max(used, 1e-12))
+    program.utility.set_value(at.utility)

@@ -20,38 +20,13 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
 from agora.data.fields import Fields
+from agora.formulations.migration import mean_field, trade
 from agora.formulations.migration.kernels import DenseKernel, Kernel
-from agora.formulations.migration.mean_field import (
-    Arcs,
-    Technology,
-    add_density_balance_at_rest,
-    add_density_balance_implicit,
-    add_density_balance_trapezoid,
-    add_moving_rates_at_rest,
-    add_moving_rates_implicit,
-    add_moving_rates_midpoint,
-    add_position,
-    add_rest,
-    add_terminal_value,
-    add_times,
-    add_value_balance_at_rest,
-    add_value_balance_implicit,
-    add_value_balance_trapezoid,
-    add_values_and_densities,
-)
-from agora.formulations.migration.trade import (
-    TradeEconomy,
-    add_real_wage,
-    add_trade_equilibrium,
-    solve_wages,
-    start_trade,
-    trade_economy,
-)
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
-from agora.models.migration.tables import GAME_TABLES, concentration_table
+from agora.models.migration.tables import GAME_TABLES, UNITS_OF_MOVES, concentration_table
 from agora.models.model import Model
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE, UNITS_OF_MOVES
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -96,10 +71,7 @@ class MeanFieldGame(Model):
         How far an infinite horizon's path may end from rest, and move when its horizon is doubled.
     """
 
-    unit_of: ClassVar[Mapping[str, str]] = {
-        **UNITS_OF_MOVES,
-        "first_horizon": "time",
-    }
+    unit_of: ClassVar[Mapping[str, str]] = {**UNITS_OF_MOVES, "first_horizon": "time"}
     tables_spec: ClassVar[Mapping[str, TableSpec]] = GAME_TABLES
 
     variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
@@ -133,16 +105,15 @@ class MeanFieldGame(Model):
         if self.variant != "eaton-kortum" and self.elasticity <= 1:
             raise InputError("elasticity", self.elasticity, "a finite number > 1 (σ), for " + self.variant)
         if self.noise == 0 and (self.rates != "upwind" or self.horizon in ("stationary", "infinite")):
-            raise InputError(
-                "noise", 0.0, "a finite number > 0; 0 goes with the upwind scheme and a finite horizon only"
-            )
+            allowed = "a finite number > 0; 0 goes with the upwind scheme and a finite horizon only"
+            raise InputError("noise", 0.0, allowed)
         return self
 
     # --- the space, by subclass ----------------------------------------------------------------
 
     @property
     @abstractmethod
-    def arcs(self) -> Arcs:
+    def arcs(self) -> mean_field.Arcs:
         """Where workers may move."""
 
     @property
@@ -162,7 +133,7 @@ class MeanFieldGame(Model):
 
     @property
     @abstractmethod
-    def technology(self) -> Technology:
+    def technology(self) -> mean_field.Technology:
         """The algebra of `rates`."""
 
     @property
@@ -188,10 +159,10 @@ class MeanFieldGame(Model):
     # --- numbers -------------------------------------------------------------------------------
 
     @cached_property
-    def economy(self) -> TradeEconomy:
+    def economy(self) -> trade.TradeEconomy:
         """The static layer's numbers."""
         productivity, amenity = self.levels
-        return trade_economy(
+        return trade.trade_economy(
             self.variant,
             self.elasticity,
             self.arcs.number,
@@ -222,14 +193,13 @@ class MeanFieldGame(Model):
         if isinstance(self.horizon, float):
             return np.full(self.steps, self.horizon / self.steps)
         first = self.first_horizon or 5.0 / self.discount
-        each = [np.full(self.steps, first / self.steps)]
-        each += [np.full(self.steps, first * 2**k / self.steps) for k in range(doublings)]
-        return np.concatenate(each)
+        longer = [1.0, *(2.0**k for k in range(doublings))]
+        return np.repeat(first * np.array(longer) / self.steps, self.steps)
 
     @cached_property
     def initial_real_wage(self) -> Vector:
         """V of the initial density, (N,)."""
-        return solve_wages(self.economy, self.trade_kernel, self.initial_density).real_wage
+        return trade.solve_wages(self.economy, self.trade_kernel, self.initial_density).real_wage
 
     def cautions(self) -> list[str]:
         """Return what a user should know before an answer is trusted, one sentence each."""
@@ -238,20 +208,16 @@ class MeanFieldGame(Model):
     def branch_value(self, parameter: str) -> float:
         """Return a number of the model that a branch can be followed in, dotted for tables.
 
-        Raises
-        ------
-        InputError
-            If there is no such number.
+        Raises `InputError` if there is no such number.
         """
-        found: Any = self
+        number: Any = self
         for name in parameter.split("."):
-            found = getattr(found, name, None) if isinstance(found, Fields) else None
-        if isinstance(found, bool) or not isinstance(found, int | float):
+            number = getattr(number, name, None) if isinstance(number, Fields) else None
+        if isinstance(number, bool) or not isinstance(number, int | float):
             numbers = [n for n in type(self).model_fields if isinstance(getattr(self, n), float)]
-            raise InputError(
-                "continuation.parameter", parameter, f"a number of the model: {', '.join(numbers)}"
-            )
-        return float(found)
+            allowed = f"a number of the model: {', '.join(numbers)}"
+            raise InputError("continuation.parameter", parameter, allowed)
+        return float(number)
 
     # --- programs ------------------------------------------------------------------------------
 
@@ -279,14 +245,16 @@ class MeanFieldGame(Model):
         """
         program, count = pyo.ConcreteModel(name=self.card.name), self.arcs.number
         lengths = steps.tolist()
-        add_times(program, lengths, count)
-        add_values_and_densities(program, self.initial_density, np.zeros(count))
+        mean_field.add_times(program, lengths, count)
+        mean_field.add_values_and_densities(program, self.initial_density, np.zeros(count))
         if self.horizon == "infinite":
             program.rest = pyo.Block(doc="the stationary equilibrium at the end")
             self._add_rest(program.rest)
-            add_terminal_value(program, program.rest)
+            mean_field.add_terminal_value(program, program.rest)
         trapezoid = self.time_scheme == "trapezoid"
-        add_moving = add_moving_rates_midpoint if trapezoid else add_moving_rates_implicit
+        add_moving = (
+            mean_field.add_moving_rates_midpoint if trapezoid else mean_field.add_moving_rates_implicit
+        )
         add_moving(program, self.arcs, self.technology)
         program.instant = pyo.Block(program.times, doc="the trade equilibrium of each time")
         real_wage: dict[tuple[int, int], Any] = {}
@@ -294,9 +262,13 @@ class MeanFieldGame(Model):
             block = program.instant[time]
             self._add_wages(block, [program.density[time, cell] for cell in program.cells])
             real_wage.update(((time, cell), block.real_wage[cell]) for cell in program.cells)
-        add_values = add_value_balance_trapezoid if trapezoid else add_value_balance_implicit
+        add_values = (
+            mean_field.add_value_balance_trapezoid if trapezoid else mean_field.add_value_balance_implicit
+        )
         add_values(program, self.arcs, lengths, self.discount, real_wage)
-        add_densities = add_density_balance_trapezoid if trapezoid else add_density_balance_implicit
+        add_densities = (
+            mean_field.add_density_balance_trapezoid if trapezoid else mean_field.add_density_balance_implicit
+        )
         add_densities(program, self.arcs, lengths)
         program.nothing = pyo.Objective(expr=0.0, doc="a system of equations")
         self.start(program)
@@ -304,21 +276,21 @@ class MeanFieldGame(Model):
 
     def _add_wages(self, block: pyo.Block, density: list[Any]) -> None:
         given = [float(mu.value) if mu.fixed else mu for mu in density]
-        add_trade_equilibrium(block, self.economy, self.kernel_form, given)
-        add_real_wage(block, self.economy, given)
+        trade.add_trade_equilibrium(block, self.economy, self.kernel_form, given)
+        trade.add_real_wage(block, self.economy, given)
 
     def _add_rest(self, block: pyo.Block) -> None:
-        add_rest(block, self.arcs.number)
+        mean_field.add_rest(block, self.arcs.number)
         for cell, mu in zip(block.cells, self.initial_density.tolist(), strict=True):
             block.density[cell].set_value(mu)
             block.value[cell].set_value(float(self.initial_real_wage.mean()) / self.discount)
-        add_moving_rates_at_rest(block, self.arcs, self.technology)
+        mean_field.add_moving_rates_at_rest(block, self.arcs, self.technology)
         block.instant = pyo.Block(doc="the trade equilibrium")
         self._add_wages(block.instant, list(block.density.values()))
         if self.directions:
-            add_position(block, self.directions)
-        add_value_balance_at_rest(block, self.arcs, self.discount, block.instant.real_wage)
-        add_density_balance_at_rest(block, self.arcs)
+            mean_field.add_position(block, self.directions)
+        mean_field.add_value_balance_at_rest(block, self.arcs, self.discount, block.instant.real_wage)
+        mean_field.add_density_balance_at_rest(block, self.arcs)
 
     def start(
         self,
@@ -338,9 +310,9 @@ class MeanFieldGame(Model):
         if value is None:
             left = steps[::-1].cumsum()[::-1]
             far = 0.0 if self.horizon == "infinite" else 1.0
-            worth = float(self.arcs.weights @ self.initial_real_wage) / self.discount
+            perpetuity = float(self.arcs.weights @ self.initial_real_wage) / self.discount
             fade = np.append(1 - far * np.exp(-self.discount * left), 1.0 - far)
-            value = np.tile((worth * fade)[:, None], (1, len(cells)))
+            value = np.tile((perpetuity * fade)[:, None], (1, len(cells)))
         for k, time in enumerate(times):
             for cell in cells:
                 if not program.value[time, cell].fixed:
@@ -349,7 +321,7 @@ class MeanFieldGame(Model):
                     program.density[time, cell].set_value(float(mu[k, cell]))
             now = [program.density[time, cell] for cell in cells]
             w = None if wages is None else wages[k]
-            start_trade(program.instant[time], self.economy, self.kernel_form, now, w)
+            trade.start_trade(program.instant[time], self.economy, self.kernel_form, now, w)
 
     def start_rest(
         self, block: pyo.Block, density: Vector, value: Vector | None = None, wages: Vector | None = None
@@ -359,7 +331,7 @@ class MeanFieldGame(Model):
             block.density[cell].set_value(mu)
             if value is not None:
                 block.value[cell].set_value(float(value[cell]))
-        start_trade(block.instant, self.economy, self.kernel_form, list(block.density.values()), wages)
+        trade.start_trade(block.instant, self.economy, self.kernel_form, list(block.density.values()), wages)
 
     def _lengths_of(self, program: pyo.ConcreteModel) -> Vector:
         """Return the periods' lengths of a program of this model, whatever its doublings."""

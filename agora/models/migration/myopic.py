@@ -18,24 +18,13 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import InputError, finite
 from agora.data.fields import kinds, read_kind
 from agora.data.profiles import Cosine, Profile, Uniform
+from agora.formulations.migration import myopic, trade
 from agora.formulations.migration.kernels import Kernel, ring_kernel
-from agora.formulations.migration.myopic import (
-    add_gradient_migration,
-    add_replicator_migration,
-    gradient_rate,
-    replicator_rate,
-)
-from agora.formulations.migration.trade import (
-    TradeEconomy,
-    add_real_wage,
-    add_trade_equilibrium,
-    trade_economy,
-)
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.myopic import migration_conditions
-from agora.models.migration.tables import MYOPIC_TABLES
+from agora.models.migration.tables import MYOPIC_TABLES, UNITS_OF_MOVES
 from agora.models.model import Model, ModelCard
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE, UNITS_OF_MOVES
+from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -158,9 +147,9 @@ class MyopicMigration(Model):
         return ring_kernel(self.cells, self.trade_cost_rate * self.power, 2 * np.pi * self.radius)
 
     @cached_property
-    def economy(self) -> TradeEconomy:
+    def economy(self) -> trade.TradeEconomy:
         """The numbers of the trade equilibrium."""
-        return trade_economy(
+        return trade.trade_economy(
             self.variant, self.elasticity, self.cells, spillover=self.spillover, congestion=self.congestion
         )
 
@@ -177,8 +166,8 @@ class MyopicMigration(Model):
     def rate(self, density: Vector, real_wage: Vector) -> Vector:
         """Return ∂_t μ, (N,), at a density and its real wages."""
         if self.dynamics == "replicator":
-            return replicator_rate(density, real_wage, self.kernel.weights, self.speed)
-        return gradient_rate(density, real_wage, self.step, self.noise, self.speed)
+            return myopic.replicator_rate(density, real_wage, self.kernel.weights, self.speed)
+        return myopic.gradient_rate(density, real_wage, self.step, self.noise, self.speed)
 
     # --- program -------------------------------------------------------------------------------
 
@@ -196,28 +185,17 @@ class MyopicMigration(Model):
         )
         program.trade = pyo.Block(program.times)
         before: list[Any] = list(start.values())
-        length = self.horizon / self.steps
+        pace: dict[str, Any] = {"length": self.horizon / self.steps, "speed": self.speed}
         for n in program.times:
             after, block = [program.density[n, i] for i in range(self.cells)], program.trade[n]
-            add_trade_equilibrium(block, self.economy, self.kernel, after)
-            add_real_wage(block, self.economy, after)
+            trade.add_trade_equilibrium(block, self.economy, self.kernel, after)
+            trade.add_real_wage(block, self.economy, after)
             real = list(block.real_wage.values())
+            moved = (block, before, after, real)
             if self.dynamics == "replicator":
-                weights = self.kernel.weights
-                add_replicator_migration(
-                    block, before, after, real, length=length, weights=weights, speed=self.speed
-                )
+                myopic.add_replicator_migration(*moved, weights=self.kernel.weights, **pace)
             else:
-                add_gradient_migration(
-                    block,
-                    before,
-                    after,
-                    real,
-                    length=length,
-                    step=self.step,
-                    noise=self.noise,
-                    speed=self.speed,
-                )
+                myopic.add_gradient_migration(*moved, step=self.step, noise=self.noise, **pace)
             before = after
         program.nothing = pyo.Objective(expr=0.0, doc="a square program: nothing to choose")
         return program

@@ -6,7 +6,7 @@ moving technologies of `agora.formulations.migration.mean_field`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,15 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from agora.data.checks import InputError, finite, positive, whole
 from agora.data.fields import kinds, read_kind
 from agora.data.profiles import Cosine, Listed, Profile, Uniform
-from agora.formulations.migration.kernels import (
-    SMALLEST_STEP,
-    Kernel,
-    RingKernel,
-    TorusKernel,
-    low_rank_kernel,
-    ring_kernel,
-    sparse_kernel,
-)
+from agora.formulations.migration import kernels
 from agora.formulations.migration.mean_field import Arcs, Technology, central, exponential, upwind
 from agora.formulations.migration.racetrack import LinearGame, squared_wavenumber, wave_eigenvalue
 from agora.models.migration.conditions.game import Space
@@ -38,12 +30,6 @@ PROFILES: dict[str, type[Uniform | Cosine | Listed]] = kinds(Uniform, Cosine, Li
 """The kinds of quantities over the cells; on a torus the angle of a cosine is that on the first circle."""
 Over = float | tuple[float, ...] | Profile
 """A quantity over the cells: one number, a list, or a named profile."""
-
-SCHEMES: dict[str, Callable[[float], Technology]] = {
-    "upwind": upwind,
-    "central": lambda _: central(),
-    "exponential": lambda _: exponential(),
-}
 
 
 class SpatialGame(MeanFieldGame):
@@ -119,9 +105,8 @@ class SpatialGame(MeanFieldGame):
                 raise InputError(name, f"{len(given)} numbers", f"{self.number} numbers, one a cell")
         mean = float(self.initial_density.mean())
         if abs(mean - 1.0) > 1e-9:
-            raise InputError(
-                "initial (mean)", round(mean, 12), "1: densities are relative to the base weights"
-            )
+            allowed = "1: densities are relative to the base weights"
+            raise InputError("initial (mean)", round(mean, 12), allowed)
         return self
 
     # --- the space -----------------------------------------------------------------------------
@@ -150,17 +135,19 @@ class SpatialGame(MeanFieldGame):
     @property
     def technology(self) -> Technology:
         """The scheme's algebra."""
-        return SCHEMES[self.scheme](self.smoothing)
+        if self.scheme == "upwind":
+            return upwind(self.smoothing)
+        return central() if self.scheme == "central" else exponential()
 
     @cached_property
     def arcs(self) -> Arcs:
         """Moves to the next cells."""
-        places = np.arange(self.number).reshape(self.shape)
+        positions = np.arange(self.number).reshape(self.shape)
         tails, heads, lengths = [], [], []
         for axis, count in enumerate(self.shape):
             for way in (1, -1):
-                tails.append(places.ravel())
-                heads.append(np.roll(places, -way, axis=axis).ravel())
+                tails.append(positions.ravel())
+                heads.append(np.roll(positions, -way, axis=axis).ravel())
                 lengths.append(np.full(self.number, 2 * np.pi * self.radius / count))
         squared = np.concatenate(lengths) ** 2
         return Arcs(
@@ -172,20 +159,20 @@ class SpatialGame(MeanFieldGame):
         )
 
     @cached_property
-    def trade_kernel(self) -> Kernel:
+    def trade_kernel(self) -> kernels.Kernel:
         """Three-point recurrences round each circle; low rank where trade costs are next to nothing.
 
         Costs of which only a share is charged have no recurrence: their kernel is truncated to 1e-10.
         """
         if self.trade_cost_share < 1:
-            return sparse_kernel(self.freeness(self.space.distances), self.space.weights)
+            return kernels.sparse_kernel(self.freeness(self.space.distances), self.space.weights)
         decay = self.trade_elasticity * self.trade_cost_rate
         around = 2 * np.pi * self.radius
         if isinstance(self.cells, int):
-            return ring_kernel(self.cells, decay, around)
-        torus = TorusKernel(*(RingKernel(count, decay, around) for count in self.cells))
-        smooth = min(torus.down.step, torus.across.step) < SMALLEST_STEP
-        return low_rank_kernel(torus.dense(), torus.weights, 1e-14) if smooth else torus
+            return kernels.ring_kernel(self.cells, decay, around)
+        torus = kernels.TorusKernel(*(kernels.RingKernel(count, decay, around) for count in self.cells))
+        smooth = min(torus.down.step, torus.across.step) < kernels.SMALLEST_STEP
+        return kernels.low_rank_kernel(torus.dense(), torus.weights, 1e-14) if smooth else torus
 
     @cached_property
     def space(self) -> Space:
@@ -209,7 +196,7 @@ class SpatialGame(MeanFieldGame):
     @cached_property
     def directions(self) -> list[Vector]:
         """Slopes of the initial density along each circle, where all cells are alike and it is not even."""
-        if not all(float(np.ptp(level)) == 0.0 for level in self.levels):
+        if not self._alike:
             return []
         table = self.initial_density.reshape(self.shape)
         slopes = [np.roll(table, -1, axis) - np.roll(table, 1, axis) for axis in range(len(self.shape))]
@@ -228,9 +215,7 @@ class SpatialGame(MeanFieldGame):
     @property
     def places(self) -> pd.DataFrame:
         """Position x along the first circle, and y along the second."""
-        return pd.DataFrame(
-            {name: self.radius * axis for name, axis in zip(("x", "y"), self.angles, strict=False)}
-        )
+        return pd.DataFrame(dict(zip("xy", (self.radius * axis for axis in self.angles), strict=False)))
 
     # --- what the linear theory says -----------------------------------------------------------
 
@@ -254,9 +239,12 @@ class SpatialGame(MeanFieldGame):
     @property
     def is_even(self) -> bool:
         """Whether all cells are alike but for the density, so that waves are in closed form."""
-        return all(float(np.ptp(level)) == 0.0 for level in self.levels) and (
-            self.trade_cost_rate > 0 and self.trade_cost_share == 1
-        )
+        return self._alike and self.trade_cost_rate > 0 and self.trade_cost_share == 1
+
+    @property
+    def _alike(self) -> bool:
+        """Whether all cells are alike but for the density."""
+        return all(np.ptp(level) == 0.0 for level in self.levels)
 
     @cached_property
     def critical_horizon(self) -> tuple[float, int]:
@@ -271,10 +259,10 @@ class SpatialGame(MeanFieldGame):
 
     def cautions(self) -> list[str]:
         """Return a sentence if the horizon is beyond T*, or the grid seems too coarse for the scheme."""
-        found = []
+        sentences = []
         critical, mode = self.critical_horizon
         if isinstance(self.horizon, float) and self.horizon > critical:
-            found.append(
+            sentences.append(
                 f"horizon is {self.horizon:g}, beyond T* = {critical:.6g}, where the linearised game has no "
                 f"path for waves of mode {mode} (mode 1: T* = {self.wave(1).critical_horizon:.6g}); expect "
                 "several equilibria."
@@ -286,9 +274,9 @@ class SpatialGame(MeanFieldGame):
             gain = float(np.abs(gains).max()) / self.discount * -float(np.expm1(-self.discount * span))
             if gain > limit:
                 cells = int(np.ceil(max(self.shape) * gain / limit))
-                found.append(
+                sentences.append(
                     f"cells is {self.cells}, but the central scheme may move workers at negative rates: "
                     f"gains between cells may reach {gain:.3g}, above 2νc0 = {limit:.3g}; about {cells} "
                     "cells would do, or the scheme upwind or exponential."
                 )
-        return found
+        return sentences

@@ -1,6 +1,6 @@
-r"""Trade between places with given people: Krugman, Armington and Eaton–Kortum in one model.
+r"""Trade between locations with given people: Krugman, Armington and Eaton–Kortum in one model.
 
-The static layer of Bahlali, Boucekkine & Petit (2026): wages at which every place sells what it earns, for
+The static layer of Bahlali, Boucekkine & Petit (2026): wages at which every location sells what it earns, for
 iceberg costs from a matrix, a table, or a rate on a geography.
 """
 
@@ -24,13 +24,8 @@ from agora.data.frozen_geographies import frozen_geography
 from agora.data.geographies import CellNetwork
 from agora.data.migration import TradeRate, TradeTable, as_trade_costs, read_trade_costs
 from agora.data.profiles import Cosine
+from agora.formulations.migration import trade
 from agora.formulations.migration.kernels import DenseKernel, Kernel, ring_kernel, torus_kernel
-from agora.formulations.migration.trade import (
-    TradeEconomy,
-    add_real_wage,
-    add_trade_equilibrium,
-    trade_economy,
-)
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.trade import trade_conditions
 from agora.models.migration.tables import TRADE_TABLES
@@ -39,13 +34,13 @@ from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 MOST_PAIRS = 2500
-"""Pairs of places up to which the table ``trade`` lists every flow."""
+"""Pairs of locations up to which the table ``trade`` lists every flow."""
 
 _NUMBERS: dict[str, JsonValue] = {"allowed": "a number > 0, or one a location"}
 
 
 class SpatialTrade(Model):
-    """An economy whose places trade at iceberg costs, with the people of each place given.
+    """An economy whose locations trade at iceberg costs, with the people of each given.
 
     Parameters
     ----------
@@ -54,7 +49,7 @@ class SpatialTrade(Model):
     elasticity : float
         σ > 1; θ > 0 for ``eaton-kortum``.
     trade_cost : matrix, {rate} or {file, sheet}
-        τ(o, d) ≥ 1, rows origins, columns destinations, also from a place to itself; or e^{rate · distance}
+        τ(o, d) ≥ 1, rows origins, columns destinations, within locations too; or e^{rate · distance}
         on the geography; or a table (CSV, Parquet, XLSX) with the columns origin, destination, cost.
     population : sequence of float or {kind = "cosine", amplitude, mode}, optional
         Density μ > 0 of people with respect to `weights`, Σ μ m = 1; uniform unless given. A wave
@@ -74,9 +69,7 @@ class SpatialTrade(Model):
         One sentence that names the field, its value, and what is allowed.
     """
 
-    unit_of: ClassVar[Mapping[str, str]] = {
-        "population": "people per unit of the base measure",
-    }
+    unit_of: ClassVar[Mapping[str, str]] = {"population": "people per unit of the base measure"}
     tables_spec: ClassVar[Mapping[str, TableSpec]] = TRADE_TABLES
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -151,15 +144,14 @@ class SpatialTrade(Model):
             entries = given if isinstance(given, tuple) else (given,) * number
             if len(entries) != number:
                 raise InputError(name, list(entries), f"a list of {number} numbers, one a location")
-            for place, entry in enumerate(entries):
+            for location, entry in enumerate(entries):
                 if entry is not None and entry <= 0:
-                    field = f"{name}[{place}]" if isinstance(given, tuple) else name
+                    field = f"{name}[{location}]" if isinstance(given, tuple) else name
                     raise InputError(field, entry, "a finite number > 0")
         people = float(self.density @ self.base_weights)
         if abs(people - 1) > 1e-9:
-            raise InputError(
-                "population · weights (sum)", people, "1, within 1e-9: shares of the world's people"
-            )
+            allowed = "1, within 1e-9: shares of the world's people"
+            raise InputError("population · weights (sum)", people, allowed)
         if connected_components(self.freeness > 0, directed=True, connection="strong")[0] > 1:
             raise InputError(
                 "trade_cost",
@@ -177,7 +169,7 @@ class SpatialTrade(Model):
 
     @property
     def number(self) -> int:
-        """N, number of places."""
+        """N, number of locations."""
         if not isinstance(self.trade_cost, TradeRate):
             return len(self.trade_cost)
         assert self.network is not None
@@ -185,7 +177,7 @@ class SpatialTrade(Model):
 
     @property
     def names(self) -> tuple[object, ...]:
-        """Names of the places: given, the geography's cells, or 0 … N − 1."""
+        """Names of the locations: given, the geography's cells, or 0 … N − 1."""
         if self.locations is not None:
             return self.locations
         return tuple(range(self.number)) if self.network is None else self.network.cells
@@ -236,9 +228,9 @@ class SpatialTrade(Model):
         return np.broadcast_to(np.array(self.amenity, dtype=float), (self.number,))
 
     @cached_property
-    def economy(self) -> TradeEconomy:
+    def economy(self) -> trade.TradeEconomy:
         """The numbers of the trade equilibrium."""
-        return trade_economy(
+        return trade.trade_economy(
             self.variant,
             self.elasticity,
             self.number,
@@ -291,8 +283,8 @@ class SpatialTrade(Model):
         """
         program = pyo.ConcreteModel(name="spatial-trade")
         density = self.density.tolist()
-        add_trade_equilibrium(program, self.economy, kernel or self.kernel, density, wages)
-        add_real_wage(program, self.economy, density)
+        trade.add_trade_equilibrium(program, self.economy, kernel or self.kernel, density, wages)
+        trade.add_real_wage(program, self.economy, density)
         program.nothing = pyo.Objective(expr=0.0, doc="a square program: nothing to choose")
         return program
 
@@ -309,7 +301,7 @@ class SpatialTrade(Model):
     def tables(
         self, wage: Vector, access: Vector, supply: Vector, real: Vector, slack: float = 0.0
     ) -> dict[str, pd.DataFrame]:
-        """Return locations, totals and, among few places, who buys what where.
+        """Return locations, totals and, among few locations, who buys what where.
 
         Parameters
         ----------
@@ -320,7 +312,7 @@ class SpatialTrade(Model):
         """
         income = wage * self.density * self.base_weights
         shares = self.freeness * (self.base_weights * supply)[:, None] / access
-        places = pd.DataFrame(
+        locations = pd.DataFrame(
             {
                 "location": list(self.names),
                 "population": self.density,
@@ -340,25 +332,22 @@ class SpatialTrade(Model):
                 "walras_slack": [slack],
             }
         )
-        tables = {"locations": places, "totals": totals}
+        tables = {"locations": locations, "totals": totals}
         if self.number**2 <= MOST_PAIRS:
-            names = list(self.names)
-            tables["trade"] = pd.DataFrame(
-                {
-                    "origin": [name for name in names for _ in names],
-                    "destination": names * len(names),
-                    "cost": self.costs.ravel(),
-                    "share": shares.ravel(),
-                    "flow": (shares * income).ravel(),
-                }
-            )
+            numbers = {"cost": self.costs, "share": shares, "flow": shares * income}
+            tables["trade"] = self._pairs.assign(**{name: each.ravel() for name, each in numbers.items()})
         return tables
 
     def expected_rows(self) -> dict[str, pd.DataFrame]:
-        """Return what the rows of the tables are about: places, and ordered pairs of them."""
+        """Return what the rows of the tables are about: locations, and ordered pairs of them."""
+        return {"locations": pd.DataFrame({"location": list(self.names)}), "trade": self._pairs}
+
+    @property
+    def _pairs(self) -> pd.DataFrame:
+        """Ordered pairs of locations, origin by origin."""
         names = list(self.names)
         pairs = {"origin": [name for name in names for _ in names], "destination": names * len(names)}
-        return {"locations": pd.DataFrame({"location": names}), "trade": pd.DataFrame(pairs)}
+        return pd.DataFrame(pairs)
 
     def conditions(self, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
         """Evaluate the definition of a trade equilibrium from the tables."""

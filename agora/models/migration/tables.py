@@ -1,4 +1,4 @@
-"""Concentration of a path and the forces behind it, from the moves along arcs."""
+"""What the tables of trade and migration hold, and the concentration of a path with the forces behind it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from agora.models.table_spec import Column, TableSpec
+from agora.models.table_spec import DIMENSIONLESS, Column, TableSpec, columns
 from agora.typing import Vector
 
 if TYPE_CHECKING:
     from agora.models.migration.game import MeanFieldGame
 
-_TIME, _HHI = Column("time", "time"), Column("hhi", "dimensionless")
+UNITS_OF_MOVES: dict[str, str] = {
+    "trade_cost_rate": "per unit of length",
+    "radius": "length",
+    "noise": "squared length per time",
+    "discount": "per unit of time",
+    "moving_cost": "real wage × time³ per squared length",
+    "horizon": "time",
+}
+"""Units of parameters where people move for the sake of real wages."""
+
+_TIME, _HHI = Column("time", "time"), Column("hhi", DIMENSIONLESS)
 _X = Column("x", "length")
 _DENSITY = Column("density", "workers per unit of land")
 _WAGES = (Column("wage", "income of the mean worker"), Column("real_wage", "real wage"))
@@ -32,11 +42,9 @@ TRADE_TABLES: dict[str, TableSpec] = {
         (
             Column("location", kind="name"),
             Column("population", "people per unit of the base measure"),
-            Column("weight", "dimensionless"),
-            Column("productivity", "dimensionless"),
-            Column("amenity", "dimensionless"),
+            *columns("weight", "productivity", "amenity", unit=DIMENSIONLESS),
             Column("wage", _INCOME),
-            Column("price_index", "dimensionless"),
+            Column("price_index", DIMENSIONLESS),
             Column("real_wage", "real wage"),
         ),
         key=("location",),
@@ -45,16 +53,13 @@ TRADE_TABLES: dict[str, TableSpec] = {
         (
             Column("income", _INCOME),
             Column("mean_real_wage", "real wage"),
-            Column("own_share", "dimensionless"),
-            Column("walras_slack", "dimensionless"),
+            *columns("own_share", "walras_slack", unit=DIMENSIONLESS),
         )
     ),
     "trade": TableSpec(
         (
-            Column("origin", kind="name"),
-            Column("destination", kind="name"),
-            Column("cost", "dimensionless"),
-            Column("share", "dimensionless"),
+            *columns("origin", "destination", kind="name"),
+            *columns("cost", "share", unit=DIMENSIONLESS),
             Column("flow", _INCOME),
         ),
         key=("origin", "destination"),
@@ -75,18 +80,13 @@ _STATE = TableSpec(
     ),
     key=("time", "x", "y", "cell"),
 )
+_FORCES = ("growth", "shocks", "myopic", "uncertainty", "expectations", "gradient", "rest")
 _NOT_FOUND = "this start led to no equilibrium"
+_FIRST = "the first horizon has none before it"
 GAME_TABLES: dict[str, TableSpec] = {
     "path": _STATE,
     "concentration": TableSpec(
-        (
-            _TIME,
-            _HHI,
-            *(
-                Column(name, "per unit of time")
-                for name in ("growth", "shocks", "myopic", "uncertainty", "expectations", "gradient", "rest")
-            ),
-        ),
+        (_TIME, _HHI, *columns(*_FORCES, unit="per unit of time")),
         key=("time",),
     ),
     "rest": replace(_STATE, optional="an infinite horizon"),
@@ -97,24 +97,16 @@ GAME_TABLES: dict[str, TableSpec] = {
             Column("value", "that of the parameter"),
             _HHI,
             Column("iterations", kind="whole"),
-            Column(
-                "moved",
-                "workers per unit of land",
-                missing="the first horizon has none before it",
-                optional="an infinite horizon",
-            ),
+            replace(_DENSITY, name="moved", missing=_FIRST, optional="an infinite horizon"),
         ),
         key=("step",),
         optional="answers of a method",
     ),
     "branches": TableSpec(
         (
-            Column("start", kind="whole"),
-            Column("centre", kind="whole"),
-            Column("strength", "dimensionless"),
-            Column("deflated", kind="truth"),
-            Column("solved", kind="truth"),
-            Column("new", kind="truth"),
+            *columns("start", "centre", kind="whole"),
+            Column("strength", DIMENSIONLESS),
+            *columns("deflated", "solved", "new", kind="truth"),
             replace(_HHI, missing=_NOT_FOUND),
             Column("mean_value", _WORTH, missing=_NOT_FOUND),
         ),
@@ -154,8 +146,8 @@ def concentration_table(game: MeanFieldGame, path: pd.DataFrame) -> pd.DataFrame
     def laplacian(field: Vector) -> Vector:
         return onto_tails(open_to * (field[:, heads] - field[:, tails]))
 
-    worth, rate = game.technology(u[:, heads] - u[:, tails], arcs.noise, arcs.ease)
-    won = onto_tails(worth)
+    hamiltonian, rate = game.technology(u[:, heads] - u[:, tails], arcs.noise, arcs.ease)
+    won = onto_tails(hamiltonian)
     curved = game.noise * laplacian(u)
     crowding = laplacian(mu**2) / 2
     scale = -1 / (game.discount * game.moving_cost)

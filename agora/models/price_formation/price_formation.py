@@ -17,28 +17,52 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
+from pyomo.core.expr.visitor import identify_variables
 
 from agora.data.checks import InputError, finite, positive, whole
 from agora.data.price_formation.laws_and_supply import InitialLaw, SupplyTree, as_initial_law, as_supply
 from agora.data.price_formation.state_costs import QuadraticCost, StateCost, as_state_cost
-from agora.formulations.price_formation.trajectories import (
-    add_clearing_balance,
-    add_population_cost,
-    add_price_cuts,
-    add_replies,
-    add_shares,
-    add_state_dynamics,
-)
+from agora.formulations.price_formation import trajectories
 from agora.models.certificate import Condition
 from agora.models.model import Model, ModelCard
 from agora.models.price_formation.conditions.market import trading_conditions
-from agora.models.price_formation.tables import MARKET_TABLES
 from agora.models.prices import price
 from agora.models.spatial import POSITIVE
-from agora.models.table_spec import TableSpec
+from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Tables, Vector
 
 Bounds = tuple[float | None, float | None]
+
+_ASSET = Column("asset", kind="whole", optional="several assets")
+_NODE = Column("node", kind="whole", optional="random supply")
+_TIME, _COST = Column("time", "time"), "numéraire per agent"
+_FLOW = "units of the asset per agent and time"
+
+MARKET_TABLES: dict[str, TableSpec] = {
+    "price": TableSpec(
+        (
+            *(_ASSET, _NODE, _TIME),
+            Column("probability", "dimensionless", optional="random supply"),
+            Column("price", "numéraire per unit of the asset"),
+            Column("supply", _FLOW),
+        ),
+        key=("asset", "node", "time"),
+    ),
+    "paths": TableSpec(
+        (
+            *columns("agent", "path", kind="whole"),
+            *(_ASSET, _NODE, _TIME),
+            Column("state", "units of the asset per agent"),
+            Column("control", _FLOW, missing="nobody trades at the horizon"),
+            Column("weight", "mass of agents"),
+        ),
+        key=("agent", "path", "asset", "node", "time"),
+    ),
+    "totals": TableSpec(
+        columns("population_cost", "trading_cost", "running_cost", "terminal_cost", "revenue", unit=_COST)
+    ),
+}
+"""Tables of prices and of everybody's trades."""
 
 
 class PriceFormation(Model):
@@ -142,15 +166,11 @@ class PriceFormation(Model):
     def _consistent(self) -> Self:
         assets = len(self.supply.supplies[0])
         if max(self.supply.depths) + 1 != self.steps:
-            raise InputError(
-                "supply", f"{max(self.supply.depths) + 1} steps", f"one number a step, {self.steps}"
-            )
+            allowed = f"one number a step, {self.steps}"
+            raise InputError("supply", f"{max(self.supply.depths) + 1} steps", allowed)
         if self.agents.assets != assets:
-            raise InputError(
-                "agents",
-                f"states of {self.agents.assets} assets",
-                f"states of {assets}, as many as are supplied",
-            )
+            allowed = f"states of {assets}, as many as are supplied"
+            raise InputError("agents", f"states of {self.agents.assets} assets", allowed)
         for name in ("running", "terminal"):
             cost = getattr(self, name)
             if isinstance(cost, QuadraticCost):
@@ -256,8 +276,7 @@ class PriceFormation(Model):
         program = pyo.ConcreteModel(name="price formation: trajectories")
         self._trade(program, self.starts.tolist())
         masses = dict(enumerate(self.masses.tolist()))
-        add_clearing_balance(program, self.supply.supplies, masses)
-        add_population_cost(program, masses, self.step, self.control_cost, self.running, self.terminal)
+        self._add_market(program, masses)
         return program
 
     def relaxed_program(self, agents: Sequence[int]) -> pyo.ConcreteModel:
@@ -268,14 +287,12 @@ class PriceFormation(Model):
         """
         missing = set(range(len(self.masses))) - set(agents)
         if missing:
-            raise InputError(
-                "agents", list(agents), f"at least one reply of every agent, also of {min(missing)}"
-            )
+            allowed = f"at least one reply of every agent, also of {min(missing)}"
+            raise InputError("agents", list(agents), allowed)
         program = pyo.ConcreteModel(name="price formation: mixed replies")
         self._trade(program, [self.agents.states[agent] for agent in agents])
-        add_shares(program, agents, self.masses.tolist())
-        add_clearing_balance(program, self.supply.supplies, program.share)
-        add_population_cost(program, program.share, self.step, self.control_cost, self.running, self.terminal)
+        trajectories.add_shares(program, agents, self.masses.tolist())
+        self._add_market(program, program.share)
         return program
 
     def variational_program(
@@ -287,14 +304,11 @@ class PriceFormation(Model):
         is paid for the asset.
         """
         if not self.running.absent or not self.supply.known or self.assets > 1 or self.bounded:
-            raise InputError(
-                "running",
-                self.running.kind,
-                "none, one asset and no bounds, for one price level to be enough",
-            )
+            allowed = "none, one asset and no bounds, for one price level to be enough"
+            raise InputError("running", self.running.kind, allowed)
         program = pyo.ConcreteModel(name="price formation: the price")
         supplied = self.step * float(self.supply.values.sum())
-        add_price_cuts(program, agents, self.masses.tolist(), costs, purchases, supplied)
+        trajectories.add_price_cuts(program, agents, self.masses.tolist(), costs, purchases, supplied)
         return program
 
     def representative_program(self) -> pyo.ConcreteModel:
@@ -307,16 +321,21 @@ class PriceFormation(Model):
         mean = (self.masses @ self.starts)[None, :]
         program = pyo.ConcreteModel(name="price formation: the representative agent")
         self._trade(program, mean.tolist())
-        add_clearing_balance(program, self.supply.supplies, {0: 1.0})
-        add_population_cost(program, {0: 1.0}, self.step, self.control_cost, self.running, self.terminal)
+        self._add_market(program, {0: 1.0})
         return program
 
     def _trade(self, program: pyo.ConcreteModel, starts: Sequence[Sequence[float]]) -> None:
-        add_replies(
+        trajectories.add_replies(
             program, starts, self.supply.parents, self.supply.probabilities, self.state_bounds,
             self.control_bounds,
         )  # fmt: skip
-        add_state_dynamics(program, self.step)
+        trajectories.add_state_dynamics(program, self.step)
+
+    def _add_market(self, program: pyo.ConcreteModel, masses: Any) -> None:
+        """Add clearing and the cost of replies of these masses, numbers or variables."""
+        costs = (self.step, self.control_cost, self.running, self.terminal)
+        trajectories.add_clearing_balance(program, self.supply.supplies, masses)
+        trajectories.add_population_cost(program, masses, *costs)
 
     def start_from(self, program: pyo.ConcreteModel, states: Vector, shares: Vector | None = None) -> None:
         """Start a program at trajectories (replies, assets, places)."""
@@ -358,12 +377,12 @@ class PriceFormation(Model):
             return self.tables(prices, states, np.arange(len(states)), self.masses)
         shares = np.array([float(program.share[k].value) for k in program.replies])
         owner = {
-            k: agent
+            id(share): agent
             for agent in program.traders
-            for k in program.replies
-            if any(v is program.share[k] for v in _variables(program.share_balance[agent]))
+            for share in identify_variables(program.share_balance[agent].body)
         }
-        return self.tables(prices, states, np.array([owner[k] for k in program.replies]), shares)
+        agents = np.array([owner[id(program.share[k])] for k in program.replies])
+        return self.tables(prices, states, agents, shares)
 
     def tables(
         self, prices: Vector, states: Vector, agents: NDArray[np.int64], masses: Vector
@@ -462,9 +481,3 @@ class PriceFormation(Model):
     def conditions(self, tables: Tables, tolerance: float = 1e-6) -> tuple[Condition, ...]:
         """Evaluate clearing and every agent's gain from a best reply, from the tables alone."""
         return trading_conditions(self, tables, tolerance)
-
-
-def _variables(constraint: Any) -> list[Any]:
-    from pyomo.core.expr.visitor import identify_variables
-
-    return list(identify_variables(constraint.body))

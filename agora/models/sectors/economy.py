@@ -1,4 +1,4 @@
-"""What models of sectors share: preferences, technology, labour, and numbers that vary over sectors."""
+"""What models of sectors share: tables, preferences, technology, labour, numbers that vary over sectors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,60 @@ from agora.data.fields import kinds, read_kind
 from agora.data.profiles import Bump, Profile, Sine, Uniform
 from agora.formulations.sectors.short_run_numbers import ShortRun
 from agora.models.spatial import NOT_NEGATIVE, POSITIVE, SpatialModel
+from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Vector
 
 _SHARE: dict[str, JsonValue] = {"allowed": "a number > 0 and < 1"}
 _PROFILES: dict[str, type[Profile]] = kinds(Uniform, Sine, Bump)
+
+
+_SECTOR, _TIME = Column("sector", kind="name"), Column("time", "time")
+_FIRMS, _LABOR = Column("firms", "mass of firms"), Column("labor", "mass of workers")
+_OUTPUT = Column("output", "units of the sector's good")
+_CONSUMPTION = Column("consumption", "units of the consumption index")
+
+SHORT_RUN_TABLES: dict[str, TableSpec] = {
+    "sectors": TableSpec(
+        (
+            *(_SECTOR, _FIRMS, _LABOR, _OUTPUT),
+            Column("price", "consumption per unit of output"),
+            Column("wage", "consumption per worker"),
+            Column("profit_rate", "consumption per firm"),
+        ),
+        key=("sector",),
+    ),
+    "totals": TableSpec((_CONSUMPTION,)),
+}
+"""Tables of the short run, in units of the consumption index."""
+
+REALLOCATION_TABLES: dict[str, TableSpec] = {
+    "path": TableSpec(
+        (
+            *(_TIME, _SECTOR, _FIRMS),
+            Column("profit_rate", "numéraire per firm"),
+            _LABOR,
+            Column("price", "numéraire per unit of output"),
+            _OUTPUT,
+            Column("wage", "numéraire per worker"),
+        ),
+        key=("time", "sector"),
+    ),
+    "aggregate": TableSpec(
+        (
+            *(_TIME, _CONSUMPTION),
+            Column("reallocation_cost", "numéraire"),
+            Column("profit_spread", "numéraire per firm"),
+            Column("potential", "numéraire"),
+        ),
+        key=("time",),
+    ),
+    "reallocation": TableSpec(
+        (_TIME, *columns("origin", "destination", kind="name"), Column("flow", "mass of firms")),
+        key=("time", "origin", "destination"),
+        optional="method 'minimizing-movement' alone",
+    ),
+}
+"""Tables of firms on the move."""
 
 
 def profile(field: str, given: Any) -> tuple[float, ...] | Profile:
@@ -67,11 +117,8 @@ class SectorEconomy(SpatialModel):
     @classmethod
     def _both_ways(cls, graph: nx.Graph) -> nx.Graph:
         if graph.is_directed():
-            raise InputError(
-                "geography",
-                "a directed graph",
-                "undirected: firms move both ways at the same cost (undirected = true reads it so)",
-            )
+            allowed = "undirected: firms move both ways at the same cost (undirected = true reads it so)"
+            raise InputError("geography", "a directed graph", allowed)
         return graph
 
     @field_validator("productivity", "preferences", mode="before")
@@ -101,9 +148,8 @@ class SectorEconomy(SpatialModel):
             values = given.over(np.zeros(number) if isinstance(given, Uniform) else self._positions(name))
             if not values.min() > 0:
                 cell = self.network.cells[int(values.argmin())]
-                raise InputError(
-                    name, f"{values.min():g} in sector {cell!r}", "a number > 0 in every sector (add a floor)"
-                )
+                allowed = "a number > 0 in every sector (add a floor)"
+                raise InputError(name, f"{values.min():g} in sector {cell!r}", allowed)
             return values
         if len(given) == 1:
             return np.full(number, given[0])

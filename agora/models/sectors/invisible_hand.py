@@ -24,26 +24,12 @@ from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import Caution, InputError, positive
 from agora.data.profiles import Profile
+from agora.formulations.sectors import short_run, transport
 from agora.formulations.sectors.reallocation_numbers import Reallocation
-from agora.formulations.sectors.short_run import (
-    add_consumption_of_firms,
-    add_consumption_of_firms_cobb_douglas,
-    add_sectors,
-)
-from agora.formulations.sectors.transport import (
-    Links,
-    add_quadratic_and_fixed_cost,
-    add_quadratic_cost,
-    add_reallocation_flows,
-    add_step,
-    add_transport_plan,
-    links_of,
-)
 from agora.models.certificate import Condition
 from agora.models.model import ModelCard
 from agora.models.sectors.conditions.reallocation import invisible_hand_conditions
-from agora.models.sectors.economy import SectorEconomy, profile
-from agora.models.sectors.tables import REALLOCATION_TABLES
+from agora.models.sectors.economy import REALLOCATION_TABLES, SectorEconomy, profile
 from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
@@ -142,9 +128,8 @@ class InvisibleHand(SectorEconomy):
         if self.economy.curvature >= 1:
             limit = self.economy.largest_externality
             if self.horizon == "long-run":
-                raise InputError(
-                    "externality", self.externality, f"below {limit:.6g} for a long run that firms settle in"
-                )
+                allowed = f"below {limit:.6g} for a long run that firms settle in"
+                raise InputError("externality", self.externality, allowed)
             warnings.warn(
                 f"externality is {self.externality:g}, not below {limit:.6g}: firms attract firms, and "
                 "an even distribution is unstable",
@@ -156,9 +141,9 @@ class InvisibleHand(SectorEconomy):
     # --- numbers -------------------------------------------------------------------------------
 
     @cached_property
-    def links(self) -> Links:
+    def links(self) -> transport.Links:
         """Links along which firms move, each once."""
-        return links_of(self.network)
+        return transport.links_of(self.network)
 
     @cached_property
     def pieces(self) -> NDArray[np.int64]:
@@ -223,11 +208,11 @@ class InvisibleHand(SectorEconomy):
             S ≥ 1; as S grows the cost becomes that of the best path of distributions.
         """
         program = self._begin(firms, step)
-        add_reallocation_flows(program, self.links, slabs)
+        transport.add_reallocation_flows(program, self.links, slabs)
         if self.fixed_cost > 0:
-            add_quadratic_and_fixed_cost(program, self.links, self.moving_cost, self.fixed_cost)
+            transport.add_quadratic_and_fixed_cost(program, self.links, self.moving_cost, self.fixed_cost)
         else:
-            add_quadratic_cost(program, self.links, self.moving_cost)
+            transport.add_quadratic_cost(program, self.links, self.moving_cost)
         return self._finish(program)
 
     def plan_program(self, firms: Vector, step: float, reach: float | None = None) -> pyo.ConcreteModel:
@@ -239,23 +224,27 @@ class InvisibleHand(SectorEconomy):
         if self.fixed_cost > 0:
             raise InputError("fixed_cost", self.fixed_cost, "0 for a transport plan")
         program = self._begin(firms, step)
-        add_transport_plan(program, self.network.distances, self.moving_cost, reach)
+        transport.add_transport_plan(program, self.network.distances, self.moving_cost, reach)
         return self._finish(program)
 
     def _begin(self, firms: Vector, step: float) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="invisible hand, one step")
         masses = dict(zip(self.network.cells, np.asarray(firms, dtype=float).tolist(), strict=True))
-        add_sectors(program, self.network.cells, masses)
-        add_step(program, masses, step)
+        short_run.add_sectors(program, self.network.cells, masses)
+        transport.add_step(program, masses, step)
         economy, reference = self.economy, self.spread_out("initial", (1.0,))
         cells = self.network.cells
         base = dict(zip(cells, reference.tolist(), strict=True))
         shares = dict(zip(cells, economy.shares(reference).tolist(), strict=True))
         consumption = float(economy.consumption(reference))
         if economy.curvature == 0:
-            add_consumption_of_firms_cobb_douglas(program, base, shares, economy.degree, consumption)
+            short_run.add_consumption_of_firms_cobb_douglas(
+                program, base, shares, economy.degree, consumption
+            )
         else:
-            add_consumption_of_firms(program, base, shares, economy.curvature, economy.degree, consumption)
+            short_run.add_consumption_of_firms(
+                program, base, shares, economy.curvature, economy.degree, consumption
+            )
         program.firm_index.set_value(self.firm_index(firms))
         return program
 

@@ -16,21 +16,12 @@ import pyomo.environ as pyo
 from pydantic import field_validator, model_validator
 
 from agora.data.profiles import Profile
-from agora.formulations.sectors.short_run import (
-    add_consumption_ces,
-    add_consumption_cobb_douglas,
-    add_given_firms,
-    add_labor_limit,
-    add_labor_limit_by_sector,
-    add_production_limit,
-    add_sectors,
-)
+from agora.formulations.sectors import short_run
 from agora.models.certificate import Condition, worst_case
 from agora.models.model import ModelCard
 from agora.models.prices import price
 from agora.models.sectors.conditions.short_run import COLUMNS, dates_of, price_level_of, short_run_conditions
-from agora.models.sectors.economy import SectorEconomy, profile
-from agora.models.sectors.tables import SHORT_RUN_TABLES
+from agora.models.sectors.economy import SHORT_RUN_TABLES, SectorEconomy, profile
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -108,21 +99,21 @@ class ShortRunCompetition(SectorEconomy):
             labor = self.labor * economy.varieties / economy.varieties.sum()
         output, sigma = economy.made(firms, labor), self.substitution
         program = pyo.ConcreteModel(name="short-run competition")
-        add_sectors(program, cells, named(firms))
-        add_given_firms(program, named(firms))
-        add_production_limit(
+        short_run.add_sectors(program, cells, named(firms))
+        short_run.add_given_firms(program, named(firms))
+        short_run.add_production_limit(
             program, named(economy.productivity * external), self.firm_share, (named(labor), named(output))
         )
         if economy.immobile is None:
-            add_labor_limit(program, self.labor)
+            short_run.add_labor_limit(program, self.labor)
         else:
-            add_labor_limit_by_sector(program, named(labor))
+            short_run.add_labor_limit_by_sector(program, named(labor))
         if sigma == 1:
             start = float((economy.tastes * np.log(output / economy.tastes)).sum())
-            add_consumption_cobb_douglas(program, named(economy.tastes), start)
+            short_run.add_consumption_cobb_douglas(program, named(economy.tastes), start)
         else:
             start = float((economy.tastes ** (1 / sigma) * output ** (1 - 1 / sigma)).sum())
-            add_consumption_ces(program, named(economy.tastes), sigma, start)
+            short_run.add_consumption_ces(program, named(economy.tastes), sigma, start)
         program.aggregate_consumption = pyo.Objective(
             expr=program.consumption, sense=pyo.maximize, doc="C, units of the consumption index"
         )
@@ -163,10 +154,8 @@ class ShortRunCompetition(SectorEconomy):
                 "profit_rate": economy.profit_rates(firms),
             }
         )
-        return {
-            "sectors": sectors,
-            "totals": pd.DataFrame({"consumption": [float(economy.consumption(firms))]}),
-        }
+        consumption = float(economy.consumption(firms))
+        return {"sectors": sectors, "totals": pd.DataFrame({"consumption": [consumption]})}
 
     def expected_rows(self) -> dict[str, pd.DataFrame]:
         """Return what the rows of the tables are about: the sectors."""
@@ -177,14 +166,10 @@ class ShortRunCompetition(SectorEconomy):
         dates = dates_of(tables["sectors"], self.network.cells, COLUMNS)
         consumption = tables["totals"]["consumption"].to_numpy(dtype=float)
         given = self.masses
-        places = [f"sector {name}" for name in dates.names]
+        sectors, astray = [f"sector {name}" for name in dates.names], np.abs(dates["firms"][0] / given - 1)
+        dear = np.abs(price_level_of(self, dates["price"]) - 1)
         return (
-            worst_case("firms are the given ones", np.abs(dates["firms"][0] / given - 1), places, tolerance),
+            worst_case("firms are the given ones", astray, sectors, tolerance),
             *short_run_conditions(self, dates, consumption, tolerance),
-            worst_case(
-                "a unit of consumption costs one",
-                np.abs(price_level_of(self, dates["price"]) - 1),
-                ["the economy"],
-                tolerance,
-            ),
+            worst_case("a unit of consumption costs one", dear, ["the economy"], tolerance),
         )

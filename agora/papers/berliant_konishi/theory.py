@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agora.data.marketplaces import CobbDouglas, ConsumerType, SetupComposite
 from agora.methods.marketplaces.coalition import core_test, most_improving_coalition
 from agora.models.marketplaces.coalition import CoalitionTest
-from agora.models.marketplaces.consumer_types import CobbDouglas, ConsumerType, SetupComposite
 from agora.papers.berliant_konishi.economies import SITES, best, economy, outcome, problem, solution
 from agora.papers.berliant_konishi.printed_cells import printed_rows, row
 from agora.papers.computations import Finding, computes

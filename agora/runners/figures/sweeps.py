@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import InputError, nearest
-from agora.data.renamed import current_name, now_called
+from agora.data.tables import current_name, now_called
 from agora.models.model import unit_in
 from agora.runners.figures import style
 

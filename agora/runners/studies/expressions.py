@@ -30,7 +30,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import InputError, nearest
-from agora.data.renamed import current_name
+from agora.data.tables import current_name
 
 Values = NDArray[Any]
 """Numbers, truths or text (objects): a column, or a single value without an axis."""

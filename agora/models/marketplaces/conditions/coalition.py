@@ -11,99 +11,41 @@ economy's own numbers; nothing is shared with the programs or with the code that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
 
+from agora.data.marketplaces import CoalitionParameters, CobbDouglas, ConsumerType, Leontief, SetupComposite
 from agora.models.certificate import Condition, worst_case
-from agora.models.marketplaces.conditions.economy import labelled
 from agora.typing import Tables, Vector
 
 FEW = 1e-7
 """Share of a coalition up to which a type does not limit how large the coalition is."""
 
 
-@dataclass(frozen=True)
-class TypeData:
-    """A type of consumers: one of `coefficients` and `exponents` says what it likes.
-
-    Attributes
-    ----------
-    name : str
-        Of the type.
-    mass, utility : float
-        How many there are, and the utility ū of each in the tested allocation.
-    coefficients : tuple (I,), optional
-        a_i of min_i c_i / a_i.
-    exponents : tuple (I + 2,), optional
-        Of Π x^α over commodities, leisure and land, summing to one.
-    """
-
-    name: str
-    mass: float
-    utility: float
-    coefficients: tuple[float, ...] | None = None
-    exponents: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class CoalitionData:
-    """The economy of a coalition test as plain numbers.
-
-    Attributes
-    ----------
-    types : tuple of TypeData
-        The consumers.
-    sites, makes : tuple (J,)
-        Positions on the line; the commodity (1 … I) that an hour of work makes.
-    region : (float, float)
-        Where marketplaces may be.
-    most_marketplaces : int
-        The largest number of marketplaces.
-    time, plot : float
-        Hours a head; land a head at every site.
-    setup_amounts : tuple (I,)
-        Units of each commodity that a marketplace needs a head; or shares γ_i, if there is a composite.
-    setup_composite : float
-        Units of Π Q_i^γ_i that a marketplace needs a head; 0 if `setup_amounts` are amounts.
-    everybody : bool
-        Whether the coalition must be the whole economy.
-    """
-
-    types: tuple[TypeData, ...]
-    sites: tuple[float, ...]
-    makes: tuple[int, ...]
-    region: tuple[float, float]
-    most_marketplaces: int
-    time: float
-    plot: float
-    setup_amounts: tuple[float, ...]
-    setup_composite: float
-    everybody: bool
-
-
-def coalition_conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
+@np.errstate(invalid="ignore", over="ignore")  # what is missing or absurd is a violation
+def coalition_conditions(
+    economy: CoalitionParameters, tables: Tables, tolerance: float
+) -> tuple[Condition, ...]:
     """Evaluate every condition of section 2.12, the bound of Theorem 3.1, and the tables' identities.
 
     The conditions of a coalition make the gain a lower bound (these members do it), the last one an upper
     bound for these marketplaces (nobody could afford more at these prices).
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
-        return _conditions(economy, tables, tolerance)
-
-
-def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tuple[Condition, ...]:
-    names, goods = [kind.name for kind in economy.types], range(1, len(economy.setup_amounts) + 1)
+    names, goods = [kind.name for kind in economy.types], range(1, max(economy.makes) + 1)
     homes = [(name, site) for name in names for site in range(len(economy.sites))]
-    members, missing_members = labelled(tables["members"].astype({"type": str}), ["type", "site"], homes)
-    types, missing_types = labelled(tables["types"].astype({"type": str}), ["type"], names)
-    commodities, missing_goods = labelled(tables["commodities"], ["commodity"], list(goods))
-    sites, missing_sites = labelled(tables["sites"], ["site"], list(range(len(economy.sites))))
+    members, missing_members = labelled_rows(tables["members"], ["type", "site"], homes)
+    types, missing_types = labelled_rows(tables["types"], ["type"], names)
+    commodities, missing_goods = labelled_rows(tables["commodities"], ["commodity"], goods)
+    sites, missing_sites = labelled_rows(tables["sites"], ["site"], range(len(economy.sites)))
     number = len(tables["marketplaces"])
-    markets, missing_markets = labelled(tables["marketplaces"], ["marketplace"], list(range(1, number + 1)))
-    places = markets["location"].to_numpy(float)
+    markets, missing_markets = labelled_rows(
+        tables["marketplaces"], ["marketplace"], list(range(1, number + 1))
+    )
+    locations = markets["location"].to_numpy(float)
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
     gain, size = float(totals["gain"]), float(totals["coalition_mass"])
 
@@ -115,7 +57,7 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
     inputs, prices = (commodities[name].to_numpy(float) for name in ("setup_input", "price"))
     rents = sites["rent"].to_numpy(float)
     there = [f"{name} at site {site}" for name, site in homes]
-    empty = not mass.any()
+    empty, most = not mass.any(), economy.marketplaces
 
     unit = np.array([kind.utility or 1.0 for kind in economy.types])
     tested = np.array([kind.utility for kind in economy.types])
@@ -124,7 +66,7 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
         [_utility(kind, *use) for kind, *use in zip(economy.types, consumption, leisure, land, strict=True)]
     )
     written = np.where(mass > 0, at_homes("utility") * mass - reached, 0.0)
-    travel = _travel(economy, places)
+    travel = _travel(economy, locations)
     shares, limit = mass.sum(axis=1), np.array([kind.mass for kind in economy.types])
     large = shares > FEW
     largest = 0.0 if empty else float((limit[large] / shares[large]).min(initial=np.inf))
@@ -132,13 +74,10 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
     makes = np.array(economy.makes)
     made = np.array([work[:, makes == good].sum() for good in goods])
     used = consumption.sum(axis=(0, 1)) + inputs
-    quantities = np.concatenate([part[..., None] for part in (mass, work, leisure, land)], axis=-1)
-    quantities = np.concatenate([quantities, consumption], axis=-1).min(axis=-1)
+    quantities = np.min([mass, work, leisure, land, consumption.min(axis=-1)], axis=0)
 
-    def each(name: str, violations: ArrayLike, where: Iterable[object]) -> Condition:
-        return worst_case(name, violations, where, tolerance)
-
-    found = [
+    each = partial(worst_case, tolerance=tolerance)
+    conditions = [
         each(
             "rows: each member, type, marketplace, commodity and site once",
             [
@@ -165,21 +104,13 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
             ],
             [*names, "the coalition"],
         ),
-        each(
-            "without members there is no gain",
-            [gain - _least_gain(economy) if empty else 0.0],
-            ["nobody"],
-        ),
+        each("without members there is no gain", gain - _least_gain(economy) if empty else 0.0, ["nobody"]),
         each(
             "marketplaces lie in D",
-            np.maximum(economy.region[0] - places, places - economy.region[1]),
-            places.tolist(),
+            np.maximum(economy.region[0] - locations, locations - economy.region[1]),
+            locations.tolist(),
         ),
-        each(
-            "there are as many marketplaces as may be",
-            [max(1 - number, number - economy.most_marketplaces)],
-            ["marketplaces"],
-        ),
+        each("there are as many marketplaces as may be", max(1 - number, number - most), ["marketplaces"]),
         each(
             "members reach their utility (2.12; utility × mass)",
             np.where(mass > 0, np.maximum(wanted[:, None] * mass - reached, 0.0), 0.0).ravel(),
@@ -195,28 +126,40 @@ def _conditions(economy: CoalitionData, tables: Tables, tolerance: float) -> tup
         _needs_met(economy, number, inputs, empty, tolerance),
         each(
             "nobody could afford a greater gain at the prices (Theorem 3.1; gain)",
-            [affordable_gain(economy, places, prices, rents) - gain],
+            [affordable_gain(economy, locations, prices, rents) - gain],
             ["everywhere"],
         ),
     ]
     if economy.everybody and not empty:
-        found.append(each("the coalition is everybody", np.abs(shares - limit / limit.sum()), names))
-    return tuple(found)
+        conditions.append(each("the coalition is everybody", np.abs(shares - limit / limit.sum()), names))
+    return tuple(conditions)
 
 
-def _travel(economy: CoalitionData, places: Vector) -> Vector:
+def labelled_rows(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
+    """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
+    rows = table.assign(type=table["type"].astype(str)) if "type" in keys else table
+    once = rows.drop_duplicates(keys).set_index(keys)
+    wanted = (
+        pd.MultiIndex.from_tuples(labels, names=keys) if len(keys) > 1 else pd.Index(labels, name=keys[0])
+    )
+    there = int(wanted.isin(once.index).sum())
+    return once.reindex(wanted), float(len(rows) + len(wanted) - 2 * there)
+
+
+def _travel(economy: CoalitionParameters, locations: Vector) -> Vector:
     """Return the hours from each site to the nearest marketplace (J,)."""
-    return np.array([min((abs(site - place) for place in places), default=np.nan) for site in economy.sites])
+    hours = np.abs(np.subtract.outer(np.array(economy.sites), locations))
+    return hours.min(axis=1) if len(locations) else np.full(len(hours), np.nan)
 
 
-def _utility(kind: TypeData, consumption: Vector, leisure: Vector, land: Vector) -> Vector:
+def _utility(kind: ConsumerType, consumption: Vector, leisure: Vector, land: Vector) -> Vector:
     """Return the utility of totals (J, I), (J,), (J,): as they grow in proportion, so does utility."""
-    if kind.coefficients is not None:
-        needed = np.array(kind.coefficients)
+    if isinstance(kind.taste, Leontief):
+        needed = np.array(kind.taste.coefficients)
         least: Vector = (consumption[:, needed > 0] / needed[needed > 0]).min(axis=1)
         return least
     uses = np.column_stack([consumption, leisure, land])
-    shares = np.array(kind.exponents)
+    shares = _exponents(kind.taste)
     with np.errstate(divide="ignore"):
         logs = np.log(np.maximum(uses[:, shares > 0], 0.0)) @ shares[shares > 0]
     utility: Vector = np.exp(logs)
@@ -224,16 +167,17 @@ def _utility(kind: TypeData, consumption: Vector, leisure: Vector, land: Vector)
 
 
 def _needs_met(
-    economy: CoalitionData, number: int, inputs: Vector, empty: bool, tolerance: float
+    economy: CoalitionParameters, number: int, inputs: Vector, empty: bool, tolerance: float
 ) -> Condition:
     """Return whether a coalition puts aside what its marketplaces need a head."""
-    name, amounts = "the marketplaces' needs are met (2.9)", np.array(economy.setup_amounts)
-    if economy.setup_composite > 0:
-        shares = amounts[amounts > 0]
+    name = "the marketplaces' needs are met (2.9)"
+    if isinstance(economy.setup, SetupComposite):
+        shares = np.array(economy.setup.shares)
         with np.errstate(divide="ignore"):
-            built = float(np.exp(shares @ np.log(np.maximum(inputs[amounts > 0], 0.0))))
-        lacking = 0.0 if empty else number * economy.setup_composite - built
+            built = np.exp(shares[shares > 0] @ np.log(np.maximum(inputs[shares > 0], 0.0)))
+        lacking = 0.0 if empty else number * economy.setup.amount - built
         return worst_case(name, [lacking], ["the composite"], tolerance)
+    amounts = np.array(economy.setup.amounts)
     missing = 0.0 * amounts if empty else number * amounts - inputs
     return worst_case(name, missing, range(1, len(amounts) + 1), tolerance)
 
@@ -242,7 +186,7 @@ def _needs_met(
 
 
 def affordable_gain(
-    economy: CoalitionData, locations: Sequence[float] | Vector, prices: Vector, rents: Vector
+    economy: CoalitionParameters, locations: Sequence[float] | Vector, prices: Vector, rents: Vector
 ) -> float:
     r"""Return an upper bound of the gain with given marketplaces, from any prices p, r ≥ 0.
 
@@ -288,25 +232,29 @@ def _with_support(
     return np.nan
 
 
-def _least_gain(economy: CoalitionData) -> float:
+def _least_gain(economy: CoalitionParameters) -> float:
     """Return the gain of nobody: all of a utility lost, or none won by those who have none."""
     return 0.0 if any(kind.utility == 0 for kind in economy.types) else -1.0
 
 
-def _fee(economy: CoalitionData, prices: Vector) -> float:
+def _fee(economy: CoalitionParameters, prices: Vector) -> float:
     """Return the least cost a head of what one marketplace needs."""
-    amounts = np.array(economy.setup_amounts)
-    if economy.setup_composite > 0:
-        return economy.setup_composite * _geometric(amounts, prices)
-    return float(amounts @ prices)
+    if isinstance(economy.setup, SetupComposite):
+        return economy.setup.amount * _geometric(np.array(economy.setup.shares), prices)
+    return float(np.array(economy.setup.amounts) @ prices)
 
 
-def _cost_of_utility(kind: TypeData, prices: Vector, wage: Vector, rents: Vector) -> Vector:
+def _cost_of_utility(kind: ConsumerType, prices: Vector, wage: Vector, rents: Vector) -> Vector:
     """Return the least cost of a unit of utility at each site (J,)."""
-    if kind.coefficients is not None:
-        return np.full(len(wage), float(np.array(kind.coefficients) @ prices))
-    shares = np.array(kind.exponents)
+    if isinstance(kind.taste, Leontief):
+        return np.full(len(wage), float(np.array(kind.taste.coefficients) @ prices))
+    shares = _exponents(kind.taste)
     return np.array([_geometric(shares, np.array([*prices, w, r])) for w, r in zip(wage, rents, strict=True)])
+
+
+def _exponents(taste: CobbDouglas) -> Vector:
+    """Return the exponents of commodities, leisure and land (I + 2,)."""
+    return np.array([*taste.commodities, taste.leisure, taste.land])
 
 
 def _geometric(shares: Vector, prices: Vector) -> float:

@@ -9,8 +9,9 @@ program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -18,56 +19,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agora.data.geographies import sorted_cells
+from agora.data.marketplaces import MarketplaceParameters
 from agora.models.certificate import Condition, worst_case
+from agora.models.marketplaces.conditions.coalition import labelled_rows
 from agora.typing import Vector
 
 
-class Parameters(Protocol):
-    """What the definition needs to know of a marketplace economy."""
-
-    @property
-    def sites(self) -> tuple[Any, ...]: ...  # noqa: D102
-    @property
-    def geography(self) -> nx.Graph | None: ...  # noqa: D102
-    @property
-    def time_per_distance(self) -> float: ...  # noqa: D102
-    @property
-    def makes(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def commodity_shares(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def leisure_share(self) -> float: ...  # noqa: D102
-    @property
-    def land_share(self) -> float: ...  # noqa: D102
-    @property
-    def time(self) -> float: ...  # noqa: D102
-    @property
-    def setup_cost(self) -> float: ...  # noqa: D102
-    @property
-    def setup_shares(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def substitution(self) -> float | None: ...  # noqa: D102
-    @property
-    def railway(self) -> Any: ...  # noqa: D102
-    @property
-    def land(self) -> float | tuple[float, ...] | None: ...  # noqa: D102
-    @property
-    def marketplaces(self) -> str | int | tuple[Any, ...]: ...  # noqa: D102
-    @property
-    def region(self) -> tuple[Any, Any] | None: ...  # noqa: D102
-
-
 def marketplace_conditions(
-    economy: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
+    economy: MarketplaceParameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate every condition of Definition 2.13 and every identity of the tables."""
     goods = list(range(1, len(economy.commodity_shares) + 1))
     homes = list(range(len(economy.makes)))
     kinds = {"commodity": goods, "wage": homes, "rent": homes}
-    frame, missing_sites = labelled(tables["sites"], ["site"], homes)
+    frame, missing_sites = labelled_rows(tables["sites"], ["site"], homes)
     number = len(tables["marketplaces"])
-    markets, missing_markets = labelled(tables["marketplaces"], ["marketplace"], list(range(number)))
-    listed, missing_prices = labelled(
+    markets, missing_markets = labelled_rows(tables["marketplaces"], ["marketplace"], list(range(number)))
+    listed, missing_prices = labelled_rows(
         tables["prices"], ["kind", "of"], [(kind, each) for kind, names in kinds.items() for each in names]
     )
     totals = tables["totals"].reset_index(drop=True).reindex([0]).iloc[0]
@@ -97,14 +65,12 @@ def marketplace_conditions(
     u, lived = float(totals["utility"]), m > 1e-6
     composite = float(np.prod(built ** np.array(economy.setup_shares)))
 
-    def at_sites(name: str, violations: Any) -> Condition:
-        return worst_case(name, violations, [f"site {j}" for j in homes], tolerance)
-
-    def of_goods(name: str, violations: Any) -> Condition:
-        return worst_case(name, violations, [f"commodity {i}" for i in goods], tolerance)
+    at_sites = partial(worst_case, places=[f"site {j}" for j in homes], tolerance=tolerance)
+    of_goods = partial(worst_case, places=[f"commodity {i}" for i in goods], tolerance=tolerance)
+    at_markets = partial(worst_case, places=chosen, tolerance=tolerance)
 
     def overall(name: str, difference: float) -> Condition:
-        return worst_case(name, [abs(difference)], ["the economy"], tolerance)
+        return worst_case(name, abs(difference), ["the economy"], tolerance)
 
     produced = np.array([work[made == i].sum() for i in goods])
     home = frame["marketplace"].to_numpy()
@@ -117,7 +83,7 @@ def marketplace_conditions(
             ["sites", "marketplaces", "prices", "totals"],
             tolerance,
         ),
-        worst_case("marketplaces lie in D", _outside(economy, markets), chosen, tolerance),
+        at_markets("marketplaces lie in D", _outside(economy, markets)),
         overall("marketplaces are those that may be", _not_as_given(economy, markets)),
         at_sites("sites make the given commodities", np.abs(frame["makes"].to_numpy(dtype=float) - made)),
         overall("prices are on the unit simplex", p.sum() + w.sum() + r.sum() - 1),
@@ -150,21 +116,11 @@ def marketplace_conditions(
         overall("totals: set-up need", float(totals["setup_need"]) - need),
         overall("totals: rent income", float(totals["rent_income"]) - rents),
         overall("totals: marketplaces", float(totals["marketplaces"]) - number),
-        worst_case("marketplaces: users", np.abs(np.subtract(guests, people)), chosen, tolerance),
+        at_markets("marketplaces: users", np.abs(np.subtract(guests, people))),
     )
 
 
-def labelled(table: pd.DataFrame, keys: list[str], labels: Sequence[Any]) -> tuple[pd.DataFrame, float]:
-    """Return the rows of the labels, in their order, and how many are missing, unknown or double."""
-    once = table.drop_duplicates(keys).set_index(keys)
-    wanted = (
-        pd.MultiIndex.from_tuples(labels, names=keys) if len(keys) > 1 else pd.Index(labels, name=keys[0])
-    )
-    there = int(wanted.isin(once.index).sum())
-    return once.reindex(wanted), float(len(table) + len(wanted) - 2 * there)
-
-
-def _plots(economy: Parameters) -> Vector:
+def _plots(economy: MarketplaceParameters) -> Vector:
     """Return the land of each site per head (J,)."""
     if economy.land is None and economy.geography is not None:
         graph = economy.geography
@@ -172,7 +128,9 @@ def _plots(economy: Parameters) -> Vector:
     return np.broadcast_to(1.0 if economy.land is None else economy.land, len(economy.makes)).astype(float)
 
 
-def _times(economy: Parameters, frame: pd.DataFrame, markets: pd.DataFrame) -> tuple[Vector, Vector]:
+def _times(
+    economy: MarketplaceParameters, frame: pd.DataFrame, markets: pd.DataFrame
+) -> tuple[Vector, Vector]:
     """Return the time from every site to every marketplace (J, K), and how wrong the sites' positions are."""
     pace = economy.time_per_distance
     if economy.geography is not None:
@@ -204,7 +162,7 @@ def _ways(graph: nx.Graph, near: Any, far: Any, along: float) -> Vector:
     return np.array([min(from_near[cell] + along, from_far[cell] + length - along) for cell in cells])
 
 
-def _outside(economy: Parameters, markets: pd.DataFrame) -> Vector:
+def _outside(economy: MarketplaceParameters, markets: pd.DataFrame) -> Vector:
     """Return how far each marketplace is outside D (K,); on a network its edge says that it is inside."""
     if economy.geography is not None:
         return np.zeros(len(markets))
@@ -215,7 +173,7 @@ def _outside(economy: Parameters, markets: pd.DataFrame) -> Vector:
     return beyond
 
 
-def _not_as_given(economy: Parameters, markets: pd.DataFrame) -> float:
+def _not_as_given(economy: MarketplaceParameters, markets: pd.DataFrame) -> float:
     """Return how far marketplaces are from the given ones, or how many there are beyond the given number."""
     given = economy.marketplaces
     if isinstance(given, str):
@@ -226,43 +184,43 @@ def _not_as_given(economy: Parameters, markets: pd.DataFrame) -> float:
         return float(abs(len(given) - len(markets)))
     if economy.geography is not None:
         graph = economy.geography
-        wanted = [_ways(graph, *_on_an_edge(graph, place)) for place in given]
+        wanted = [_ways(graph, *_on_an_edge(graph, location)) for location in given]
         rows = zip(markets["cell"], markets["towards"], markets["distance"], strict=True)
-        found = np.array([_ways(graph, near, far, along) for near, far, along in rows])
+        listed = np.array([_ways(graph, near, far, along) for near, far, along in rows])
     else:
-        wanted = [np.atleast_1d(np.array(place, dtype=float)) for place in given]
+        wanted = [np.atleast_1d(np.array(location, dtype=float)) for location in given]
         columns = ["x", "y"] if np.ndim(economy.sites) == 2 else ["location"]
-        found = markets[columns].to_numpy(dtype=float)
-    away = np.abs(np.array(wanted)[:, None, :] - found[None, :, :]).max(axis=-1)
+        listed = markets[columns].to_numpy(dtype=float)
+    away = np.abs(np.array(wanted)[:, None, :] - listed[None, :, :]).max(axis=-1)
     return float(np.maximum(away.min(axis=0).max(), away.min(axis=1).max()))
 
 
-def _on_an_edge(graph: nx.Graph, place: Any) -> tuple[Any, Any, float]:
-    """Return a given place as a cell, a neighbour of it, and the way from the cell towards the neighbour."""
-    if isinstance(place, tuple) and place not in graph:
-        near, far, along = place
+def _on_an_edge(graph: nx.Graph, location: Any) -> tuple[Any, Any, float]:
+    """Return a given location as a cell, a neighbour of it, and the way from the one towards the other."""
+    if isinstance(location, tuple) and location not in graph:
+        near, far, along = location
         return near, far, float(along)
-    return place, next(iter(graph[place])), 0.0
+    return location, next(iter(graph[location])), 0.0
 
 
-def _units(economy: Parameters, places: NDArray[Any]) -> float:
+def _units(economy: MarketplaceParameters, locations: NDArray[Any]) -> float:
     """Return the set-up need in units of q̄."""
     railway = economy.railway
     if railway.scale == "per-marketplace":
-        return float(len(places))
+        return float(len(locations))
     cost = railway.cost_per_length
-    low, high = float(min(places)), float(max(places))
+    low, high = float(min(locations)), float(max(locations))
     if isinstance(cost, float):
         return 1.0 + cost * (high - low)
     return 1.0 + float(sum(max(min(end, high) - max(start, low), 0.0) * each for start, end, each in cost))
 
 
-def _composite_price(economy: Parameters, p: Vector) -> float:
+def _composite_price(economy: MarketplaceParameters, p: Vector) -> float:
     """Return the least cost of one composite Π Q_i^{γ_i}."""
     return float(np.prod([float(p[i] / g) ** g for i, g in enumerate(economy.setup_shares) if g > 0]))
 
 
-def _price_of_utility(economy: Parameters, p: Vector, w: Vector, r: Vector) -> Vector:
+def _price_of_utility(economy: MarketplaceParameters, p: Vector, w: Vector, r: Vector) -> Vector:
     """Return what a unit of utility costs at each site (J,)."""
     shares = [*economy.commodity_shares, economy.leisure_share, economy.land_share]
     prices = [*(np.full(len(w), each) for each in p), w, np.maximum(r, 1e-300)]
@@ -275,7 +233,7 @@ def _price_of_utility(economy: Parameters, p: Vector, w: Vector, r: Vector) -> V
     return total
 
 
-def _utility(economy: Parameters, c: Vector, leisure: Vector, land: Vector) -> Vector:
+def _utility(economy: MarketplaceParameters, c: Vector, leisure: Vector, land: Vector) -> Vector:
     """Return the utility of a head's bundle at each site (J,)."""
     shares = [*economy.commodity_shares, economy.leisure_share, economy.land_share]
     used = [(share, x) for share, x in zip(shares, [*c, leisure, land], strict=True) if share > 0]

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from agora.models.certificate import Condition, worst_case
+from agora.models.migration.conditions.trade import Movers
 from agora.typing import Tables, Vector
 
 FORCES = ("hhi", "growth", "shocks", "myopic", "uncertainty", "expectations", "gradient", "rest")
@@ -23,48 +25,27 @@ FORCES = ("hhi", "growth", "shocks", "myopic", "uncertainty", "expectations", "g
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """A space as dense matrices.
-
-    Attributes
-    ----------
-    distances : (N, N) array
-        From origin (row) to destination, for trade.
-    openness : (N, N) array
-        1/ℓ² of the move from row to column, on even land; 0 where there is none.
-    weights : (N,) array
-        Base weights m, summing to one.
-    """
+    """A space as dense matrices."""
 
     distances: Vector
+    """From origin (row) to destination, for trade, (N, N)."""
     openness: Vector
+    """1/ℓ² of the move from row to column, on even land; 0 where there is none, (N, N)."""
     weights: Vector
+    """Base weights m, summing to one, (N,)."""
 
 
-class Parameters(Protocol):
+class Parameters(Movers, Protocol):
     """What the definition needs to know of a game."""
 
-    @property
-    def variant(self) -> Literal["krugman", "armington", "eaton-kortum"]: ...  # noqa: D102
-    @property
-    def trade_cost_rate(self) -> float: ...  # noqa: D102
     @property
     def trade_cost_share(self) -> float: ...  # noqa: D102
     @property
     def turnpike(self) -> float: ...  # noqa: D102
     @property
-    def noise(self) -> float: ...  # noqa: D102
-    @property
-    def discount(self) -> float: ...  # noqa: D102
-    @property
-    def moving_cost(self) -> float: ...  # noqa: D102
-    @property
     def horizon(self) -> float | Literal["stationary", "infinite"]: ...  # noqa: D102
     @property
     def time_scheme(self) -> Literal["implicit-euler", "trapezoid"]: ...  # noqa: D102
-    @property
-    def spillover(self) -> float: ...  # noqa: D102
-    @property
-    def congestion(self) -> float: ...  # noqa: D102
     @property
     def smoothing(self) -> float: ...  # noqa: D102
     @property
@@ -93,34 +74,30 @@ def game_conditions(game: Parameters, tables: Tables, tolerance: float) -> tuple
     table = {name: path[name].to_numpy(dtype=float).reshape(-1, count) for name in _NUMBERS}
     times = table["time"][:, 0]
     cells = [", ".join(str(part) for part in row) for row in places.itertuples(index=False)]
-    spots = [f"time {clock:.6g}, {cell}" for clock in times for cell in cells]
+    instants = [f"time {clock:.6g}" for clock in times]
+    spots = [f"{instant}, {cell}" for instant in instants for cell in cells]
 
-    def everywhere(name: str, violations: Vector, where: list[str] = spots) -> Condition:
-        return worst_case(name, violations, where, tolerance)
-
+    everywhere = partial(worst_case, places=spots, tolerance=tolerance)
     mu, wage = table["density"], table["wage"]
     named = [_differs(path[name], pd.concat([places[name]] * len(times))) for name in places]
-    found = [
+    conditions = [
         everywhere("every cell at the same times", np.abs(table["time"] - times[:, None])),
         everywhere("cells are the model's", np.max(named, axis=0)),
         everywhere("densities and wages > 0", np.where((mu > 0) & (wage > 0), 0.0, np.inf)),
-        worst_case(
-            "everybody lives somewhere, ∫ μ dm = 1",
-            np.abs(mu @ game.space.weights - 1.0),
-            [f"time {clock:.6g}" for clock in times],
-            tolerance,
+        everywhere(
+            "everybody lives somewhere, ∫ μ dm = 1", np.abs(mu @ game.space.weights - 1), places=instants
         ),
         *_static(game, mu, wage, table["real_wage"], everywhere),
     ]
     if game.horizon == "stationary":
-        found.append(everywhere("a stationary equilibrium is at time 0", np.abs(table["time"])))
-        found += _at_rest(game, table, everywhere)
+        conditions.append(everywhere("a stationary equilibrium is at time 0", np.abs(table["time"])))
+        conditions += _at_rest(game, table, everywhere)
     else:
-        found += _along(game, times, table, cells, tables, tolerance)
-    found += _concentration(game, times, table, tables["concentration"], tolerance)
+        conditions += _along(game, times, table, cells, tables, tolerance)
+    conditions += _concentration(game, times, table, tables["concentration"], tolerance)
     if "branch" in tables:
-        found += _branch(game, tables["branch"], tables["concentration"], tolerance)
-    return tuple(found)
+        conditions += _branch(game, tables["branch"], tables["concentration"], tolerance)
+    return tuple(conditions)
 
 
 _NUMBERS = ("time", "density", "value", "wage", "real_wage")
@@ -155,16 +132,16 @@ def _static(
     rows = [f"time {number} of the path" for number in range(len(mu))]
     return [
         everywhere("every place sells what it earns (one redundant: Walras' law)", np.abs(sales - wage * mu)),
-        everywhere("world income is the numéraire, ∫ w μ dm = 1", np.abs((wage * mu) @ m - 1), rows),
+        everywhere("world income is the numéraire, ∫ w μ dm = 1", np.abs((wage * mu) @ m - 1), places=rows),
         everywhere("real wage = amenity × wage / price index", np.abs(bought - real)),
-    ]  # fmt: skip
+    ]
 
 
 # --- moving ----------------------------------------------------------------------------------------
 
 
 def _moving(game: Parameters, *, smooth: bool) -> Moving:
-    """Return values (N,) → what moving is worth (N,), its rates (N, N) and their cost (N,).
+    """Return values (N,) → the Hamiltonian, what moving is worth (N,), its rates (N, N) and their cost (N,).
 
     Without `smooth` the monotone technology is the quadratic one itself, moves up only.
     """
@@ -174,17 +151,17 @@ def _moving(game: Parameters, *, smooth: bool) -> Moving:
         gain = np.where(open_to > 0, value[None, :] - value[:, None], 0.0)
         if game.rates == "exponential":
             rate = nu * open_to * np.exp(gain / (2 * nu * c0))
-            worth = 2 * nu * c0 * (rate - nu * open_to)
+            hamiltonian = 2 * nu * c0 * (rate - nu * open_to)
         elif game.rates == "central":
-            worth = open_to * (nu * gain + gain**2 / (4 * c0))
+            hamiltonian = open_to * (nu * gain + gain**2 / (4 * c0))
             rate = open_to * (nu + gain / (2 * c0))
         else:
             bend = np.sqrt(gain**2 + game.smoothing**2) if smooth else np.abs(gain)
             up = (gain + bend) / 2
             slope = up**2 / bend if smooth else up
-            worth = open_to * (nu * gain + up**2 / (2 * c0))
+            hamiltonian = open_to * (nu * gain + up**2 / (2 * c0))
             rate = open_to * (nu + slope / c0)
-        return worth.sum(axis=1), rate, _cost(game, rate)
+        return hamiltonian.sum(axis=1), rate, _cost(game, rate)
 
     return moving
 
@@ -220,9 +197,7 @@ def best_reply(game: Parameters, income: Vector, span: float, then: Vector, gues
     eye = (weight + game.discount) * np.eye(len(guess))
     for _ in range(100):
         _, rate, cost = moving(value)
-        better = np.asarray(
-            np.linalg.solve(eye - _generator(rate), weight * then + income - cost), dtype=float
-        )
+        better = np.asarray(np.linalg.solve(eye - _generator(rate), weight * then + income - cost), float)
         change = float(np.abs(better - value).max())
         value = better
         if change <= 1e-13 * max(1.0, float(np.abs(value).max())):
@@ -258,8 +233,8 @@ def _along(
     income = (real[:-1] + real[1:]) / 2 if middle else real[1:]
     backward, forward, negative = (np.empty_like(crowd) for _ in range(3))
     for n, length in enumerate(lengths):
-        worth, rate, _ = smooth(decided[n])
-        backward[n] = (u[n] - u[n + 1]) / length - worth + game.discount * decided[n] - income[n]
+        hamiltonian, rate, _ = smooth(decided[n])
+        backward[n] = (u[n] - u[n + 1]) / length - hamiltonian + game.discount * decided[n] - income[n]
         carried = (m * crowd[n]) @ _generator(rate) / m
         forward[n] = (mu[n + 1] - mu[n]) / length - carried
         negative[n] = -rate.min(axis=1)
@@ -272,29 +247,25 @@ def _along(
         kept = _policy(game, decided[n], income[n], span, plan)
         reply, plan = (2 * best - reply, 2 * kept - plan) if middle else (best, kept)
     gain = reply - plan
-    found = [
-        worst_case("the density begins as given", np.abs(mu[0] - game.initial_density), cells, tolerance),
-        worst_case("the value ends as given", np.abs(u[-1] - end), cells, tolerance),
-        worst_case("values solve the backward equation (HJB)", np.abs(backward), periods, tolerance),
-        worst_case(
-            "the moves carry the density (Fokker–Planck)", np.abs(forward), periods, tolerance
-        ),
-        worst_case("rates of moving ≥ 0 (the grid is fine enough)", negative, periods, tolerance),
-        worst_case("exploitability, mean over workers", [abs(gain @ (m * mu[0]))], ["time 0"],
-                   tolerance),
-        worst_case("exploitability, best placed worker", np.abs(gain), cells, tolerance),
+    each = partial(worst_case, tolerance=tolerance)
+    conditions = [
+        each("the density begins as given", np.abs(mu[0] - game.initial_density), cells),
+        each("the value ends as given", np.abs(u[-1] - end), cells),
+        each("values solve the backward equation (HJB)", np.abs(backward), periods),
+        each("the moves carry the density (Fokker–Planck)", np.abs(forward), periods),
+        each("rates of moving ≥ 0 (the grid is fine enough)", negative, periods),
+        each("exploitability, mean over workers", abs(gain @ (m * mu[0])), ["time 0"]),
+        each("exploitability, best placed worker", np.abs(gain), cells),
         worst_case("values are what the plans are worth", np.abs(plan - u[0]), cells, 10 * tolerance),
-    ]  # fmt: skip
+    ]
     if isinstance(game.horizon, float):
-        found.append(
-            worst_case("the path fills the horizon", [abs(times[0]), abs(times[-1] - game.horizon)],
-                       ["time 0", "the end"], tolerance)
-        )  # fmt: skip
+        ends = [abs(times[0]), abs(times[-1] - game.horizon)]
+        conditions.append(each("the path fills the horizon", ends, ["time 0", "the end"]))
     if game.horizon == "infinite":
-        found += _rest_of(game, tables["rest"], times[-1], cells, tolerance)
-        found.append(_come_to_rest(game, mu[-1], tables["rest"], cells))
-        found.append(_long_enough(game, tables.get("branch")))
-    return found
+        conditions += _rest_of(game, tables["rest"], times[-1], cells, tolerance)
+        conditions.append(_come_to_rest(game, mu[-1], tables["rest"], cells))
+        conditions.append(_long_enough(game, tables.get("branch")))
+    return conditions
 
 
 def _at_rest(
@@ -302,8 +273,8 @@ def _at_rest(
 ) -> list[Condition]:
     """Evaluate the conditions of a stationary equilibrium; the arrays have one row."""
     mu, u, real, m = (*(table[name][0] for name in ("density", "value", "real_wage")), game.space.weights)
-    worth, rate, _ = _moving(game, smooth=True)(u)
-    backward = game.discount * u - worth - real
+    hamiltonian, rate, _ = _moving(game, smooth=True)(u)
+    backward = game.discount * u - hamiltonian - real
     forward = (m * mu) @ _generator(rate) / m
     gain = best_reply(game, real, np.inf, u, u) - _policy(game, u, real, np.inf, u)
     return [
@@ -320,8 +291,8 @@ def _rest_of(
     """Evaluate the stationary equilibrium at which an infinite horizon ends."""
     table = {name: rest[name].to_numpy(dtype=float)[None, :] for name in _NUMBERS}
 
-    def everywhere(name: str, violations: Vector, where: list[str] = cells) -> Condition:
-        return worst_case(f"at rest: {name}", violations, where, tolerance)
+    def everywhere(name: str, violations: Vector, places: list[str] = cells) -> Condition:
+        return worst_case(f"at rest: {name}", violations, places, tolerance)
 
     named = [_differs(rest[name], game.places[name]) for name in game.places]
     return [
@@ -359,29 +330,28 @@ def _concentration(
     m, open_to, nu = game.space.weights, game.space.openness, game.noise
     scale = -1 / (game.discount * game.moving_cost)
     laplacian = _generator(open_to)
-    wanted: dict[str, list[float]] = {name: [] for name in FORCES}
+    wanted: list[dict[str, float]] = []
     for mu, u, real in zip(table["density"], table["value"], table["real_wage"], strict=True):
-        worth, rate, _ = _moving(game, smooth=True)(u)
+        hamiltonian, rate, _ = _moving(game, smooth=True)(u)
         crowding = m * (laplacian @ mu**2) / 2
         curved = nu * (laplacian @ u)
-        row = {
+        forces = {
             "hhi": float(m @ mu**2),
             "growth": float((m * mu) @ _generator(rate) @ mu),
             "shocks": float(nu * (m * mu) @ laplacian @ mu),
             "myopic": scale * float(real @ crowding),
             "uncertainty": scale * float(curved @ crowding),
-            "expectations": scale * float((game.discount * u - real - worth) @ crowding),
-            "gradient": scale * float((worth - curved) @ crowding),
+            "expectations": scale * float((game.discount * u - real - hamiltonian) @ crowding),
+            "gradient": scale * float((hamiltonian - curved) @ crowding),
         }
-        row["rest"] = row["growth"] - sum(list(row.values())[2:])
-        for name, number in row.items():
-            wanted[name].append(number)
-    gaps = {name: np.abs(given[name].to_numpy(dtype=float) - wanted[name]) for name in FORCES}
+        forces["rest"] = forces["growth"] - sum(list(forces.values())[2:])
+        wanted.append(forces)
+    gaps = {name: np.abs(given[name].to_numpy(float) - [row[name] for row in wanted]) for name in FORCES}
+    gap = np.abs(given["time"].to_numpy() - times)
     return [
-        worst_case("concentration at the times of the path", np.abs(given["time"].to_numpy() - times), names,
-                   tolerance),
-        *(worst_case(f"concentration: {name}", gap, names, tolerance) for name, gap in gaps.items()),
-    ]  # fmt: skip
+        worst_case("concentration at the times of the path", gap, names, tolerance),
+        *(worst_case(f"concentration: {name}", each, names, tolerance) for name, each in gaps.items()),
+    ]
 
 
 def _branch(
@@ -390,12 +360,10 @@ def _branch(
     """Compare the last step of the branch with the model and its answer."""
     last, end = branch.iloc[-1], float(concentration["time"].iloc[-1])
     steps = branch["step"].to_numpy(dtype=float)
+    reached = end if last["parameter"] == "time" else game.branch_value(last["parameter"])
     gaps = [
-        float(np.abs(steps - np.arange(len(branch))).max()),
-        abs(float(last["hhi"]) - float(concentration["hhi"].iloc[-1])),
-        abs(
-            float(last["value"])
-            - (end if last["parameter"] == "time" else game.branch_value(last["parameter"]))
-        ),
+        np.abs(steps - np.arange(len(branch))).max(),
+        abs(last["hhi"] - concentration["hhi"].iloc[-1]),
+        abs(last["value"] - reached),
     ]
     return [worst_case("the branch ends at the answer", gaps, ["step", "hhi", "value"], tolerance)]

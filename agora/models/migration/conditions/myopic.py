@@ -13,30 +13,15 @@ import numpy as np
 import pandas as pd
 
 from agora.models.certificate import Condition, worst_case
+from agora.models.migration.conditions.trade import Movers
 from agora.typing import Vector
 
 
-class MigrationParameters(Protocol):
+class MigrationParameters(Movers, Protocol):
     """What the definition needs to know."""
 
     @property
-    def variant(self) -> str: ...  # noqa: D102
-    @property
-    def elasticity(self) -> float: ...  # noqa: D102
-    @property
-    def trade_cost_rate(self) -> float: ...  # noqa: D102
-    @property
     def radius(self) -> float: ...  # noqa: D102
-    @property
-    def spillover(self) -> float: ...  # noqa: D102
-    @property
-    def congestion(self) -> float: ...  # noqa: D102
-    @property
-    def noise(self) -> float: ...  # noqa: D102
-    @property
-    def discount(self) -> float: ...  # noqa: D102
-    @property
-    def moving_cost(self) -> float: ...  # noqa: D102
     @property
     def dynamics(self) -> str: ...  # noqa: D102
     @property
@@ -80,15 +65,15 @@ def migration_conditions(
     power = model.elasticity - (model.variant != "eaton-kortum")
     apart = np.abs(angles[:, None] - angles)
     costs = np.exp(model.trade_cost_rate * model.radius * np.minimum(apart, 2 * np.pi - apart))
-    market, worth = np.empty(shape), np.empty(shape)
+    market, value = np.empty(shape), np.empty(shape)
     for k in range(len(times)):
         people = density[k] if model.variant == "krugman" else np.ones(n)
         offered = people * density[k] ** (model.spillover * power) / n
         cheapness = offered[:, None] * (wage[k][:, None] * costs) ** -power
         index, income = cheapness.sum(axis=0), wage[k] * density[k] / n
         market[k] = (cheapness / index) @ income / income - 1
-        worth[k] = density[k] ** -model.congestion * wage[k] * index ** (1 / power)
-    rates = np.array([_rate(model, density[k], worth[k]) for k in range(len(times))])
+        value[k] = density[k] ** -model.congestion * wage[k] * index ** (1 / power)
+    rates = np.array([_rate(model, density[k], value[k]) for k in range(len(times))])
     span = 2 * (times[1] - times[0])
     moved = span * (rates[:-2] + 4 * rates[1:-1] + rates[2:]) / 6
     motion = np.abs(density[2:] - density[:-2] - moved).max(axis=1)
@@ -97,7 +82,7 @@ def migration_conditions(
         positive,
         timewise("goods markets clear at every time", market),
         timewise("normalisation: ∫ w μ dm = 1 at every time", (wage * density).mean(axis=1) - 1),
-        timewise("real wage: V = B w / P", real / worth - 1),
+        timewise("real wage: V = B w / P", real / value - 1),
         worst_case("law of motion, by Simpson's rule", motion, labels[1:-1], max(tolerance, 1e-5)),
         timewise("concentration: times", concentration["time"].to_numpy(dtype=float) - times),
         timewise(

@@ -9,6 +9,7 @@ or real wage. All N market clearing conditions are evaluated, the one that Walra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +19,8 @@ from agora.models.certificate import Condition, worst_case
 from agora.typing import Vector
 
 
-class TradeParameters(Protocol):
-    """What the definition needs to know of a trading economy of N places."""
+class Trading(Protocol):
+    """What every definition here needs to know of trade."""
 
     @property
     def variant(self) -> str: ...  # noqa: D102
@@ -29,6 +30,24 @@ class TradeParameters(Protocol):
     def spillover(self) -> float: ...  # noqa: D102
     @property
     def congestion(self) -> float: ...  # noqa: D102
+
+
+class Movers(Trading, Protocol):
+    """What definitions need to know of people who move."""
+
+    @property
+    def trade_cost_rate(self) -> float: ...  # noqa: D102
+    @property
+    def noise(self) -> float: ...  # noqa: D102
+    @property
+    def discount(self) -> float: ...  # noqa: D102
+    @property
+    def moving_cost(self) -> float: ...  # noqa: D102
+
+
+class TradeParameters(Trading, Protocol):
+    """What the definition needs to know of a trading economy of N locations."""
+
     @property
     def names(self) -> tuple[object, ...]: ...  # noqa: D102
     @property
@@ -67,8 +86,7 @@ def trade_conditions(
     economy: TradeParameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate every condition of a trade equilibrium and every identity of the tables."""
-    frame, totals = tables["locations"], tables["totals"].iloc[0]
-    names = list(economy.names)
+    frame, names = tables["locations"], list(economy.names)
     if len(frame) != len(names):
         return (Condition("every place has its row", float("nan"), f"{len(frame)} rows", tolerance),)
     density, weight, wage, index, real = (
@@ -76,24 +94,20 @@ def trade_conditions(
         for name in ("population", "weight", "wage", "price_index", "real_wage")
     )
 
-    def at_places(name: str, violations: Vector) -> Condition:
-        return worst_case(name, violations, [f"location {place}" for place in names], tolerance)
-
-    def overall(name: str, difference: float) -> Condition:
-        return worst_case(name, [abs(difference)], ["the economy"], tolerance)
-
+    at_locations = partial(worst_case, places=[f"location {name}" for name in names], tolerance=tolerance)
+    overall = partial(worst_case, places=["the economy"], tolerance=tolerance)
     listed = np.array([str(a) != str(b) for a, b in zip(frame["location"], names, strict=True)], dtype=float)
     parameters = (
-        at_places("locations are the given ones", listed),
-        at_places("population is the given one", np.abs(density / economy.density - 1)),
-        at_places("weights are the given ones", np.abs(weight / economy.base_weights - 1)),
-        at_places(
+        at_locations("locations are the given ones", listed),
+        at_locations("population is the given one", np.abs(density / economy.density - 1)),
+        at_locations("weights are the given ones", np.abs(weight / economy.base_weights - 1)),
+        at_locations(
             "productivity is the given one", np.abs(frame["productivity"] / economy.productivities - 1)
         ),
-        at_places("amenity is the given one", np.abs(frame["amenity"] / economy.amenities - 1)),
+        at_locations("amenity is the given one", np.abs(frame["amenity"] / economy.amenities - 1)),
     )
     smallest = np.min([density, wage, index, real], axis=0)
-    positive = at_places(
+    positive = at_locations(
         "population, wage, price index and real wage > 0", np.where(smallest > 0, 0.0, np.inf)
     )
     if not positive.passed:
@@ -106,61 +120,51 @@ def trade_conditions(
     stated = shares.sum(axis=0) * (index / prices) ** power
     exports = sales - np.diag(shares) * income
     imports = income - np.diag(shares) * income
-    worth = economy.amenities * density**-economy.congestion * wage / prices
+    value = economy.amenities * density**-economy.congestion * wage / prices
     return (
         *parameters,
         positive,
-        at_places("price index: P^{1−σ} = ∫ K a μ^c w^{1−σ} dm", np.abs(index / prices - 1)),
-        at_places("shares of purchases sum to one", np.abs(stated - 1)),
-        at_places("goods markets clear, (1)", np.abs(sales / income - 1)),
-        at_places("trade is balanced: exports = imports", np.abs(exports - imports) / income),
-        overall("Walras' law: the world sells what it earns", float(sales.sum() - income.sum())),
-        overall("normalisation: ∫ w μ dm = 1, (2)", float(income.sum()) - 1),
-        at_places("real wage: V = B w / P", np.abs(real / worth - 1)),
-        *_identities(tables, totals, shares, income, real, economy, tolerance),
+        at_locations("price index: P^{1−σ} = ∫ K a μ^c w^{1−σ} dm", np.abs(index / prices - 1)),
+        at_locations("shares of purchases sum to one", np.abs(stated - 1)),
+        at_locations("goods markets clear, (1)", np.abs(sales / income - 1)),
+        at_locations("trade is balanced: exports = imports", np.abs(exports - imports) / income),
+        overall("Walras' law: the world sells what it earns", abs(sales.sum() - income.sum())),
+        overall("normalisation: ∫ w μ dm = 1, (2)", abs(income.sum() - 1)),
+        at_locations("real wage: V = B w / P", np.abs(real / value - 1)),
+        *_totals(tables["totals"].iloc[0], shares, income, float((weight * density) @ real), tolerance),
+        *(_pairs(tables["trade"], shares, income, economy, tolerance) if "trade" in tables else ()),
     )
 
 
-def _identities(
-    tables: Mapping[str, pd.DataFrame],
-    totals: pd.Series[float],
-    shares: Vector,
-    income: Vector,
-    real: Vector,
-    economy: TradeParameters,
-    tolerance: float,
-) -> tuple[Condition, ...]:
-    """Compare what the other tables repeat with what the locations imply."""
-    names = economy.names
-    people = tables["locations"]["population"].to_numpy(dtype=float)
-    weight = tables["locations"]["weight"].to_numpy(dtype=float)
+def _totals(
+    totals: pd.Series[float], shares: Vector, income: Vector, mean_real_wage: float, tolerance: float
+) -> list[Condition]:
+    """Compare the totals with what the locations imply."""
     implied = {
         "income": float(income.sum()),
-        "mean_real_wage": float((weight * people) @ real),
+        "mean_real_wage": mean_real_wage,
         "own_share": float(np.diag(shares) @ income / income.sum()),
         "walras_slack": 0.0,
     }
-    found = [
-        worst_case(f"totals: {name}", [abs(float(totals[name]) - value)], ["the economy"], tolerance)
-        for name, value in implied.items()
-    ]
-    if "trade" in tables:
-        trade = tables["trade"]
-        pairs = [f"{origin} to {destination}" for origin in names for destination in names]
-        if len(trade) != len(pairs):
-            return (
-                *found,
-                Condition("every pair has its row", float("nan"), f"{len(trade)} rows", tolerance),
-            )
-        written = [f"{o} to {d}" for o, d in zip(trade["origin"], trade["destination"], strict=True)]
-        wrong = np.array([a != b for a, b in zip(written, pairs, strict=True)], dtype=float)
-        share = np.abs(trade["share"].to_numpy(dtype=float) - shares.ravel())
-        flow = np.abs(trade["flow"].to_numpy(dtype=float) - (shares * income).ravel())
-        cost = np.abs(trade["cost"].to_numpy(dtype=float) / economy.costs.ravel() - 1)
-        found += [
-            worst_case("trade: costs are the given ones", cost, pairs, tolerance),
-            worst_case("trade: pairs are all ordered pairs", wrong, pairs, tolerance),
-            worst_case("trade: shares of the destination's income", share, pairs, tolerance),
-            worst_case("trade: flows as shares of world income", flow, pairs, tolerance),
-        ]
-    return tuple(found)
+    gaps = {name: abs(float(totals[name]) - value) for name, value in implied.items()}
+    return [worst_case(f"totals: {name}", gap, ["the economy"], tolerance) for name, gap in gaps.items()]
+
+
+def _pairs(
+    trade: pd.DataFrame, shares: Vector, income: Vector, economy: TradeParameters, tolerance: float
+) -> tuple[Condition, ...]:
+    """Compare the table of pairs with what the locations imply."""
+    names = economy.names
+    pairs = [f"{origin} to {destination}" for origin in names for destination in names]
+    if len(trade) != len(pairs):
+        return (Condition("every pair has its row", float("nan"), f"{len(trade)} rows", tolerance),)
+    written = [f"{o} to {d}" for o, d in zip(trade["origin"], trade["destination"], strict=True)]
+    wrong = [float(a != b) for a, b in zip(written, pairs, strict=True)]
+    cost, share, flow = (trade[name].to_numpy(dtype=float) for name in ("cost", "share", "flow"))
+    each = partial(worst_case, places=pairs, tolerance=tolerance)
+    return (
+        each("trade: costs are the given ones", np.abs(cost / economy.costs.ravel() - 1)),
+        each("trade: pairs are all ordered pairs", wrong),
+        each("trade: shares of the destination's income", np.abs(share - shares.ravel())),
+        each("trade: flows as shares of world income", np.abs(flow - (shares * income).ravel())),
+    )

@@ -16,6 +16,7 @@ anything with the programs and methods that find prices:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,21 +34,14 @@ RECURSION = "quadratic value function, by backward recursion"
 
 @dataclass(frozen=True)
 class Cheapest:
-    """What the best replies of some agents cost.
-
-    Attributes
-    ----------
-    values : array (agents,)
-        The least cost found.
-    bounds : array (agents,)
-        A lower bound of the cost of every reply; equal to `values` where nothing is proved.
-    proof : str
-        Why the bounds hold; empty if they are not proved.
-    """
+    """What the best replies of some agents cost."""
 
     values: Vector
+    """The least cost found, (agents,)."""
     bounds: Vector
+    """A lower bound of the cost of every reply; equal to `values` where nothing is proved, (agents,)."""
     proof: str
+    """Why the bounds hold; empty if they are not proved."""
 
 
 # --- quadratic costs -----------------------------------------------------------------------------
@@ -73,7 +67,7 @@ def quadratic_values(
     chance, assets = np.array(supply.probabilities), starts.shape[1]
     if assets == 1 and supply.known:
         numbers = [float(v.ravel()[0]) for v in (*running, *terminal)]
-        return _scalar_values(starts[:, 0], prices[0], step, control_cost, *numbers)
+        return _scalar_values(starts[:, 0], prices[0], step, control_cost, numbers)
     (weight, target), (last, aim) = running, terminal
     nodes = len(parents)
     curvature = last.copy()
@@ -106,17 +100,11 @@ def quadratic_values(
     return Cheapest(values, values, RECURSION)
 
 
-def _scalar_values(  # noqa: PLR0913 (to be grouped)
-    starts: Vector,
-    prices: Vector,
-    step: float,
-    control_cost: float,
-    weight: float,
-    target: float,
-    last: float,
-    aim: float,
+def _scalar_values(
+    starts: Vector, prices: Vector, step: float, control_cost: float, costs: list[float]
 ) -> Cheapest:
     """Return the same for one asset and known supply, in plain numbers."""
+    weight, target, last, aim = costs
     curvature, slope, level = last, -last * aim, last * aim**2 / 2
     held = step * weight
     for price in prices[::-1].tolist():
@@ -214,17 +202,17 @@ class Agent:
         best = int(np.nanargmax(schur))
         return best + 1, -float(schur[best])
 
-    def settle(self, states: Vector, pin: int | None, rounds: int = 60) -> tuple[Vector, Vector]:
+    def solve(self, states: Vector, pin: int | None, rounds: int = 60) -> tuple[Vector, Vector]:
         """Return trajectories (B, N + 1) of least cost with the same start and pin, and the proof's slack.
 
         Newton's method with backtracking, all trajectories in one block-diagonal tridiagonal system. The
         slack is the last squared decrement, twice the distance to the least cost to second order.
         """
         each = max(1, MOST_UNKNOWNS // self.number)
-        parts = [self._settle(states[k : k + each], pin, rounds) for k in range(0, len(states), each)]
+        parts = [self._solve(states[k : k + each], pin, rounds) for k in range(0, len(states), each)]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
-    def _settle(self, states: Vector, pin: int | None, rounds: int) -> tuple[Vector, Vector]:
+    def _solve(self, states: Vector, pin: int | None, rounds: int) -> tuple[Vector, Vector]:
         states = states.copy()
         slack = np.full(len(states), np.inf)
         moving = np.arange(len(states))
@@ -272,19 +260,16 @@ def cheapest_replies(agent: Agent, starts: Vector, accuracy: float) -> Cheapest:
     if place == 0 or not all(np.isfinite(floor)):
         return _programmed(agent, starts)
     if kappa < 0:
-        states, slack = agent.settle(np.repeat(starts[:, None], agent.number + 1, axis=1), None)
+        states, slack = agent.solve(np.repeat(starts[:, None], agent.number + 1, axis=1), None)
         values = agent.cost(states)
         return Cheapest(values, values - slack, "an agent's problem is strictly convex")
     branching = _Branching(agent, starts, place, kappa, accuracy)
     values = branching.run()
-    return Cheapest(
-        values, values - accuracy,
-        f"branch and bound on the state at time {place * agent.step:g}; pinned there the problem is convex",
-    )  # fmt: skip
+    pinned = f"the state at time {place * agent.step:g}; pinned there the problem is convex"
+    return Cheapest(values, values - accuracy, f"branch and bound on {pinned}")
 
 
-@dataclass
-class _Points:
+class _Points(NamedTuple):
     """Pinned problems solved: agent, pinned state ξ, least cost F, slope F', trajectory."""
 
     agent: NDArray[np.int64]
@@ -294,11 +279,10 @@ class _Points:
     states: Vector
 
     def take(self, which: NDArray[np.int64]) -> _Points:
-        return _Points(*(getattr(self, name)[which] for name in ("agent", "at", "cost", "slope", "states")))
+        return _Points._make(column[which] for column in self)
 
     def join(self, other: _Points) -> _Points:
-        names = ("agent", "at", "cost", "slope", "states")
-        return _Points(*(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names))
+        return _Points._make(map(np.concatenate, zip(self, other, strict=True)))
 
 
 class _Branching:
@@ -337,7 +321,7 @@ class _Branching:
         """Return an interval of pinned states outside which every reply costs more than some reply."""
         agent, time = self.agent, self.place * self.agent.step
         still = np.repeat(self.starts[:, None], agent.number + 1, axis=1)
-        known, _ = agent.settle(still, self.place)
+        known, _ = agent.solve(still, self.place)
         self.best = np.minimum(self.best, agent.cost(known))
         spent = agent.step * float((agent.prices**2).sum()) / (2 * agent.control_cost)
         horizon = agent.number * agent.step
@@ -354,7 +338,7 @@ class _Branching:
             x = self.starts[agents][:, None]
             start = x + (at[:, None] - x) * share
         start[:, place] = at
-        states, slack = self.agent.settle(start, place)
+        states, slack = self.agent.solve(start, place)
         cost = self.agent.cost(states) - slack  # a lower bound of F, and F up to rounding
         slope = self.agent.gradient(states)[:, place - 1]
         np.minimum.at(self.best, agents, cost + slack)
@@ -364,7 +348,7 @@ class _Branching:
         """Descend from the best pin of every agent, so that little is left to prove."""
         order = np.lexsort((points.cost, points.agent))
         first = order[np.r_[True, np.diff(points.agent[order]) > 0]]
-        states, _ = self.agent.settle(points.states[first], None)
+        states, _ = self.agent.solve(points.states[first], None)
         np.minimum.at(self.best, points.agent[first], self.agent.cost(states))
 
     def _bounds(self, left: _Points, right: _Points) -> tuple[Vector, Vector]:
@@ -409,6 +393,6 @@ def _programmed(agent: Agent, starts: Vector) -> Cheapest:
         knots.append(grid[at])
     places = np.arange(agent.number + 1)
     path = np.stack([np.interp(places, marks, row) for row in np.stack(knots, axis=1)])
-    states, _ = agent.settle(path, None)
+    states, _ = agent.solve(path, None)
     values = agent.cost(states)
     return Cheapest(values, values, "")

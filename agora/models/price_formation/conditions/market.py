@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,28 +60,20 @@ class Parameters(Protocol):
 
 @dataclass(frozen=True)
 class Exploitability:
-    """What agents would gain by their best replies.
-
-    Attributes
-    ----------
-    gains : array (agents,)
-        Upper bound of the gain of each agent, averaged over the replies it mixes.
-    largest : array (agents,)
-        The same for the worst of the replies that have mass.
-    values : array (agents,)
-        Lower bound of what a best reply costs, φ(x_n, ω).
-    proof : str
-        Why the bounds hold; empty if they are no bounds.
-    """
+    """What agents would gain by their best replies."""
 
     gains: Vector
+    """Upper bound of the gain of each agent, averaged over the replies it mixes, (agents,)."""
     largest: Vector
+    """The same for the worst of the replies that have mass, (agents,)."""
     values: Vector
+    """Lower bound of what a best reply costs, φ(x_n, ω), (agents,)."""
     proof: str
+    """Why the bounds hold; empty if they are no bounds."""
 
 
 @dataclass(frozen=True)
-class _Market:
+class _Arrays:
     """The tables as arrays: prices (assets, nodes), states and controls (replies, assets, places)."""
 
     prices: Vector
@@ -89,7 +82,7 @@ class _Market:
     controls: Vector
     agents: NDArray[np.int64]
     masses: Vector
-    faults: tuple[tuple[str, float], ...]
+    faults: dict[str, float]
 
 
 class _Tree:
@@ -111,40 +104,33 @@ class _Tree:
 def exploitability(
     market: Parameters, tables: Mapping[str, pd.DataFrame], accuracy: float = 1e-7
 ) -> Exploitability:
-    """Return what each agent would gain by its best reply to the prices of the tables.
+    """Return what each agent would gain by its best reply to the prices, from ``price`` and ``paths``.
 
-    Parameters
-    ----------
-    market : PriceFormation
-        Parameters.
-    tables : mapping of DataFrame
-        ``price`` and ``paths``.
-    accuracy : float
-        How close the bounds are to the truth, in the numéraire.
+    `accuracy` is how close the bounds are to the truth, in the numéraire.
     """
     tree = _Tree(market)
     return _exploitability(market, tree, _arrays(market, tables, tree), accuracy)
 
 
-def _exploitability(market: Parameters, tree: _Tree, found: _Market, accuracy: float) -> Exploitability:
-    costs = _costs(market, tree, found, found.prices)
-    number, shares = len(market.masses), found.masses
+def _exploitability(market: Parameters, tree: _Tree, arrays: _Arrays, accuracy: float) -> Exploitability:
+    costs = _costs(market, tree, arrays, arrays.prices)
+    number, shares = len(market.masses), arrays.masses
     if _bounded(market):
-        gains = _bounded_gains(market, tree, found)
+        gains = _bounded_gains(market, tree, arrays)
         values = np.full(number, np.inf)
-        np.minimum.at(values, found.agents, costs - gains)
+        np.minimum.at(values, arrays.agents, costs - gains)
         known = Cheapest(values, values, "weak duality at convex costs")
     else:
-        known = _cheapest(market, found.prices, accuracy)
-    gains = costs - known.bounds[found.agents]
+        known = _cheapest(market, arrays.prices, accuracy)
+    gains = costs - known.bounds[arrays.agents]
     mass = np.zeros(number)
-    np.add.at(mass, found.agents, shares)
+    np.add.at(mass, arrays.agents, shares)
     mean = np.zeros(number)
     with np.errstate(all="ignore"):
-        np.add.at(mean, found.agents, gains * shares / mass[found.agents])
+        np.add.at(mean, arrays.agents, gains * shares / mass[arrays.agents])
     largest = np.full(number, -np.inf)
-    used = shares > 1e-9 * market.masses[found.agents]
-    np.maximum.at(largest, found.agents[used], gains[used])
+    used = shares > 1e-9 * market.masses[arrays.agents]
+    np.maximum.at(largest, arrays.agents[used], gains[used])
     return Exploitability(mean, largest, known.bounds, known.proof)
 
 
@@ -161,8 +147,8 @@ def _cheapest(market: Parameters, prices: Vector, accuracy: float) -> Cheapest:
     agent = Agent(prices[0], step, market.control_cost, *costs)
     distinct, which = np.unique(market.starts[:, 0], return_inverse=True)
     asked = (prices.tobytes(), distinct.tobytes(), step, market.control_cost, accuracy, *map(_said, costs))
-    found = once(("best replies", *asked), lambda: cheapest_replies(agent, distinct, accuracy))
-    return Cheapest(found.values[which], found.bounds[which], found.proof)
+    cheapest = once(("best replies", *asked), lambda: cheapest_replies(agent, distinct, accuracy))
+    return Cheapest(cheapest.values[which], cheapest.bounds[which], cheapest.proof)
 
 
 def _said(cost: StateCost) -> tuple[Any, ...]:
@@ -186,21 +172,30 @@ def _holding(cost: StateCost, states: Vector) -> tuple[Vector, Vector]:
     return cost.value(states).sum(axis=1), cost.slope(states)
 
 
-def _costs(market: Parameters, tree: _Tree, found: _Market, prices: Vector) -> Vector:
+def _costs(market: Parameters, tree: _Tree, arrays: _Arrays, prices: Vector) -> Vector:
     """Return what each reply costs at some prices (replies,)."""
-    nodes = tree.nodes
-    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1) + (prices * found.controls).sum(axis=1)
-    held, _ = _holding(market.running, found.states[..., :nodes])
-    last, _ = _holding(market.terminal, found.states[..., nodes:])
-    result: Vector = tree.step * (traded + held) @ tree.chance + last @ tree.end_chance
-    return result
+    paid = tree.step * (prices * arrays.controls).sum(axis=1) @ tree.chance
+    costs: Vector = paid + sum(_parts(market, tree, arrays).values())
+    return costs
 
 
-def _control_gradient(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+def _parts(market: Parameters, tree: _Tree, arrays: _Arrays) -> dict[str, Vector]:
+    """Return what trading, holding and the end cost each reply, payments aside (replies,)."""
+    traded = market.control_cost / 2 * (arrays.controls**2).sum(axis=1)
+    held, _ = _holding(market.running, arrays.states[..., : tree.nodes])
+    last, _ = _holding(market.terminal, arrays.states[..., tree.nodes :])
+    return {
+        "trading_cost": tree.step * traded @ tree.chance,
+        "running_cost": tree.step * held @ tree.chance,
+        "terminal_cost": last @ tree.end_chance,
+    }
+
+
+def _control_gradient(market: Parameters, tree: _Tree, arrays: _Arrays) -> Vector:
     """Return the derivative of each reply's cost by each of its controls (replies, assets, nodes)."""
     nodes = tree.nodes
-    _, running = _holding(market.running, found.states[..., :nodes])
-    _, terminal = _holding(market.terminal, found.states[..., nodes:])
+    _, running = _holding(market.running, arrays.states[..., :nodes])
+    _, terminal = _holding(market.terminal, arrays.states[..., nodes:])
     pull = np.concatenate([tree.step * running * tree.chance, terminal * tree.end_chance], axis=2)
     later = np.zeros_like(pull)  # sums over all places after each
     if market.supply.known:
@@ -208,136 +203,96 @@ def _control_gradient(market: Parameters, tree: _Tree, found: _Market) -> Vector
     else:
         for place in range(tree.places - 1, 0, -1):
             later[..., tree.before[place]] += later[..., place] + pull[..., place]
-    paid = tree.chance * (market.control_cost * found.controls + found.prices)
+    paid = tree.chance * (market.control_cost * arrays.controls + arrays.prices)
     result: Vector = tree.step * (paid + later[..., :nodes])
     return result
 
 
-def _margin(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+def _margin(market: Parameters, tree: _Tree, arrays: _Arrays) -> Vector:
     """Return how far a unit bought is from being worth its price, per unit, at most, of each reply."""
     if _bounded(market):
-        return np.zeros(len(found.masses))
-    gradient = _control_gradient(market, tree, found) / (tree.step * tree.chance)
-    return np.where(found.masses > 1e-9, np.abs(gradient).max(axis=(1, 2)), 0.0)
+        return np.zeros(len(arrays.masses))
+    gradient = _control_gradient(market, tree, arrays) / (tree.step * tree.chance)
+    return np.where(arrays.masses > 1e-9, np.abs(gradient).max(axis=(1, 2)), 0.0)
 
 
 def _bounded(market: Parameters) -> bool:
     return (*market.state_bounds, *market.control_bounds) != (None,) * 4
 
 
-def _bounded_gains(market: Parameters, tree: _Tree, found: _Market) -> Vector:
+def _bounded_gains(market: Parameters, tree: _Tree, arrays: _Arrays) -> Vector:
     """Return an upper bound of what each reply can gain within the bounds (replies,)."""
-    gradient = _control_gradient(market, tree, found)
-    return sum(
-        (
-            dual_gains(
-                found.states[:, asset],
-                found.controls[:, asset],
-                gradient[:, asset],
-                tree.chance,
-                tree.before,
-                tree.step,
-                market.control_cost,
-                market.state_bounds,
-                market.control_bounds,
-            )
-            for asset in range(found.states.shape[1])
-        ),
-        start=np.zeros(len(found.states)),
-    )
+    gradient = _control_gradient(market, tree, arrays)
+    gains: Vector = sum(
+        dual_gains(
+            arrays.states[:, asset], arrays.controls[:, asset], gradient[:, asset], tree.chance, tree.before,
+            tree.step, market.control_cost, market.state_bounds, market.control_bounds,
+        )
+        for asset in range(len(arrays.prices))
+    )  # type: ignore[assignment]  # fmt: skip
+    return gains
 
 
 # --- the conditions ------------------------------------------------------------------------------
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is missing or absurd is a violation
 def trading_conditions(
     market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate clearing, exploitability, gap, and every identity of the tables."""
-    with np.errstate(invalid="ignore", over="ignore"):  # what is missing or absurd is a violation
-        return _conditions(market, tables, tolerance)
-
-
-def _conditions(
-    market: Parameters, tables: Mapping[str, pd.DataFrame], tolerance: float
-) -> tuple[Condition, ...]:
     tree = _Tree(market)
-    found = _arrays(market, tables, tree)
-    nodes, mass = tree.nodes, found.masses
+    arrays = _arrays(market, tables, tree)
+    nodes, mass = tree.nodes, arrays.masses
     times = [f"time {t:g}" for t in tree.time[:nodes]]
-    where = [f"{t}, asset {j + 1}" for j in range(len(found.prices)) for t in times] if len(
-        found.prices
-    ) > 1 else times  # fmt: skip
-    replies = [f"agent {n}" for n in found.agents]
+    assets = len(arrays.prices)
+    where = times if assets == 1 else [f"{t}, asset {j + 1}" for j in range(assets) for t in times]
+    replies = [f"agent {n}" for n in arrays.agents]
     given = market.supply.values.T
-    bought = np.einsum("k,kiv->iv", mass, found.controls)
-    gains = _exploitability(market, tree, found, tolerance / 10)
-    cost = float(mass @ _costs(market, tree, found, np.zeros_like(found.prices)))
-    revenue = tree.step * float((found.prices * given).sum(axis=0) @ tree.chance)
+    bought = np.einsum("k,kiv->iv", mass, arrays.controls)
+    gains = _exploitability(market, tree, arrays, tolerance / 10)
+    cost = float(mass @ _costs(market, tree, arrays, np.zeros_like(arrays.prices)))
+    revenue = tree.step * float((arrays.prices * given).sum(axis=0) @ tree.chance)
     dual = revenue - float(market.masses @ gains.values)
     held = np.zeros(len(market.masses))
-    np.add.at(held, found.agents, mass)
-    moved = found.states[..., 1:] - found.states[..., tree.before[1:]]
-    followed = moved - tree.step * found.controls[..., tree.before[1:]]
-    out = np.maximum(
-        _outside(found.states[..., 1:], market.state_bounds), _outside(found.controls, market.control_bounds)
-    )
+    np.add.at(held, arrays.agents, mass)
+    astray = arrays.states[:, :, 0] - market.starts[arrays.agents]
+    moved = arrays.states[..., 1:] - arrays.states[..., tree.before[1:]]
+    followed = moved - tree.step * arrays.controls[..., tree.before[1:]]
+    parts = ((arrays.states[..., 1:], market.state_bounds), (arrays.controls, market.control_bounds))
+    out = np.max([_outside(values, bounds) for values, bounds in parts], axis=0)
     totals = tables["totals"].iloc[0] if len(tables.get("totals", ())) else pd.Series(dtype=float)
 
-    def each(name: str, violations: Vector, places: list[str]) -> Condition:
-        return worst_case(name, violations, places, tolerance)
-
-    def total(name: str, value: float) -> tuple[str, float]:
-        return f"totals: {name}", abs(float(totals.get(name, np.nan)) - value)
-
-    spent = _parts(market, tree, found)
-    sums = [total("population_cost", cost), total("revenue", revenue), *(total(n, v) for n, v in spent)]
+    each = partial(worst_case, tolerance=tolerance)
+    costs = {name: float(mass @ each) for name, each in _parts(market, tree, arrays).items()}
+    sums = {"population_cost": cost, "revenue": revenue, **costs}
+    wrong = [abs(float(totals.get(name, np.nan)) - value) for name, value in sums.items()]
     agents = [f"agent {n}" for n in range(len(market.masses))]
     return (
         each("clearing", np.abs(bought - given).ravel(), where),
-        each("exploitability_mean", np.array([abs(float(market.masses @ gains.gains))]), ["all agents"]),
+        each("exploitability_mean", abs(market.masses @ gains.gains), ["all agents"]),
         each("exploitability_max", np.abs(gains.largest), agents),
-        each("gap", np.array([abs(dual + cost)]), ["J(ω) − its lower bound"]),
-        each("what a unit bought is worth is its price", _margin(market, tree, found), replies),
-        each("agents start where the initial law says", _first(market, found), replies),
+        each("gap", abs(dual + cost), ["J(ω) − its lower bound"]),
+        each("what a unit bought is worth is its price", _margin(market, tree, arrays), replies),
+        each("agents start where the initial law says", np.abs(astray).max(axis=1), replies),
         each("states follow velocities", np.abs(followed).max(axis=(1, 2)), replies),
         each("states and velocities keep their bounds", out, replies),
         each("every agent has its mass", np.abs(held - market.masses), agents),
         each("no mass is negative", -mass, replies),
-        each("supply is the given one", np.abs(found.supplies - given).ravel(), where),
-        each("rows are in order", np.array([v for _, v in found.faults]), [n for n, _ in found.faults]),
-        each("totals add up", np.array([v for _, v in sums]), [n for n, _ in sums]),
+        each("supply is the given one", np.abs(arrays.supplies - given).ravel(), where),
+        each("rows are in order", list(arrays.faults.values()), arrays.faults),
+        each("totals add up", wrong, [f"totals: {name}" for name in sums]),
     )
 
 
-def _parts(market: Parameters, tree: _Tree, found: _Market) -> list[tuple[str, float]]:
-    nodes, mass = tree.nodes, found.masses
-    traded = market.control_cost / 2 * (found.controls**2).sum(axis=1)
-    held, _ = _holding(market.running, found.states[..., :nodes])
-    last, _ = _holding(market.terminal, found.states[..., nodes:])
-    return [
-        ("trading_cost", tree.step * float(mass @ (traded @ tree.chance))),
-        ("running_cost", tree.step * float(mass @ (held @ tree.chance))),
-        ("terminal_cost", float(mass @ (last @ tree.end_chance))),
-    ]
-
-
 def _outside(values: Vector, bounds: tuple[float | None, float | None]) -> Vector:
-    low, high = bounds
-    beyond = np.zeros(len(values))
-    if low is not None:
-        beyond = np.maximum(beyond, (low - values).max(axis=(1, 2)))
-    if high is not None:
-        beyond = np.maximum(beyond, (values - high).max(axis=(1, 2)))
+    """Return how far each reply is beyond its bounds, at most (replies,)."""
+    low, high = (-np.inf if bounds[0] is None else bounds[0]), (np.inf if bounds[1] is None else bounds[1])
+    beyond: Vector = np.maximum(np.maximum(low - values, values - high), 0.0).max(axis=(1, 2))
     return beyond
 
 
-def _first(market: Parameters, found: _Market) -> Vector:
-    result: Vector = np.abs(found.states[:, :, 0] - market.starts[found.agents]).max(axis=1)
-    return result
-
-
-def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree) -> _Market:
+def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree) -> _Arrays:
     """Read prices and paths, in any order of rows; what is not as it must be is a fault."""
     assets, nodes, places = market.starts.shape[1], tree.nodes, tree.places
     keys = [*(["asset"] if assets > 1 else []), *([] if market.supply.known else ["node"])]
@@ -356,41 +311,37 @@ def _arrays(market: Parameters, tables: Mapping[str, pd.DataFrame], tree: _Tree)
     control = column(paths, "control", (number, assets, places))
     label = agent[:, 0]
     sound = (label == np.round(label)) & (label >= 0) & (label < len(market.masses))
-    faults = [
-        ("price: time", _apart(column(prices, "time", (assets, nodes)), tree.time[:nodes])),
-        ("paths: time", _apart(column(paths, "time", (number, assets, places)), tree.time)),
-        ("paths: agent", float(np.ptp(agent, axis=1).max()) + float((~sound).sum())),
-        ("paths: path", float(np.ptp(path, axis=1).max())),
-        ("paths: weight", _apart(weight, weight[:, :1])),
-        ("paths: nobody trades at the horizon", float((~np.isnan(control[..., nodes:])).sum())),
-    ]
+    wanted: dict[str, Any] = {"time": tree.time}
     if assets > 1:
-        wanted = np.arange(1, assets + 1)[:, None]
-        faults.append(("price: asset", _apart(column(prices, "asset", (assets, nodes)), wanted)))
-        faults.append(("paths: asset", _apart(column(paths, "asset", (number, assets, places)), wanted)))
+        wanted["asset"] = np.broadcast_to(np.arange(1, assets + 1)[:, None], (assets, places))
     if not market.supply.known:
-        faults.append(("price: node", _apart(column(prices, "node", (assets, nodes)), np.arange(nodes))))
+        wanted["node"] = np.arange(places)
+    faults = {
+        "paths: agent": float(np.ptp(agent, axis=1).max()) + float((~sound).sum()),
+        "paths: path": float(np.ptp(path, axis=1).max()),
+        "paths: weight": _apart(weight, weight[:, :1]),
+        "paths: nobody trades at the horizon": float((~np.isnan(control[..., nodes:])).sum()),
+    }
+    for name, entries in wanted.items():
+        faults[f"price: {name}"] = _apart(column(prices, name, (assets, nodes)), entries[..., :nodes])
+        faults[f"paths: {name}"] = _apart(column(paths, name, (number, assets, places)), entries)
+    if not market.supply.known:
         chances = column(prices, "probability", (assets, nodes))
-        faults.append(("price: probability", _apart(chances, tree.chance)))
-        faults.append(
-            ("paths: node", _apart(column(paths, "node", (number, assets, places)), np.arange(places)))
-        )
-    return _Market(
+        faults["price: probability"] = _apart(chances, tree.chance)
+    return _Arrays(
         prices=column(prices, "price", (assets, nodes)),
         supplies=column(prices, "supply", (assets, nodes)),
         states=column(paths, "state", (number, assets, places)),
         controls=control[..., :nodes],
         agents=np.where(sound, label, 0).astype(np.int64),
         masses=weight[:, 0],
-        faults=tuple(faults),
+        faults=faults,
     )
 
 
 def _sorted(table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     """Return a table with its rows in order, itself if they are."""
-    later = np.zeros(
-        max(len(table) - 1, 0), dtype=bool
-    )  # whether a row is known to come after the one before
+    later = np.zeros(max(len(table) - 1, 0), dtype=bool)  # whether a row comes after the one before
     for name in order:
         column = table[name].to_numpy(dtype=float)
         if not (later | (column[1:] >= column[:-1])).all():
@@ -399,6 +350,6 @@ def _sorted(table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     return table
 
 
-def _apart(found: Vector, wanted: NDArray[Any]) -> float:
+def _apart(given: Vector, wanted: NDArray[Any]) -> float:
     """Return the largest difference; NaN if there is one."""
-    return float(np.abs(found - wanted).max())
+    return float(np.abs(given - wanted).max())

@@ -9,6 +9,7 @@ half of the gain. Nothing is shared with the program.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import networkx as nx
@@ -17,19 +18,11 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from agora.models.certificate import Condition, worst_case
-from agora.models.sectors.conditions.short_run import (
-    COLUMNS,
-    Dates,
-    Parameters,
-    consumption_of,
-    dates_of,
-    price_level_of,
-    short_run_conditions,
-)
+from agora.models.sectors.conditions import short_run
 from agora.typing import Vector
 
 
-class MovingParameters(Parameters, Protocol):
+class MovingParameters(short_run.Parameters, Protocol):
     """What the definition needs to know beside the short run."""
 
     @property
@@ -54,39 +47,40 @@ def invisible_hand_conditions(
     model: MovingParameters, tables: Mapping[str, pd.DataFrame], tolerance: float
 ) -> tuple[Condition, ...]:
     """Evaluate the definition of the path and every identity of its tables."""
-    dates = dates_of(tables["path"], model.network.cells, COLUMNS)
+    dates = short_run.dates_of(tables["path"], model.network.cells, short_run.COLUMNS)
     aggregate = tables["aggregate"]
     n, rate, times = dates["firms"], dates["profit_rate"], dates.times
     if len(aggregate) != len(times):
         return (Condition("every date has its row", float("nan"), f"{len(aggregate)} rows", tolerance),)
     said = {name: aggregate[name].to_numpy(dtype=float) for name in aggregate.columns}
     at_dates = [f"time {time:g}" for time in times]
-    eaten, level = consumption_of(model, dates["output"]), price_level_of(model, dates["price"])
+    eaten, level = (
+        short_run.consumption_of(model, dates["output"]),
+        short_run.price_level_of(model, dates["price"]),
+    )
     wealth = {"consumption": level, "labor": dates["wage"][:, 0], "expenditure": level * eaten}
     climbing = _potential(model, n, eaten)
     start = model.network.land * model.over_sectors("initial", model.initial)
     start = model.firms * start / start.sum()
     lost = np.abs(np.diff(_by_piece(model, n), axis=0)).max(axis=1, initial=0.0)
-    ends = at_dates[1:]
 
-    def at_all(name: str, violations: Any, places: list[str] = at_dates) -> Condition:
-        return worst_case(name, violations, places, tolerance)
-
+    at_all = partial(worst_case, places=at_dates, tolerance=tolerance)
+    after_steps = partial(worst_case, places=at_dates[1:], tolerance=tolerance)
     conditions = [
         at_all("both tables have the same dates", np.abs(said["time"] - times)),
-        at_all("time moves on", np.where(np.diff(times) > 0, 0.0, 1.0), ends),
+        after_steps("time moves on", np.where(np.diff(times) > 0, 0.0, 1.0)),
         worst_case("firms start where they are", np.abs(n[0] / start - 1),
                    [f"sector {name}" for name in dates.names], tolerance),
-        at_all("no firm is lost in any piece", lost, ends),
-        *short_run_conditions(model, dates, said["consumption"], tolerance),
+        after_steps("no firm is lost in any piece", lost),
+        *short_run.short_run_conditions(model, dates, said["consumption"], tolerance),
         at_all(f"{model.numeraire} is the numéraire", np.abs(wealth[model.numeraire] - 1)),
         at_all("the spread of profit rates", np.abs(said["profit_spread"] / rate.max(axis=1)
                                                     - np.ptp(rate, axis=1) / rate.max(axis=1))),
         at_all("the potential", np.abs(said["potential"] - climbing)),
-        at_all("the potential never falls", -np.diff(climbing), ends),
+        after_steps("the potential never falls", -np.diff(climbing)),
     ]  # fmt: skip
     if model.noise == 0:
-        conditions.append(at_all("consumption never falls", -np.diff(eaten), ends))
+        conditions.append(after_steps("consumption never falls", -np.diff(eaten)))
     if model.horizon == "long-run":
         conditions.append(_rest(model, dates, tolerance))
     paid = np.diff(said["reallocation_cost"], prepend=0.0)
@@ -94,9 +88,8 @@ def invisible_hand_conditions(
         conditions += _steps(model, dates, tables["reallocation"], climbing, paid, tolerance)
     elif model.fixed_cost == 0:
         half = 0.5 * (climbing - climbing[0])
-        conditions.append(
-            at_all("costs so far are half of the gain", np.abs(said["reallocation_cost"] - half))
-        )
+        gap = np.abs(said["reallocation_cost"] - half)
+        conditions.append(at_all("costs so far are half of the gain", gap))
     return tuple(conditions)
 
 
@@ -113,17 +106,17 @@ def _potential(model: MovingParameters, n: Vector, eaten: Vector) -> Vector:
 
 def _by_piece(model: MovingParameters, n: Vector) -> Vector:
     """Return the mass of each connected piece (T, pieces)."""
-    place = {cell: k for k, cell in enumerate(model.network.cells)}
-    pieces = [[place[cell] for cell in piece] for piece in nx.connected_components(model.geography)]
+    position = {cell: k for k, cell in enumerate(model.network.cells)}
+    pieces = [[position[cell] for cell in piece] for piece in nx.connected_components(model.geography)]
     return np.array([n[:, piece].sum(axis=1) for piece in pieces]).T
 
 
-def _worth(model: MovingParameters, n: Vector, rate: Vector) -> Vector:
+def _value(model: MovingParameters, n: Vector, rate: Vector) -> Vector:
     """Return what a firm earns in each sector, net of the crowding that noise makes."""
     if model.noise == 0:
         return rate
-    worth: Vector = rate - model.moving_cost * model.noise * (np.log(n / model.network.land) + 1)
-    return worth
+    value: Vector = rate - model.moving_cost * model.noise * (np.log(n / model.network.land) + 1)
+    return value
 
 
 def _ends(model: MovingParameters) -> tuple[Vector, Vector, Vector]:
@@ -133,20 +126,20 @@ def _ends(model: MovingParameters) -> tuple[Vector, Vector, Vector]:
     return network.tails[once], network.heads[once], network.lengths[once]
 
 
-def _rest(model: MovingParameters, dates: Dates, tolerance: float) -> Condition:
+def _rest(model: MovingParameters, dates: short_run.Dates, tolerance: float) -> Condition:
     """Return whether nobody would move at the end: equal profit rates, or differences not worth φ."""
     tails, heads, lengths = _ends(model)
-    worth = _worth(model, dates["firms"], dates["profit_rate"])[-1]
-    slope = np.abs(worth[heads] - worth[tails]) / lengths
+    value = _value(model, dates["firms"], dates["profit_rate"])[-1]
+    slope = np.abs(value[heads] - value[tails]) / lengths
     threshold = np.sqrt(2 * model.moving_cost * model.fixed_cost)
-    places = [f"link {dates.names[i]} - {dates.names[j]}" for i, j in zip(tails, heads, strict=True)]
+    links = [f"link {dates.names[i]} - {dates.names[j]}" for i, j in zip(tails, heads, strict=True)]
     name = "nobody would move any more (difference of profit rates per length)"
-    return worst_case(name, np.maximum(slope - threshold, 0.0) / np.abs(worth).max(), places, tolerance)
+    return worst_case(name, np.maximum(slope - threshold, 0.0) / np.abs(value).max(), links, tolerance)
 
 
 def _steps(
     model: MovingParameters,
-    dates: Dates,
+    dates: short_run.Dates,
     frame: pd.DataFrame,
     climbing: Vector,
     paid: Vector,
@@ -176,8 +169,8 @@ def _steps(
     fast = np.abs(speed) > slow
     envelope = np.where(fast, 0.5 * c * speed**2 + phi, c * slow * np.abs(speed))
     released = np.where(fast, 0.5 * c * speed**2 - phi, 0.0)  # what another firm on the link would save
-    worth = _worth(model, n, dates["profit_rate"])[1:] + 0.25 * step * released @ (at_head + at_tail)
-    slope = (worth[:, heads] - worth[:, tails]) / lengths
+    value = _value(model, n, dates["profit_rate"])[1:] + 0.25 * step * released @ (at_head + at_tail)
+    slope = (value[:, heads] - value[:, tails]) / lengths
     best = np.maximum(0.5 * slope**2 / c - phi, 0.0)
     regret = step * (best + envelope - slope * speed)
     bid = np.where(fast, c * speed, np.clip(slope, -c * slow, c * slow))  # the marginal cost that is nearest
@@ -191,16 +184,14 @@ def _steps(
     everywhere = [f"{link}, {at}" for at in at_steps for link in on_links]
     cost = (step * mass * envelope).sum(axis=1)
     astray = np.abs(np.diff(n, axis=0) - arrived).max(axis=1)
-    found = [
-        worst_case("flows move the firms", astray, at_steps, tolerance),
-        worst_case("costs so far are those of all flows", np.abs(paid - np.concatenate([[0.0], cost])),
-                   ["time 0", *at_steps], tolerance),
-        worst_case("each step is worth its cost", cost - np.diff(climbing), at_steps, tolerance),
-        worst_case("no firm would rather move at another speed (gain over the step)",
-                   regret, everywhere, tolerance),
-    ]  # fmt: skip
+    each = partial(worst_case, tolerance=tolerance)
+    overpaid = np.abs(paid - np.concatenate([[0.0], cost]))
+    conditions = [
+        each("flows move the firms", astray, at_steps),
+        each("costs so far are those of all flows", overpaid, ["time 0", *at_steps]),
+        each("each step is worth its cost", cost - np.diff(climbing), at_steps),
+        each("no firm would rather move at another speed (gain over the step)", regret, everywhere),
+    ]
     if model.is_convex:
-        found.append(
-            worst_case("each step is the global optimum (bound on the gap)", gap, at_steps, tolerance)
-        )
-    return found
+        conditions.append(each("each step is the global optimum (bound on the gap)", gap, at_steps))
+    return conditions

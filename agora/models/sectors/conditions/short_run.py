@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,19 +68,12 @@ class Dates:
 def dates_of(frame: pd.DataFrame, cells: Sequence[object], columns: Sequence[str]) -> Dates:
     """Return a long table (time, sector, …) as arrays; a table without times is one date.
 
-    Raises
-    ------
-    ValueError
-        If sectors are missing, repeated or out of order.
+    Raises `ValueError` if sectors are missing, repeated or out of order.
     """
     names = [str(cell) for cell in cells]
     times = frame["time"].to_numpy(dtype=float) if "time" in frame else np.zeros(len(frame))
     number = len(names)
-    if (
-        len(frame) == 0
-        or len(frame) % number
-        or list(frame["sector"].astype(str)) != names * (len(frame) // number)
-    ):
+    if len(frame) == 0 or frame["sector"].astype(str).tolist() != names * (len(frame) // number):
         raise ValueError("a table of sectors needs every sector once a date, in the order of the geography")
     stamps = times.reshape(-1, number)
     if np.any(stamps != stamps[:, :1]):
@@ -136,8 +130,7 @@ def short_run_conditions(
         product = (1 - alpha) * revenue / labor
     at_dates = [f"time {time:g}" for time in dates.times] if len(dates.times) > 1 else ["the economy"]
 
-    def at_sectors(name: str, violations: Vector) -> Condition:
-        return worst_case(name, violations, dates.places, tolerance)
+    at_sectors = partial(worst_case, places=dates.places, tolerance=tolerance)
 
     def at_all(name: str, violations: Vector) -> Condition:
         return worst_case(name, np.abs(violations), at_dates, tolerance)
