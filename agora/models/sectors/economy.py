@@ -193,6 +193,10 @@ class SectorEconomy(SpatialModel):
             immobile=fixed,
         )
 
+    def by_sector(self, values: Vector) -> dict[Any, float]:
+        """Return numbers (I,) by the names of the sectors."""
+        return dict(zip(self.network.cells, values.tolist(), strict=True))
+
     def spread_out(self, name: str, given: tuple[float, ...] | Profile) -> Vector:
         """Return masses of firms (I,) that sum to N, in proportion to land times a profile of densities."""
         relative = self.network.land * self.over_sectors(name, given)
