@@ -121,15 +121,11 @@ class SectorEconomy(SpatialModel):
             raise InputError("geography", "a directed graph", allowed)
         return graph
 
-    @field_validator("productivity", "preferences", mode="before")
+    @field_validator("productivity", "preferences", "immobile_labor", mode="before")
     @classmethod
     def _profiles(cls, given: Any, info: Any) -> Any:
-        return profile(info.field_name, given)
-
-    @field_validator("immobile_labor", mode="before")
-    @classmethod
-    def _labor_profile(cls, given: Any) -> Any:
-        return None if given is None else profile("immobile_labor", given)
+        mobile = info.field_name == "immobile_labor" and given is None
+        return None if mobile else profile(info.field_name, given)
 
     @model_validator(mode="after")
     def _lengths(self) -> SectorEconomy:
