@@ -9,11 +9,9 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite, whole
-from agora.data.fields import Fields
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, Fields
 from agora.data.frozen_geographies import given_geography
 
-POSITIVE: Any = {"allowed": "a finite number > 0"}
-NOT_NEGATIVE: Any = {"allowed": "a finite number >= 0"}
 SHARES: Any = {"allowed": "a list of finite numbers >= 0"}
 Number = Annotated[float, Field(ge=0)]
 

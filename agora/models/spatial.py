@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import networkx as nx
-from pydantic import JsonValue, field_validator
+from pydantic import field_validator
 
 from agora.data.frozen_geographies import frozen_geography, given_geography
 from agora.data.geographies import CellNetwork
 from agora.models.model import Model
-
-POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
-NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 
 
 class SpatialModel(Model):

@@ -16,7 +16,7 @@ import pyomo.environ as pyo
 from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.fields import kinds, read_kind
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, kinds, read_kind
 from agora.data.profiles import Cosine, Profile, Uniform
 from agora.formulations.migration import myopic, trade
 from agora.formulations.migration.kernels import Kernel, ring_kernel
@@ -25,7 +25,6 @@ from agora.models.migration.conditions.myopic import migration_conditions
 from agora.models.migration.spatial_trade import TradeModel
 from agora.models.migration.tables import MYOPIC_TABLES, UNITS_OF_MOVES
 from agora.models.model import ModelCard
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 

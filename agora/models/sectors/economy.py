@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, positive
-from agora.data.fields import kinds, read_kind
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, kinds, read_kind
 from agora.data.profiles import Bump, Profile, Sine, Uniform
 from agora.formulations.sectors.short_run_numbers import ShortRun
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE, SpatialModel
+from agora.models.spatial import SpatialModel
 from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Vector
 

@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import Caution, InputError, positive
+from agora.data.fields import NOT_NEGATIVE, POSITIVE
 from agora.data.profiles import Profile
 from agora.formulations.sectors import short_run, transport
 from agora.formulations.sectors.reallocation_numbers import Reallocation
@@ -30,7 +31,6 @@ from agora.models.certificate import Condition
 from agora.models.model import ModelCard
 from agora.models.sectors.conditions.reallocation import invisible_hand_conditions
 from agora.models.sectors.economy import REALLOCATION_TABLES, SectorEconomy, profile
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
