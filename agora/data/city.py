@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.fields import Kind, kinds
+from agora.data.fields import POSITIVE, Kind, kinds
 from agora.data.geographies import CellNetwork
 
 
@@ -63,7 +63,7 @@ class ExponentialDecay(LinearExternality):
     """
 
     kind: Literal["exponential"] = "exponential"
-    decay: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+    decay: float = Field(gt=0, json_schema_extra=POSITIVE)
 
     def is_symmetric(self, network: CellNetwork) -> bool | None:  # noqa: D102
         return network.two_way or None  # as far one way as the other
@@ -78,7 +78,7 @@ class WithinCellPower(Externality):
     """
 
     kind: Literal["power"] = "power"
-    exponent: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+    exponent: float = Field(gt=0, json_schema_extra=POSITIVE)
 
     @property
     def degree(self) -> float:  # noqa: D102

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    JsonValue,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -20,6 +21,11 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from agora.data.checks import MISSING, InputError, finite, nearest, positive, whole
+
+POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
+"""What a field > 0 says is allowed."""
+NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
+"""What a field ≥ 0 says is allowed."""
 
 _LIMITS = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import networkx as nx
 
+from agora.data.checks import InputError
 from agora.data.geographies import CellNetwork, as_geography, cell_network
 
 
@@ -50,3 +51,10 @@ def frozen_geography(graph: nx.Graph, *, connected: bool = True) -> FrozenGeogra
     frozen.in_one_piece = connected
     nx.freeze(frozen)
     return frozen
+
+
+def given_geography(given: Any, *, connected: bool = True) -> FrozenGeography | FrozenDirectedGeography:
+    """Return what a user gave a model as its geography, frozen; `InputError` if it is no graph at all."""
+    if not isinstance(given, nx.Graph):
+        raise InputError("geography", given, "a networkx graph, or a [geography] table in a scenario")
+    return frozen_geography(given, connected=connected)

@@ -11,6 +11,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -225,10 +226,8 @@ def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
     numbers = dict(data)
     for name, value in data.items():
         if isinstance(value, str):
-            try:
+            with suppress(ValueError):
                 numbers[name] = float(value)
-            except ValueError:
-                continue
     return numbers
 
 
@@ -294,9 +293,7 @@ def _tntp_count(file: Path, entries: Mapping[str, tuple[str, str]], key: str) ->
     if key not in entries:
         raise InputError(f"<{key}> of {file.name}", MISSING, "metadata of a network file in TNTP format")
     position, text = entries[key]
-    if not re.fullmatch("[0-9]+", text):
-        raise InputError(f"<{key}> in {position}", text, "a whole number >= 0")
-    return int(text)
+    return _natural(f"<{key}> in {position}", text)
 
 
 def _tntp_columns(header: str) -> list[str]:
@@ -333,16 +330,16 @@ def _tntp_links(file: Path, length: str) -> tuple[int, list[tuple[str, int, int,
         if len(fields) != len(columns) or not line.endswith(";"):
             allowed = f"a row of {len(columns)} numbers ended by ';' ({', '.join(columns)})"
             raise InputError(position, line, allowed)
-        tail, head = _tntp_node(position, fields[0]), _tntp_node(position, fields[1])
+        tail, head = (_natural(f"node in {position}", text) for text in fields[:2])
         links.append((position, tail, head, as_number(f"{columns[at]} in {position}", fields[at])))
     if len(links) != announced:
         raise InputError(f"<NUMBER OF LINKS> of {file.name}", announced, f"its number of links, {len(links)}")
     return first, links
 
 
-def _tntp_node(position: str, text: str) -> int:
+def _natural(field: str, text: str) -> int:
     if not re.fullmatch("[0-9]+", text):
-        raise InputError(f"node in {position}", text, "a whole number >= 0")
+        raise InputError(field, text, "a whole number >= 0")
     return int(text)
 
 
@@ -355,10 +352,8 @@ def _tntp_coordinates(file: Path) -> list[tuple[int, float, float]]:
             continue
         if len(fields) < 3:
             raise InputError(position, line, "a row of three numbers: node, x, y")
-        x, y = (
-            as_number(f"{axis} in {position}", text) for axis, text in zip("xy", fields[1:3], strict=True)
-        )
-        coordinates.append((_tntp_node(position, fields[0]), x, y))
+        x, y = (as_number(f"{axis} in {position}", fields[k]) for k, axis in ((1, "x"), (2, "y")))
+        coordinates.append((_natural(f"node in {position}", fields[0]), x, y))
     if not coordinates:
         raise InputError("file", file.name, "a file of rows 'node x y ;'")
     return coordinates

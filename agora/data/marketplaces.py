@@ -9,11 +9,9 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite, whole
-from agora.data.fields import Fields
-from agora.data.frozen_geographies import frozen_geography
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, Fields
+from agora.data.frozen_geographies import given_geography
 
-POSITIVE: Any = {"allowed": "a finite number > 0"}
-NOT_NEGATIVE: Any = {"allowed": "a finite number >= 0"}
 SHARES: Any = {"allowed": "a list of finite numbers >= 0"}
 Number = Annotated[float, Field(ge=0)]
 
@@ -214,9 +212,7 @@ class MarketplaceParameters(Fields):
     @field_validator("geography", mode="before")
     @classmethod
     def _two_way(cls, given: Any) -> Any:
-        if not isinstance(given, nx.Graph):
-            raise InputError("geography", given, "a networkx graph, or a [geography] table in a scenario")
-        graph = frozen_geography(given)
+        graph = given_geography(given)
         if graph.is_directed():
             raise InputError("geography", "a graph with one-way edges", "a graph with two-way edges only")
         return graph

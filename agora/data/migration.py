@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from agora.data.checks import MISSING, InputError, finite
-from agora.data.fields import FilePath, Kind, kinds, read_kind
+from agora.data.fields import NOT_NEGATIVE, FilePath, Kind, kinds, read_kind
 from agora.data.tables import read_table
 
 COLUMNS = ("origin", "destination", "cost")
@@ -20,7 +20,7 @@ class TradeRate(Kind):
     """Iceberg costs e^{rate · distance} along the shortest path of a geography."""
 
     kind: Literal["rate"] = "rate"
-    rate: float = Field(ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
+    rate: float = Field(ge=0, json_schema_extra=NOT_NEGATIVE)
     """Logarithmic cost per unit of length, ≥ 0."""
 
 

@@ -15,11 +15,10 @@ import pyomo.environ as pyo
 from pydantic import Field, model_validator
 
 from agora.data.checks import InputError, nearest
-from agora.data.fields import Fields
+from agora.data.fields import POSITIVE, Fields
 from agora.methods.families import listed
 from agora.models.certificate import Proof as Proof
 from agora.models.model import Model
-from agora.models.spatial import POSITIVE
 from agora.solvers import SolverRecord, solve_program
 from agora.solvers.classify import ProgramClass, objective_of
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import networkx as nx
-from pydantic import JsonValue, field_validator
+from pydantic import field_validator
 
-from agora.data.checks import InputError
-from agora.data.frozen_geographies import frozen_geography
+from agora.data.frozen_geographies import frozen_geography, given_geography
 from agora.data.geographies import CellNetwork
 from agora.models.model import Model
-
-POSITIVE: dict[str, JsonValue] = {"allowed": "a finite number > 0"}
-NOT_NEGATIVE: dict[str, JsonValue] = {"allowed": "a finite number >= 0"}
 
 
 class SpatialModel(Model):
@@ -25,10 +21,8 @@ class SpatialModel(Model):
 
     @field_validator("geography", mode="before")
     @classmethod
-    def _checked_geography(cls, graph: Any) -> nx.Graph:
-        if not isinstance(graph, nx.Graph):
-            raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return frozen_geography(graph, connected=cls.needs_one_piece)
+    def _checked_geography(cls, given: Any) -> nx.Graph:
+        return given_geography(given, connected=cls.needs_one_piece)
 
     @property
     def network(self) -> CellNetwork:

@@ -41,25 +41,27 @@ class Law(Kind):
         """Return states (atoms, assets) and masses (atoms,)."""
 
 
-class LinspaceLaw(Law):
-    """Equal masses at `number` states from `from` to `to`, both included."""
+class LawBetween(Law):
+    """States between two ends."""
 
-    kind: Literal["linspace"] = "linspace"
     start: Finite = Field(alias="from")
     end: Finite = Field(alias="to")
     number: Count
+
+
+class LinspaceLaw(LawBetween):
+    """Equal masses at `number` states from `from` to `to`, both included."""
+
+    kind: Literal["linspace"] = "linspace"
 
     def atoms(self) -> tuple[Vector, Vector]:  # noqa: D102
         return _equal(np.linspace(self.start, self.end, self.number))
 
 
-class UniformLaw(Law):
+class UniformLaw(LawBetween):
     """The uniform law between `from` and `to` by its `number` midpoint quantiles."""
 
     kind: Literal["uniform"] = "uniform"
-    start: Finite = Field(alias="from")
-    end: Finite = Field(alias="to")
-    number: Count
 
     def atoms(self) -> tuple[Vector, Vector]:  # noqa: D102
         return _equal(self.start + (self.end - self.start) * _midpoints(self.number))

@@ -20,7 +20,7 @@ from pyomo.core.expr import numeric_expr, visitor
 from pyomo.core.expr.calculus.derivatives import Modes, differentiate
 
 from agora.data.checks import InputError, finite, positive
-from agora.data.fields import Kind, kinds, read_kind, within
+from agora.data.fields import POSITIVE, Kind, kinds, read_kind, within
 from agora.typing import Vector
 
 
@@ -132,7 +132,7 @@ class DoubleWell(StateCost):
     """
 
     kind: Literal["double-well"] = "double-well"  # type: ignore[assignment]
-    weight: float = Field(gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+    weight: float = Field(gt=0, json_schema_extra=POSITIVE)
     wells: tuple[float, float] = Field(json_schema_extra={"allowed": "two different finite numbers"})
 
     @model_validator(mode="after")

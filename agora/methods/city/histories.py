@@ -32,13 +32,13 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from agora.data.checks import InputError, nearest
+from agora.data.fields import POSITIVE
 from agora.formulations.city.smooth_commuting import SmoothCommuting
 from agora.methods.city.centres import city_method
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
-from agora.models.spatial import POSITIVE
 from agora.solvers import NonlinearProgram, SolveFailed, solve_program
 from agora.typing import Vector
 

@@ -32,10 +32,10 @@ import pyomo.environ as pyo
 from pydantic import Field
 
 from agora.data.checks import InputError, positive
+from agora.data.fields import POSITIVE
 from agora.formulations.marketplaces.coalition_numbers import least_gain, living_costs, setup_fee
 from agora.methods.method import Answer, Method, Progress, Proof, SearchOptions, silent
 from agora.models.marketplaces.coalition import CoalitionTest
-from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pyomo.environ as pyo
 from pydantic import Field
 
+from agora.data.fields import POSITIVE
 from agora.formulations.marketplaces.grounds import Line, Network, Plane, distinct
 from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, solve_market
 from agora.methods.marketplaces.branch_and_bound import (
@@ -22,7 +23,6 @@ from agora.methods.marketplaces.line_bound import bounded_structure
 from agora.methods.marketplaces.median_bound import median_structure
 from agora.methods.method import Answer, Method, Progress, Proof, SearchOptions, silent
 from agora.models.marketplaces.marketplaces import Marketplaces, start_from
-from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 from agora.typing import Vector
 

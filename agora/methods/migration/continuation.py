@@ -10,11 +10,10 @@ import pandas as pd
 from pydantic import Field
 
 from agora.data.checks import InputError
-from agora.data.fields import Fields
+from agora.data.fields import POSITIVE, Fields
 from agora.methods.method import Progress, collector_paused, silent
 from agora.methods.migration.path_newton import Course
 from agora.models.migration.game import MeanFieldGame
-from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord, solve_program
 
 NEWTON = {"mu_init": 1e-6, "max_iter": 300}

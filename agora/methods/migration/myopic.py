@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 from scipy.integrate import solve_ivp
 
+from agora.data.fields import POSITIVE
 from agora.formulations.migration.trade import TradeState, solve_wages
 from agora.methods.method import Answer, Method, Options, Progress, Proof, silent
 from agora.models.migration.myopic import MyopicMigration
-from agora.models.spatial import POSITIVE
 from agora.solvers import SolveFailed, SolverRecord
 from agora.typing import Vector
 

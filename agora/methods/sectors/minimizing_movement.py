@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from agora.data.fields import POSITIVE
 from agora.methods.method import Answer, Method, Options, Progress, Proof, collector_paused, silent
 from agora.models.sectors.invisible_hand import InvisibleHand
-from agora.models.spatial import POSITIVE
 from agora.solvers import NonlinearProgram, SolveFailed, SolverRecord
 from agora.typing import Vector
 

@@ -15,6 +15,7 @@ import pyomo.environ as pyo
 from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
+from agora.data.fields import POSITIVE
 from agora.data.geographies import CellNetwork, cell_network
 from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import (
@@ -34,7 +35,7 @@ from agora.models.city.tables import (
 )
 from agora.models.model import ModelCard
 from agora.models.prices import price
-from agora.models.spatial import POSITIVE, SpatialModel
+from agora.models.spatial import SpatialModel
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables
 

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import MISSING, InputError
 from agora.data.city import KINDS, ExponentialDecay, Externality
-from agora.data.fields import read_kind
+from agora.data.fields import POSITIVE, read_kind
 from agora.formulations.city import land_labor
 from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 from agora.formulations.city.complementarity import add_city_complementarity
@@ -30,7 +30,6 @@ from agora.models.city.commuting import CommuterCity, Commuting
 from agora.models.city.conditions import city_conditions
 from agora.models.city.tables import CITY_TABLES, CityAllocation, city_tables, read_city
 from agora.models.model import ModelCard
-from agora.models.spatial import POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 

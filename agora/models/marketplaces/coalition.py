@@ -248,37 +248,30 @@ class CoalitionTest(CoalitionParameters, Model):
         rents = np.array([pyo.value(r) for r in program.land_rent.values()])
         gain = float(pyo.value(program.gain))
         people = np.array([[price(program, program.price_test[t, j]) for j in sites] for t in names])
-        total = sum(
-            people[t, j] * self.unit[name] * pyo.value(program.living_cost[name, j])
-            for t, name in enumerate(names)
-            for j in sites
-        )
-        nobody = total < 0.5  # one by stationarity in λ, unless λ is at its lower bound
+        costs = np.array([[pyo.value(program.living_cost[t, j]) for j in sites] for t in names])
+        unit, tested = np.array(list(self.unit.values())), np.array(list(self.utility.values()))
+        nobody = (
+            float(unit @ (people * costs).sum(axis=1)) < 0.5
+        )  # one by stationarity in λ, unless λ is at its lower bound
         people = np.where((people > 1e-7 * people.sum()) & (not nobody), people, 0.0)
         people = people / max(people.sum(), 1e-300)
-        goods, travel = len(prices), self.travel(list(program.location.values()))
-        leisure, land, eaten = (
-            np.zeros(people.shape),
-            np.zeros(people.shape),
-            np.zeros((*people.shape, goods)),
-        )
-        for t, name in enumerate(names):
-            taste, reached = self.tastes[name], self.utility[name] + gain * self.unit[name]
-            for j in sites:
-                spent = people[t, j] * reached * pyo.value(program.living_cost[name, j])
-                shares = np.array(taste.commodities)
-                if taste.substitutes:
-                    eaten[t, j] = spent * shares / prices
-                    leisure[t, j] = spent * taste.leisure / prices[self.makes[j] - 1]
-                    land[t, j] = spent * taste.land / rents[j]
-                else:
-                    eaten[t, j] = people[t, j] * reached * shares
-        work = (self.time - travel) * people - leisure
+        reached = people * (tested + gain * unit)[:, None]
+        leisure, land, eaten = *np.zeros((2, *people.shape)), np.zeros((*people.shape, len(prices)))
+        for t, taste in enumerate(self.tastes.values()):
+            shares, spent = np.array(taste.commodities), reached[t] * costs[t]
+            if taste.substitutes:
+                eaten[t] = np.outer(spent, shares / prices)
+                leisure[t] = spent * taste.leisure / prices[np.array(self.makes) - 1]
+                land[t] = spent * taste.land / rents
+            else:
+                eaten[t] = np.outer(reached[t], shares)
+        locations = list(program.location.values())
+        work = (self.time - self.travel(locations)) * people - leisure
         members = {"mass": people, "work": work, "leisure": leisure, "land": land, "consumption": eaten}
         setup, cost = self.needs(len(program.places)), pyo.value(program.setup_cost)
         needs = cost * np.array(setup.shares) / prices if setup.composite > 0 else np.array(setup.needs)
         inputs = 0 * needs if nobody else needs
-        return coalition_tables(self, list(program.location.values()), gain, members, inputs, prices, rents)
+        return coalition_tables(self, locations, gain, members, inputs, prices, rents)
 
     def expected_tables(self) -> dict[str, TableSpec]:
         """Return the tables, with a column for what is eaten of each commodity."""

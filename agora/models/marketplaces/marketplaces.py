@@ -335,14 +335,7 @@ class Marketplaces(MarketplaceParameters, Model):
         for i in goods:
             table[f"consumption_{i}"] = [float(program.consumption[i, j].value) for j in sites]
         users = [float(table["population"][home == k].sum()) for k in range(len(names))]
-        kinds = ["commodity"] * len(goods) + ["wage"] * len(sites) + ["rent"] * len(sites)
-        prices = pd.DataFrame(
-            {
-                "kind": kinds,
-                "of": [*goods, *sites, *sites],
-                "price": np.concatenate([commodity, wage, rent]) / unit,
-            }
-        )
+        prices = self.expected_rows()["prices"].assign(price=np.concatenate([commodity, wage, rent]) / unit)
         inputs = {f"setup_input_{i}": [float(program.setup_input[i].value)] for i in goods}
         totals = pd.DataFrame(
             {

@@ -19,14 +19,13 @@ import pyomo.environ as pyo
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.fields import Fields
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, Fields
 from agora.formulations.migration import mean_field, trade
 from agora.formulations.migration.kernels import DenseKernel, Kernel
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.game import Space, game_conditions
 from agora.models.migration.tables import GAME_TABLES, UNITS_OF_MOVES, concentration_table
 from agora.models.model import Model
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 

@@ -16,22 +16,22 @@ import pyomo.environ as pyo
 from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite
-from agora.data.fields import kinds, read_kind
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, kinds, read_kind
 from agora.data.profiles import Cosine, Profile, Uniform
 from agora.formulations.migration import myopic, trade
 from agora.formulations.migration.kernels import Kernel, ring_kernel
 from agora.models.certificate import Condition
 from agora.models.migration.conditions.myopic import migration_conditions
+from agora.models.migration.spatial_trade import TradeModel
 from agora.models.migration.tables import MYOPIC_TABLES, UNITS_OF_MOVES
-from agora.models.model import Model, ModelCard
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE
+from agora.models.model import ModelCard
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
 _PROFILES: dict[str, type[Profile]] = kinds(Uniform, Cosine)
 
 
-class MyopicMigration(Model):
+class MyopicMigration(TradeModel):
     """A racetrack economy whose people follow today's real wages.
 
     Parameters
@@ -72,10 +72,6 @@ class MyopicMigration(Model):
         left_out=("expectations (see spatial-game)",),
     )
 
-    variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
-    elasticity: float = Field(
-        gt=0, json_schema_extra={"allowed": "a finite number > 1 (> 0 for eaton-kortum)"}
-    )
     trade_cost_rate: float = Field(gt=0, json_schema_extra=POSITIVE)
     radius: float = Field(default=1.0, gt=0, json_schema_extra=POSITIVE)
     spillover: float = 0.0
@@ -102,8 +98,6 @@ class MyopicMigration(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.variant != "eaton-kortum" and self.elasticity <= 1:
-            raise InputError("elasticity", self.elasticity, f"a finite number > 1 for {self.variant} (σ)")
         if self.steps % 2:
             raise InputError("steps", self.steps, "an even whole number >= 2")
         start = self.start
@@ -116,11 +110,6 @@ class MyopicMigration(Model):
         return self
 
     # --- numbers -------------------------------------------------------------------------------
-
-    @property
-    def power(self) -> float:
-        """The trade elasticity σ − 1, or θ."""
-        return self.elasticity - (self.variant != "eaton-kortum")
 
     @property
     def positions(self) -> Vector:

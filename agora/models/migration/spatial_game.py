@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from agora.data.checks import InputError, finite, positive, whole
-from agora.data.fields import kinds, read_kind
+from agora.data.fields import POSITIVE, kinds, read_kind
 from agora.data.profiles import Cosine, Listed, Profile, Uniform
 from agora.formulations.migration import kernels
 from agora.formulations.migration.mean_field import Arcs, Technology, central, exponential, upwind
@@ -23,7 +23,6 @@ from agora.formulations.migration.racetrack import LinearGame, squared_wavenumbe
 from agora.models.migration.conditions.game import Space
 from agora.models.migration.game import MeanFieldGame
 from agora.models.model import ModelCard
-from agora.models.spatial import POSITIVE
 from agora.typing import Vector
 
 PROFILES: dict[str, type[Uniform | Cosine | Listed]] = kinds(Uniform, Cosine, Listed)

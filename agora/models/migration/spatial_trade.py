@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import MISSING, InputError, finite
 from agora.data.fields import kinds, read_kind
-from agora.data.frozen_geographies import frozen_geography
+from agora.data.frozen_geographies import frozen_geography, given_geography
 from agora.data.geographies import CellNetwork
 from agora.data.migration import TradeRate, TradeTable, as_trade_costs, read_trade_costs
 from agora.data.profiles import Cosine
@@ -39,7 +39,27 @@ MOST_PAIRS = 2500
 _NUMBERS: dict[str, JsonValue] = {"allowed": "a number > 0, or one a location"}
 
 
-class SpatialTrade(Model):
+class TradeModel(Model):
+    """What models of trade share beside `MeanFieldGame`: whose varieties are traded, and how elastically."""
+
+    variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
+    elasticity: float = Field(
+        gt=0, json_schema_extra={"allowed": "a finite number > 1 (> 0 for eaton-kortum)"}
+    )
+
+    @model_validator(mode="after")
+    def _elastic(self) -> Self:
+        if self.variant != "eaton-kortum" and self.elasticity <= 1:
+            raise InputError("elasticity", self.elasticity, f"a finite number > 1 for {self.variant} (σ)")
+        return self
+
+    @property
+    def power(self) -> float:
+        """The trade elasticity σ − 1, or θ."""
+        return self.elasticity - (self.variant != "eaton-kortum")
+
+
+class SpatialTrade(TradeModel):
     """An economy whose locations trade at iceberg costs, with the people of each given.
 
     Parameters
@@ -82,10 +102,6 @@ class SpatialTrade(Model):
         left_out=("migration (see spatial-game, myopic-migration)", "land", "intermediate goods"),
     )
 
-    variant: Literal["krugman", "armington", "eaton-kortum"] = "krugman"
-    elasticity: float = Field(
-        gt=0, json_schema_extra={"allowed": "a finite number > 1 (> 0 for eaton-kortum)"}
-    )
     trade_cost: tuple[tuple[float, ...], ...] | TradeRate
     population: tuple[float, ...] | None = None
     weights: tuple[float, ...] | None = None
@@ -120,17 +136,11 @@ class SpatialTrade(Model):
 
     @field_validator("geography", mode="before")
     @classmethod
-    def _checked_geography(cls, graph: Any) -> Any:
-        if graph is None:
-            return None
-        if not isinstance(graph, nx.Graph):
-            raise InputError("geography", graph, "a networkx graph, or a [geography] table in a scenario")
-        return frozen_geography(graph)
+    def _checked_geography(cls, given: Any) -> Any:
+        return None if given is None else given_geography(given)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.variant != "eaton-kortum" and self.elasticity <= 1:
-            raise InputError("elasticity", self.elasticity, f"a finite number > 1 for {self.variant} (σ)")
         if isinstance(self.trade_cost, TradeRate) and self.network is None:
             raise InputError("geography", MISSING, "given when trade_cost is a rate")
         number = self.number
@@ -189,11 +199,6 @@ class SpatialTrade(Model):
             assert self.network is not None
             return np.exp(self.trade_cost.rate * self.network.distances)
         return np.array(self.trade_cost)
-
-    @property
-    def power(self) -> float:
-        """The trade elasticity σ − 1, or θ."""
-        return self.elasticity - (self.variant != "eaton-kortum")
 
     @cached_property
     def freeness(self) -> Vector:

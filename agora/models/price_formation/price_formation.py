@@ -20,6 +20,7 @@ from pydantic import Field, field_validator, model_validator
 from pyomo.core.expr.visitor import identify_variables
 
 from agora.data.checks import InputError, finite, positive, whole
+from agora.data.fields import POSITIVE
 from agora.data.price_formation.laws_and_supply import InitialLaw, SupplyTree, as_initial_law, as_supply
 from agora.data.price_formation.state_costs import QuadraticCost, StateCost, as_state_cost
 from agora.formulations.price_formation import trajectories
@@ -27,7 +28,6 @@ from agora.models.certificate import Condition
 from agora.models.model import Model, ModelCard
 from agora.models.price_formation.conditions.market import trading_conditions
 from agora.models.prices import price
-from agora.models.spatial import POSITIVE
 from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Tables, Vector
 

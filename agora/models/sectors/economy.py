@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from agora.data.checks import InputError, positive
-from agora.data.fields import kinds, read_kind
+from agora.data.fields import NOT_NEGATIVE, POSITIVE, kinds, read_kind
 from agora.data.profiles import Bump, Profile, Sine, Uniform
 from agora.formulations.sectors.short_run_numbers import ShortRun
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE, SpatialModel
+from agora.models.spatial import SpatialModel
 from agora.models.table_spec import Column, TableSpec, columns
 from agora.typing import Vector
 
@@ -121,15 +121,11 @@ class SectorEconomy(SpatialModel):
             raise InputError("geography", "a directed graph", allowed)
         return graph
 
-    @field_validator("productivity", "preferences", mode="before")
+    @field_validator("productivity", "preferences", "immobile_labor", mode="before")
     @classmethod
     def _profiles(cls, given: Any, info: Any) -> Any:
-        return profile(info.field_name, given)
-
-    @field_validator("immobile_labor", mode="before")
-    @classmethod
-    def _labor_profile(cls, given: Any) -> Any:
-        return None if given is None else profile("immobile_labor", given)
+        mobile = info.field_name == "immobile_labor" and given is None
+        return None if mobile else profile(info.field_name, given)
 
     @model_validator(mode="after")
     def _lengths(self) -> SectorEconomy:
@@ -192,6 +188,10 @@ class SectorEconomy(SpatialModel):
             labor=self.labor,
             immobile=fixed,
         )
+
+    def by_sector(self, values: Vector) -> dict[Any, float]:
+        """Return numbers (I,) by the names of the sectors."""
+        return dict(zip(self.network.cells, values.tolist(), strict=True))
 
     def spread_out(self, name: str, given: tuple[float, ...] | Profile) -> Vector:
         """Return masses of firms (I,) that sum to N, in proportion to land times a profile of densities."""

@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from agora.data.checks import Caution, InputError, positive
+from agora.data.fields import NOT_NEGATIVE, POSITIVE
 from agora.data.profiles import Profile
 from agora.formulations.sectors import short_run, transport
 from agora.formulations.sectors.reallocation_numbers import Reallocation
@@ -30,7 +31,6 @@ from agora.models.certificate import Condition
 from agora.models.model import ModelCard
 from agora.models.sectors.conditions.reallocation import invisible_hand_conditions
 from agora.models.sectors.economy import REALLOCATION_TABLES, SectorEconomy, profile
-from agora.models.spatial import NOT_NEGATIVE, POSITIVE
 from agora.models.table_spec import TableSpec
 from agora.typing import Tables, Vector
 
@@ -229,13 +229,11 @@ class InvisibleHand(SectorEconomy):
 
     def _begin(self, firms: Vector, step: float) -> pyo.ConcreteModel:
         program = pyo.ConcreteModel(name="invisible hand, one step")
-        masses = dict(zip(self.network.cells, np.asarray(firms, dtype=float).tolist(), strict=True))
+        masses = self.by_sector(np.asarray(firms, dtype=float))
         short_run.add_sectors(program, self.network.cells, masses)
         transport.add_step(program, masses, step)
         economy, reference = self.economy, self.spread_out("initial", (1.0,))
-        cells = self.network.cells
-        base = dict(zip(cells, reference.tolist(), strict=True))
-        shares = dict(zip(cells, economy.shares(reference).tolist(), strict=True))
+        base, shares = self.by_sector(reference), self.by_sector(economy.shares(reference))
         consumption = float(economy.consumption(reference))
         if economy.curvature == 0:
             short_run.add_consumption_of_firms_cobb_douglas(
@@ -260,14 +258,9 @@ class InvisibleHand(SectorEconomy):
             program.consumption if self.numeraire == "consumption" else program.log_consumption
         )
         if self.noise > 0:
-            land = dict(zip(self.network.cells, self.network.land.tolist(), strict=True))
-            value -= (
-                self.moving_cost
-                * self.noise
-                * pyo.quicksum(
-                    program.firms[i] * pyo.log(program.firms[i] / land[i]) for i in program.sectors
-                )
-            )
+            land, firms = self.by_sector(self.network.land), program.firms
+            crowding = pyo.quicksum(firms[i] * pyo.log(firms[i] / land[i]) for i in program.sectors)
+            value -= self.moving_cost * self.noise * crowding
         program.potential = pyo.Expression(expr=value, doc="Φ, what climbs")
         program.value = pyo.Objective(
             expr=program.potential - program.reallocation_cost,

@@ -88,18 +88,14 @@ class ShortRunCompetition(SectorEconomy):
 
         It starts from even labour, not from the answer.
         """
-        cells, economy, firms = self.network.cells, self.economy, self.masses
-
-        def named(values: Vector) -> dict[Any, float]:
-            return dict(zip(cells, values.tolist(), strict=True))
-
+        economy, firms, named = self.economy, self.masses, self.by_sector
         external = (firms / economy.varieties) ** economy.externality
         labor = economy.immobile
         if labor is None:
             labor = self.labor * economy.varieties / economy.varieties.sum()
         output, sigma = economy.made(firms, labor), self.substitution
         program = pyo.ConcreteModel(name="short-run competition")
-        short_run.add_sectors(program, cells, named(firms))
+        short_run.add_sectors(program, self.network.cells, named(firms))
         short_run.add_given_firms(program, named(firms))
         short_run.add_production_limit(
             program, named(economy.productivity * external), self.firm_share, (named(labor), named(output))

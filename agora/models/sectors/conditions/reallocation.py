@@ -54,10 +54,8 @@ def invisible_hand_conditions(
         return (Condition("every date has its row", float("nan"), f"{len(aggregate)} rows", tolerance),)
     said = {name: aggregate[name].to_numpy(dtype=float) for name in aggregate.columns}
     at_dates = [f"time {time:g}" for time in times]
-    eaten, level = (
-        short_run.consumption_of(model, dates["output"]),
-        short_run.price_level_of(model, dates["price"]),
-    )
+    eaten = short_run.consumption_of(model, dates["output"])
+    level = short_run.price_level_of(model, dates["price"])
     wealth = {"consumption": level, "labor": dates["wage"][:, 0], "expenditure": level * eaten}
     climbing = _potential(model, n, eaten)
     start = model.network.land * model.over_sectors("initial", model.initial)
