@@ -7,7 +7,7 @@ is not there. Only one process writes a journal, each run has its own, and nothi
 changed; so runs on one folder cannot harm each other, and what is on disk only grows.
 
 The first line, with ``V`` for the outcome, says which code and versions write the journal; older journals
-have none.
+have none. Rows that other code has finished stay, but do not count.
 """
 
 from __future__ import annotations
@@ -240,6 +240,9 @@ def write_whole(file: Path, content: bytes) -> None:
     """Write a file whole or not at all, and onto the disk."""
     with draft_of(file) as draft:
         draft.write_bytes(content)
+
+
+# --- rows that other code has finished ---------------------------------------------------------------
 
 
 def outdated_rows(
