@@ -29,7 +29,8 @@ from agora.papers.osawa_akamatsu.cities import (
     two_cells,
     upper_envelope,
 )
-from agora.papers.reproducing import COLUMNS, VERDICTS, count_verdicts, reproduce
+from agora.papers.reproducing import COLUMNS, count_verdicts, reproduce
+from agora.papers.site.verdicts import VERDICTS
 
 OSAWA = "osawa-akamatsu"
 CLAIMS = {claim.id: claim for claim in read_claims(OSAWA)}

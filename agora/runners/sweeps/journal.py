@@ -7,7 +7,7 @@ is not there. Only one process writes a journal, each run has its own, and nothi
 changed; so runs on one folder cannot harm each other, and what is on disk only grows.
 
 The first line, with ``V`` for the outcome, says which code and versions write the journal; older journals
-have none.
+have none. Rows that other code has finished stay, but do not count.
 """
 
 from __future__ import annotations
@@ -242,6 +242,9 @@ def write_whole(file: Path, content: bytes) -> None:
         draft.write_bytes(content)
 
 
+# --- rows that other code has finished ---------------------------------------------------------------
+
+
 def outdated_rows(
     journals: Journals, fingerprint: Mapping[str, Any], before: Mapping[str, Any]
 ) -> Counter[str]:
@@ -257,12 +260,12 @@ def outdated_rows(
         The folder's manifest as this run has found it; it names the code of journals that do not.
     """
     rows = Counter(entry.file for entry in journals.entries.values())
-    known = "code" in before and not _same(before, fingerprint)
+    known = "code" in before and not _same_maker(before, fingerprint)
     counts: Counter[str] = Counter()
     for file, number in rows.items():
         maker = journals.makers[file]
-        if maker is None or not _same(maker, fingerprint):
-            counts[_name(maker or (before if known else {}), fingerprint)] += number
+        if maker is None or not _same_maker(maker, fingerprint):
+            counts[_maker_name(maker or (before if known else {}), fingerprint)] += number
     return counts
 
 
@@ -275,7 +278,7 @@ def manifest_before(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def sentence(number: int, maker: str, folder: Path) -> str:
+def outdated_caution(number: int, maker: str, folder: Path) -> str:
     """Return the caution about outdated rows."""
     rows = "1 row was" if number == 1 else f"{number} rows were"
     return (
@@ -284,11 +287,11 @@ def sentence(number: int, maker: str, folder: Path) -> str:
     )
 
 
-def _same(maker: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> bool:
+def _same_maker(maker: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> bool:
     return all(maker.get(name) == value for name, value in fingerprint.items())
 
 
-def _name(maker: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> str:
+def _maker_name(maker: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> str:
     """Return the code that has finished a row, and what differs from the code here."""
     if not maker:
         return "an earlier version of Agora"

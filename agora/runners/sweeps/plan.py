@@ -24,10 +24,26 @@ from agora.runners.solving import model_from, versions
 
 MOST_GEOGRAPHIES = 256
 """Geographies that a process keeps."""
+BLOCK = 128
+"""Rows that start from the same first row."""
+
+_SOLVING = ("numpy", "scipy", "pyomo", "highspy", "casadi", "networkx")
+_CODE = (
+    "data",
+    "formulations",
+    "methods",
+    "models",
+    "numerics.py",
+    "solvers",
+    "runners/certifying.py",
+    "runners/solving.py",
+    "runners/sweeps",
+)
+"""What decides a result; commands, papers and figures do not."""
 
 
 class Rows:
-    """Builds scenarios and models, and keeps the geographies they stand on."""
+    """Builds scenarios and models; rows on equal geographies share one checked graph."""
 
     def __init__(self) -> None:
         self._geographies: dict[str, nx.Graph | InputError] = {}
@@ -62,24 +78,6 @@ class Rows:
         self._geographies.setdefault(key, graph)
         if len(self._geographies) > MOST_GEOGRAPHIES:
             del self._geographies[next(iter(self._geographies))]
-
-
-BLOCK = 128
-"""Rows that start from the same first row."""
-
-_SOLVING = ("numpy", "scipy", "pyomo", "highspy", "casadi", "networkx")
-_CODE = (
-    "data",
-    "formulations",
-    "methods",
-    "models",
-    "numerics.py",
-    "solvers",
-    "runners/certifying.py",
-    "runners/solving.py",
-    "runners/sweeps",
-)
-"""What decides a result; commands, papers and figures do not."""
 
 
 @dataclass(frozen=True)

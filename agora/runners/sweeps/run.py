@@ -24,9 +24,9 @@ from agora.runners.sweeps.journal import (
     Journals,
     line,
     manifest_before,
+    outdated_caution,
     outdated_rows,
     parse,
-    sentence,
     write_whole,
 )
 from agora.runners.sweeps.plan import Block, Plan, Ready, lines_of, plan, units
@@ -194,7 +194,7 @@ def sweep(  # noqa: PLR0913 (options that users type by name)
     run = _Run(planned, journals, retry_failed, warm, progress)
     if run.missing:
         for maker, rows in outdated.items():
-            warnings.warn(sentence(rows, maker, folder), Caution, stacklevel=2)
+            warnings.warn(outdated_caution(rows, maker, folder), Caution, stacklevel=2)
     try:
         if run.missing:
             with engine(workers, scheduler) as works, Journal(folder / ROWS, planned.fingerprint) as journal:
