@@ -16,8 +16,8 @@ from typing import Any
 from agora.cli.application import Interrupted, app, tell
 from agora.standard_output import CommandOutput
 
-COMMANDS = ("comparing", "reproducing", "solving", "sweeping")
-"""The modules that add commands to the application."""
+COMMANDS = ("solving", "sweeping", "comparing", "reproducing")
+"""The modules that add commands to the application, in the order in which help lists them."""
 NOTHING_WRITTEN = "interrupted; nothing was written."
 
 
