@@ -1,0 +1,272 @@
+"""What happens to the answers of a family when its algebra has an error: runs in a process of its own.
+
+The error is planted before `agora` is imported, so nothing here may import it at the top.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .mutations import FORMULATIONS, ROOT, Mutant
+
+PRELOADED = ("casadi", "highspy", "matplotlib.pyplot", "networkx", "pyomo.environ", "pytest", "scipy.optimize",
+             "scipy.sparse.linalg", "pydantic")  # fmt: skip
+"""What the processes share; not `agora`, which each of them imports anew."""
+LIMIT = 60
+"""Seconds of processor time after which an answer is said not to end; all answers of a family take some five."""
+
+Reached = frozenset[tuple[str, int]]
+"""Functions, as module and first line."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A line of the harness or a program, solved without errors.
+
+    Attributes
+    ----------
+    sort : str
+        ``line`` or ``program``.
+    name : str
+        Its name there.
+    reached : frozenset
+        The functions of the formulations that it calls.
+    seconds : float
+        Processor time.
+    columns : mapping
+        ``table.column`` → its entries, of a line.
+    tolerance : float
+        How closely they are known.
+    """
+
+    sort: str
+    name: str
+    reached: Reached
+    seconds: float
+    columns: Mapping[str, np.ndarray]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of an error.
+
+    Attributes
+    ----------
+    verdict : str
+        ``caught``, ``wrong and certified``, ``same answer``, or ``nothing calls it``.
+    how : str
+        By what it was caught, or what it changed.
+    difference : float
+        The largest difference in a certified answer, relative to the largest entry of its column.
+    """
+
+    verdict: str
+    how: str = ""
+    difference: float = 0.0
+
+
+# --- without errors --------------------------------------------------------------------------------
+
+
+def baseline(family: str) -> list[Probe]:
+    """Solve every line and every program of a family, and note what they call; the quickest stand first."""
+    _alone()
+    from .economies import LINES
+    from .programs import PROGRAMS, Solving
+
+    probes = []
+    for name in _of_family(LINES, family):
+        reached, seconds, solution = _noted(lambda name=name: _solve(name))
+        line = LINES[name]
+        tolerance = max(1e-6, line.accuracy)
+        probes.append(Probe("line", name, reached, seconds, _columns(solution, line.unchecked), tolerance))
+    for name in _of_family(PROGRAMS, family):
+        _forget()  # so that what other entries have solved is solved, and noted, again
+        reached, seconds, _ = _noted(lambda name=name: PROGRAMS[name].compare(Solving()))
+        probes.append(Probe("program", name, reached, seconds, {}, 0.0))
+    return sorted(probes, key=lambda probe: (probe.sort, probe.seconds))
+
+
+def _of_family(names: Mapping[str, Any], family: str) -> list[str]:
+    """Return the names whose model, before the first comma or dot, is of a family."""
+    from importlib import import_module
+
+    models = import_module(f"agora.models.{family}").MODELS
+    return [name for name in names if name.split(",")[0].split(".")[0] in models]
+
+
+def _solve(name: str) -> Any:
+    from .economies import solved
+
+    return solved(name)
+
+
+def _forget() -> None:
+    from . import economies, programs
+
+    for module in (economies, programs):
+        for each in vars(module).values():
+            if hasattr(each, "cache_clear"):
+                each.cache_clear()
+
+
+def _noted(work: Callable[[], Any]) -> tuple[Reached, float, Any]:
+    """Do some work; return what it called, the processor time it took, and what it returned."""
+    called: set[CodeType] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            called.add(frame.f_code)
+
+    start = time.process_time()
+    sys.setprofile(note)
+    try:
+        result = work()
+    finally:
+        sys.setprofile(None)
+    reached = set()
+    for code in called:
+        if code.co_filename.startswith(str(FORMULATIONS)):
+            reached.add((os.path.relpath(code.co_filename, FORMULATIONS), code.co_firstlineno))
+    return frozenset(reached), time.process_time() - start, result
+
+
+def _columns(solution: Any, unchecked: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """Return every column of an answer but what a method tells of its search, and the objective."""
+    found = {"objective": np.array([solution.objective], dtype=float)}
+    for table, frame in solution.tables.items():
+        for column in frame:
+            if f"{table}.{column}" not in unchecked:
+                found[f"{table}.{column}"] = frame[column].to_numpy()
+    return found
+
+
+# --- with an error ---------------------------------------------------------------------------------
+
+
+def trial(mutant: Mutant, probes: list[Probe]) -> Verdict:
+    """Solve what reaches the error: first lines, then programs, up to the first that shows it."""
+    _alone()
+    sys.meta_path.insert(0, _Planted(mutant))
+    touched = [probe for probe in probes if (mutant.module, mutant.line) in probe.reached]
+    largest = 0.0
+    for probe in touched:
+        verdict = _line(probe) if probe.sort == "line" else _program(probe)
+        largest = max(largest, verdict.difference)
+        if verdict.verdict != "same answer":
+            return Verdict(verdict.verdict, f"{probe.sort} {probe.name}: {verdict.how}", largest)
+    return Verdict("same answer" if touched else "nothing calls it", "", largest)
+
+
+def _line(probe: Probe) -> Verdict:
+    """Compare the answer of a line with what it is without the error."""
+    from .economies import LINES
+
+    try:
+        solution = _solve(probe.name)
+    except Exception as error:
+        return Verdict("caught", _sentence(error))
+    found = _columns(solution, LINES[probe.name].unchecked)
+    if found.keys() != probe.columns.keys():
+        return Verdict("wrong and certified", "other columns", np.inf)
+    gaps = {name: _difference(found[name], wanted) for name, wanted in probe.columns.items()}
+    worst = max(gaps, key=gaps.__getitem__)
+    if gaps[worst] > probe.tolerance:
+        return Verdict("wrong and certified", worst, gaps[worst])
+    return Verdict("same answer", "", gaps[worst])
+
+
+def _program(probe: Probe) -> Verdict:
+    from .programs import PROGRAMS, Solving
+
+    try:
+        PROGRAMS[probe.name].compare(Solving())
+    except Exception as error:
+        return Verdict("caught", _sentence(error))
+    return Verdict("same answer")
+
+
+def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Return the largest difference of two columns, relative to the largest entry; infinite if words differ."""
+    if found.shape != wanted.shape:
+        return np.inf
+    if wanted.dtype.kind not in "fiu":
+        return 0.0 if (found == wanted).all() else np.inf
+    if not np.array_equal(np.isnan(found), np.isnan(wanted)):
+        return np.inf
+    scale = float(np.nanmax(np.abs(wanted), initial=0.0))
+    gap = float(np.nanmax(np.abs(found - wanted), initial=0.0))
+    return gap / scale if scale > 1e-6 else gap
+
+
+def _sentence(error: Exception) -> str:
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first.strip()[:120]}"
+
+
+class _Planted(importlib.abc.MetaPathFinder):
+    """Finds one module of the package with its error."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+
+    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> Any:
+        """Return the module if it is the one."""
+        if name != self.mutant.name:
+            return None
+        loader = _WithError(name, str(FORMULATIONS / self.mutant.module))
+        loader.tree = self.mutant.tree()
+        return importlib.util.spec_from_loader(name, loader)
+
+
+class _WithError(importlib.machinery.SourceFileLoader):
+    """Loads a syntax tree in the place of a file."""
+
+    tree: Any
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of the tree."""
+        return compile(self.tree, self.path, "exec")
+
+
+# --- processes -------------------------------------------------------------------------------------
+
+
+def run(connection: Any, work: str, *given: Any) -> None:
+    """Do some work in this process, and send what comes of it and the processor time that it took."""
+    with suppress(BrokenPipeError), _silence():
+        result = {"baseline": baseline, "trial": trial}[work](*given)
+        connection.send((result, time.process_time()))
+    os._exit(0)  # no answer is left to be written, and what an error left behind need not be tidied
+
+
+def _alone() -> None:
+    """Limit the processor time, and find the tests' packages as the tests do."""
+    assert not any(name.split(".")[0] == "agora" for name in sys.modules)
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Send what solvers and libraries print to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    with np.errstate(all="ignore"), pd.option_context("mode.copy_on_write", True):
+        yield
