@@ -24,19 +24,19 @@ from .equivalent import EQUIVALENT
 from .mutations import FAMILIES, Mutant, modules, mutants, sample
 from .trial import Probe, Verdict
 
-EACH = 6
+EACH = 4
 """Errors a module."""
 
 
-def campaign(families: Sequence[str], number: int, seed: int, workers: int) -> Iterator[dict[str, Any]]:
+def campaign(families: Sequence[str], chosen: Sequence[Mutant], workers: int) -> Iterator[dict[str, Any]]:
     """Yield what came of each error."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(trial.PRELOADED))
     with ThreadPoolExecutor(workers) as pool:
         for family in families:
             probes, _ = _apart(context, "baseline", family)
-            chosen = [each for module in modules(family) for each in sample(mutants(module), number, seed)]
-            tried = pool.map(lambda mutant, probes=probes: _tried(context, mutant, probes), chosen)
+            own = [mutant for mutant in chosen if mutant.family == family]
+            tried = pool.map(lambda mutant, probes=probes: _tried(context, mutant, probes), own)
             yield from tried
 
 
@@ -74,10 +74,13 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=EACH, help="errors a module")
     parser.add_argument("--seed", type=int, default=0, help="another choice of errors")
     parser.add_argument("--workers", type=int, default=1, help="processes at a time")
+    parser.add_argument("--only", help="only errors whose name holds this text")
     parser.add_argument("--csv", help="file for the table")
     given = parser.parse_args()
-    rows = []
-    for row in campaign(given.families or FAMILIES, given.each, given.seed, given.workers):
+    families, rows = given.families or FAMILIES, []
+    chosen = [m for f in families for n in modules(f) for m in sample(mutants(n), given.each, given.seed)]
+    chosen = [mutant for mutant in chosen if not given.only or given.only in mutant.key]
+    for row in campaign(families, chosen, given.workers):
         rows.append(row)
         print(f"{row['verdict']:<19} {row['module']} {row['function']}: {row['change'][:90]}", flush=True)
     table = pd.DataFrame(rows)

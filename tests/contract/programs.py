@@ -15,6 +15,7 @@ from itertools import combinations
 from types import CodeType
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
@@ -28,6 +29,7 @@ from agora.formulations.marketplaces.medians import add_median_choice
 from agora.formulations.migration.kernels import Kernel, RingKernel, TorusKernel, low_rank_kernel
 from agora.formulations.migration.trade import solve_wages
 from agora.models import (
+    CommutingMarket,
     FujitaOgawa,
     Marketplaces,
     Model,
@@ -426,9 +428,37 @@ def _(solving: Solving) -> None:
     duality(solving, pairs=True)
 
 
-def duality(solving: Solving, *, pairs: bool) -> None:
+@program("commuting.program, pairs, one way")
+def _(solving: Solving) -> None:
+    found = solve(one_way())
+    tables = found.model.read(solving(partial(found.model.program, add_commuting_pairs)))
+    same(tables, found.tables, "cells", "commuting", "totals")
+
+
+@program("commuting.dual_program, one way")
+def _(solving: Solving) -> None:
+    duality(solving, pairs=False, found=solve(one_way()))
+
+
+@program("commuting.dual_program, pairs, one way")
+def _(solving: Solving) -> None:
+    duality(solving, pairs=True, found=solve(one_way()))
+
+
+def one_way() -> CommutingMarket:
+    """Return a market whose ways there and back differ, in cells that are named by pairs."""
+    cells, graph = ((0, 0), (0, 1), (1, 1)), nx.DiGraph()
+    for cell, land in zip(cells, (0.5, 0.3, 0.4), strict=True):
+        graph.add_node(cell, land=land)
+    for tail, head, length in ((0, 1, 0.4), (1, 2, 0.6), (2, 0, 0.7), (1, 0, 0.5)):
+        graph.add_edge(cells[tail], cells[head], length=length)
+    firms = (np.array((0.65, 0.25, 0.1)) * 1.2 / 2.25).tolist()
+    return CommutingMarket(geography=graph, commuting_cost=0.1, labor_per_firm=1.25, firms=firms)
+
+
+def duality(solving: Solving, *, pairs: bool, found: Solution | None = None) -> None:
     """Compare the wage bill less the rents of homes with the cost of commuting."""
-    found = solved("commuting")
+    found = solved("commuting") if found is None else found
     model = found.model
     program = solving(partial(model.dual_program, pairs))
     agree(pyo.value(program.surplus), found.tables["totals"]["total_commuting_cost"].iloc[0])

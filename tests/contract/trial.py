@@ -19,15 +19,34 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from .equivalent import EQUIVALENT
 from .mutations import FORMULATIONS, ROOT, Mutant
 
 PRELOADED = ("casadi", "highspy", "matplotlib.pyplot", "networkx", "pyomo.environ", "pytest", "scipy.optimize",
              "scipy.sparse.linalg", "pydantic")  # fmt: skip
 """What the processes share; not `agora`, which each of them imports anew."""
 LIMIT = 60
-"""Seconds of processor time after which an answer is said not to end; all answers of a family take some five."""
+"""Seconds of processor time after which answers are said not to end; all answers of a family take some five."""
+TESTS = {
+    "city/commuting_numbers.py": ("city/test_commuting.py",),
+    "city/network_kernels.py": ("city/test_network_kernels.py",),
+    "city/smooth_commuting.py": ("city/test_smooth_commuting.py",),
+    "city/spillovers.py": ("city/test_externalities.py", "city/test_large_cities.py"),
+    "marketplaces/coalition_numbers.py": ("marketplaces/test_coalition.py",),
+    "marketplaces/grounds.py": ("marketplaces/test_marketplace_grounds.py",),
+    "marketplaces/market_equilibrium.py": ("marketplaces/test_marketplaces.py",),
+    "marketplaces/preferences.py": ("marketplaces/test_marketplaces.py",),
+    "migration/kernels.py": ("migration/test_kernels.py",),
+    "migration/mean_field_numbers.py": ("migration/test_spatial_game.py",),
+    "migration/monotonicity.py": ("migration/test_racetrack.py",),
+    "migration/myopic.py": ("migration/test_myopic_migration.py",),
+    "migration/racetrack.py": ("migration/test_racetrack.py",),
+    "migration/trade.py": ("migration/test_trade.py",),
+    "sectors/reallocation_numbers.py": ("sectors/test_invisible_hand.py",),
+    "sectors/short_run_numbers.py": ("sectors/test_short_run.py", "sectors/test_invisible_hand.py"),
+}
+"""Tests of what is a formula and no program: they are run where lines and programs show nothing."""
 
 Reached = frozenset[tuple[str, int]]
 """Functions, as module and first line."""
@@ -170,7 +189,7 @@ def trial(mutant: Mutant, probes: list[Probe]) -> Verdict:
         largest = max(largest, verdict.difference)
         if verdict.verdict != "same answer":
             return Verdict(verdict.verdict, f"{probe.sort} {probe.name}: {verdict.how}", largest)
-    return Verdict("same answer" if touched else "nothing calls it", "", largest)
+    return _tests(mutant, Verdict("same answer" if touched else "nothing calls it", "", largest))
 
 
 def _line(probe: Probe) -> Verdict:
@@ -199,6 +218,28 @@ def _program(probe: Probe) -> Verdict:
     except Exception as error:
         return Verdict("caught", _sentence(error))
     return Verdict("same answer")
+
+
+def _tests(mutant: Mutant, so_far: Verdict) -> Verdict:
+    """Run the tests of the module, if it has some, up to the first that fails."""
+    import pytest
+
+    class Failed:
+        name = ""
+
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if report.failed and not self.name:
+                self.name = report.nodeid
+
+    files = [str(ROOT / "tests" / file) for file in TESTS.get(mutant.module, ())]
+    if mutant.key in EQUIVALENT or not files:
+        return so_far
+    used, failed = int(time.process_time()), Failed()
+    resource.setrlimit(resource.RLIMIT_CPU, (used + 3 * LIMIT, resource.RLIM_INFINITY))
+    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *files], [failed])
+    if code == pytest.ExitCode.OK:
+        return so_far
+    return Verdict("caught", f"test {failed.name or files[0]}", so_far.difference)
 
 
 def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -258,7 +299,7 @@ def run(connection: Any, work: str, *given: Any) -> None:
 def _alone() -> None:
     """Limit the processor time, and find the tests' packages as the tests do."""
     assert not any(name.split(".")[0] == "agora" for name in sys.modules)
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, resource.RLIM_INFINITY))
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 
@@ -268,5 +309,4 @@ def _silence() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    with np.errstate(all="ignore"), pd.option_context("mode.copy_on_write", True):
-        yield
+    yield
