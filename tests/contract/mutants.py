@@ -1,7 +1,9 @@
-"""Errors planted in the formulations, one at a time: ``python -m tests.contract.mutants`` tells which are seen.
+"""Plant errors in the formulations, one at a time: ``python -m tests.contract.mutants`` tells which are seen.
 
-Every error is solved in a process of its own: the lines of `economies` that reach it and the programs of
-`programs`. What nothing sees must be argued in `equivalent`.
+Each is solved in a process of its own: the lines of `economies` that reach it, then the programs of
+`programs`, then the tests of its module, up to the first that shows it. An error that nothing shows must
+stand in `equivalent` with an argument. The exit code is 1 if one does not, if an answer is wrong and
+certified, or if an argument is refuted.
 """
 
 from __future__ import annotations
@@ -14,80 +16,110 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-for _library in ("OMP", "OPENBLAS", "MKL"):  # before any is loaded: an error a process, a thread a process
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
-
 import pandas as pd
 
-from . import trial
 from .equivalent import EQUIVALENT
-from .mutations import FAMILIES, Mutant, modules, mutants, sample
-from .trial import Probe, Verdict
+from .mutations import FAMILIES, Mutant, every, modules, mutants, sample
+from .trial import CAUGHT, EQUAL, LIMIT, PRELOADED, UNREACHED, Probe, Verdict, run
 
 EACH = 4
-"""Errors a module."""
+"""Errors a module, unless another number is asked for."""
+ARGUED, REFUTED = "equivalent", "argument refuted"
+GOOD = {CAUGHT, ARGUED}
 
 
-def campaign(families: Sequence[str], chosen: Sequence[Mutant], workers: int) -> Iterator[dict[str, Any]]:
-    """Yield what came of each error."""
+def campaign(chosen: Sequence[Mutant], workers: int = 1) -> Iterator[dict[str, Any]]:
+    """Yield what comes of each error, family by family."""
+    for library in ("OMP", "OPENBLAS", "MKL"):  # read when the others' libraries are loaded
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(trial.PRELOADED))
+    context.set_forkserver_preload(list(PRELOADED))
     with ThreadPoolExecutor(workers) as pool:
-        for family in families:
-            probes, _ = _apart(context, "baseline", family)
+        for family in FAMILIES:
             own = [mutant for mutant in chosen if mutant.family == family]
-            tried = pool.map(lambda mutant, probes=probes: _tried(context, mutant, probes), own)
-            yield from tried
+            if own:
+                probes, _ = _apart(context, "baseline", family)
+                yield from pool.map(lambda mutant, probes=probes: _tried(context, mutant, probes), own)
 
 
 def _tried(context: Any, mutant: Mutant, probes: list[Probe]) -> dict[str, Any]:
+    """Return the row of one error."""
     found, seconds = _apart(context, "trial", mutant, probes)
-    verdict = found if found is not None else Verdict("caught", "did not end")
-    argument = EQUIVALENT.get(mutant.key, "")
-    if verdict.verdict in ("same answer", "nothing calls it") and argument:
-        verdict = Verdict("equivalent", argument, verdict.difference)
+    verdict = Verdict(CAUGHT, "did not end") if found is None else found
+    word, how = verdict.verdict, verdict.how
+    if mutant.key in EQUIVALENT:
+        word = {EQUAL: ARGUED, UNREACHED: ARGUED, CAUGHT: REFUTED}.get(word, word)
+        how = how or EQUIVALENT[mutant.key]
     return {
         "module": mutant.module, "function": mutant.function, "kind": mutant.kind, "change": mutant.change,
-        "verdict": verdict.verdict, "how": verdict.how, "difference": verdict.difference,
-        "seconds": seconds, "key": mutant.key,
+        "statement": mutant.statement, "verdict": word, "how": how, "difference": verdict.difference,
+        "seconds": seconds,
     }  # fmt: skip
 
 
 def _apart(context: Any, work: str, *given: Any) -> tuple[Any, float]:
-    """Do some work in another process; nothing comes of it if the process has ended before."""
+    """Do some work in another process; nothing comes of it if the process ends before it has."""
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=trial.run, args=(sending, work, *given))
+    process = context.Process(target=run, args=(sending, work, *given))
     process.start()
     sending.close()
     try:
-        return receiving.recv()
+        result: tuple[Any, float] = receiving.recv()
     except EOFError:
-        return None, float(trial.LIMIT)
+        return None, float(LIMIT)
+    else:
+        return result
     finally:
         process.join()
 
 
+def chosen(families: Sequence[str], each: int = EACH, seed: int = 0) -> list[Mutant]:
+    """Return some errors of every module of some families."""
+    return [
+        mutant
+        for family in families
+        for module in modules(family)
+        for mutant in sample(mutants(module), each, seed)
+    ]
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Return verdicts by family, and what all of them took."""
+    counts = pd.crosstab(table["module"].str.split("/").str[0], table["verdict"])
+    words = ", ".join(f"{number} {word}" for word, number in table["verdict"].value_counts().items())
+    spent = f"{table['seconds'].sum():.0f} s of processor time"
+    return f"{counts.to_string()}\n\n{len(table)} errors: {words}; {spent}"
+
+
 def main() -> int:
-    """Try the errors, print what came of each, and count."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(FAMILIES)}; default: all")
-    parser.add_argument("--each", type=int, default=EACH, help="errors a module")
-    parser.add_argument("--seed", type=int, default=0, help="another choice of errors")
+    """Try errors, print what comes of each, and count."""
+    parser = argparse.ArgumentParser(prog="python -m tests.contract.mutants", description=__doc__)
+    parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"{', '.join(FAMILIES)}; default: all")
+    parser.add_argument("--each", type=int, default=EACH, help="errors a module (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another number chooses other errors")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="those whose module, function or text has it"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes at a time")
-    parser.add_argument("--only", help="only errors whose name holds this text")
-    parser.add_argument("--csv", help="file for the table")
+    parser.add_argument("--csv", metavar="FILE", help="where the table is written")
     given = parser.parse_args()
-    families, rows = given.families or FAMILIES, []
-    chosen = [m for f in families for n in modules(f) for m in sample(mutants(n), given.each, given.seed)]
-    chosen = [mutant for mutant in chosen if not given.only or given.only in mutant.key]
-    for row in campaign(families, chosen, given.workers):
+    if unknown := set(given.families) - set(FAMILIES):
+        parser.error(f"FAMILY is {sorted(unknown)[0]!r}, but must be one of {', '.join(FAMILIES)}")
+    if stale := set(EQUIVALENT) - {mutant.key for mutant in every()}:
+        parser.error(f"equivalent.py argues about an error that there is not: {sorted(stale)[0]}")
+    rows = []
+    planted = chosen(given.families or FAMILIES, given.each, given.seed)
+    for row in campaign([mutant for mutant in planted if given.only in mutant.key], given.workers):
         rows.append(row)
-        print(f"{row['verdict']:<19} {row['module']} {row['function']}: {row['change'][:90]}", flush=True)
+        place = f"{row['module']} {row['function']}"
+        print(f"{row['verdict']}: {place}: {row['kind']}: {row['change']}\n    {row['how']}", flush=True)
+        if row["verdict"] not in GOOD:
+            print(f"    in {row['statement']}; largest difference {row['difference']:.2g}", flush=True)
     table = pd.DataFrame(rows)
     if given.csv:
         table.to_csv(given.csv, index=False)
-    print(table["verdict"].value_counts())
-    return 0
+    print(summary(table) if rows else "no error has that text")
+    return int(not rows or not set(table["verdict"]) <= GOOD)
 
 
 if __name__ == "__main__":

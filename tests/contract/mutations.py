@@ -1,7 +1,7 @@
 """Small errors in the algebra, one at a time: a sign, an index, a bound, an exponent, a factor.
 
-Places are read from the syntax tree of each module of `agora.formulations`. Texts, types, messages of errors and
-the starts of variables are left alone: no answer depends on them.
+Places are read from the syntax tree of each module of `agora.formulations`. Texts, types, messages of errors
+and the starts of variables are left alone: no answer depends on them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMULATIONS = ROOT / "agora" / "formulations"
-FAMILIES = tuple(sorted(folder.name for folder in FORMULATIONS.iterdir() if (folder / "__init__.py").exists()))
+FAMILIES = tuple(
+    sorted(folder.name for folder in FORMULATIONS.iterdir() if (folder / "__init__.py").exists())
+)
 KINDS = ("sign", "index", "bound", "exponent", "factor")
 
 Change = tuple[str, Callable[[Any], ast.AST]]
@@ -101,12 +103,19 @@ def mutants(module: str) -> tuple[Mutant, ...]:
     return tuple(found)
 
 
-def sample(every: Iterable[Mutant], number: int, seed: int = 0) -> list[Mutant]:
+def every() -> Iterator[Mutant]:
+    """Yield every error that can be planted in any module."""
+    for family in FAMILIES:
+        for module in modules(family):
+            yield from mutants(module)
+
+
+def sample(given: Iterable[Mutant], number: int, seed: int = 0) -> list[Mutant]:
     """Return some of them, from as many functions and of as many kinds as there are.
 
     The choice follows from the keys, so that most of it stays when other functions change.
     """
-    left = sorted(every, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest())
+    left = sorted(given, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest())
     chosen: list[Mutant] = []
     functions, kinds = Counter[str](), Counter[str]()
     while left and len(chosen) < number:

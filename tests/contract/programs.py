@@ -285,6 +285,18 @@ def _(solving: Solving) -> None:
                np.abs(firms[::-1] - column(found, "cells", "firms")).max()) < TOLERANCE  # fmt: skip
 
 
+@program("fujita-ogawa.lattice_program, circle", golden=False)
+def _(solving: Solving) -> None:
+    """Take a circle where whole numbers matter: with either kind free to be a fraction more is promised."""
+    graph = nx.cycle_graph(5)
+    for (u, v), length in {(0, 1): 0.2, (1, 2): 0.2, (2, 3): 0.1, (3, 4): 0.1, (0, 4): 0.3}.items():
+        graph.edges[u, v]["length"] = length
+    nx.set_node_attributes(graph, 0.25, "land")
+    model = FujitaOgawa(geography=graph, commuting_cost=0.3, decay=6.0, firm_mass=0.625, labor_per_firm=1.0)
+    program = solving(model.lattice_program)
+    agree(0.25**2 / 8 * pyo.value(program.potential), solve(model, method="global").objective)
+
+
 @program("fujita-ogawa.home_first_program")
 def _(solving: Solving) -> None:
     two_stages(solving, TOWN.home_first_program)
@@ -325,7 +337,24 @@ def _(solving: Solving) -> None:
 
 @program("fujita-ogawa.supporting_price_program")
 def _(solving: Solving) -> None:
-    found = solved("fujita-ogawa")
+    supported(solving, solved("fujita-ogawa"))
+
+
+@program("fujita-ogawa.supporting_price_program, twenty times as large", golden=False)
+def _(solving: Solving) -> None:
+    """Measure masses and money in other units."""
+    graph = TOWN.geography.copy()
+    for place in graph.nodes.values():
+        place["land"] *= 20
+    large = FujitaOgawa(
+        geography=graph, commuting_cost=20 * TOWN.commuting_cost, decay=2.0, firm_mass=20 * TOWN.firm_mass,
+        labor_per_firm=TOWN.labor_per_firm,
+    )  # fmt: skip
+    supported(solving, solve(large, starts=12))
+
+
+def supported(solving: Solving, found: Solution) -> None:
+    """Compare the prices of the highest profit with those that a method reports."""
     model, network = found.model, found.model.network
     stated = model.program()
     model.start_from(stated, column(found, "cells", "firms"))

@@ -12,8 +12,8 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -23,11 +23,13 @@ import numpy as np
 from .equivalent import EQUIVALENT
 from .mutations import FORMULATIONS, ROOT, Mutant
 
-PRELOADED = ("casadi", "highspy", "matplotlib.pyplot", "networkx", "pyomo.environ", "pytest", "scipy.optimize",
-             "scipy.sparse.linalg", "pydantic")  # fmt: skip
+PRELOADED = (
+    "casadi", "highspy", "matplotlib.pyplot", "networkx", "pydantic", "pyomo.environ", "pytest",
+    "scipy.optimize", "scipy.sparse.linalg",
+)  # fmt: skip
 """What the processes share; not `agora`, which each of them imports anew."""
 LIMIT = 60
-"""Seconds of processor time after which answers are said not to end; all answers of a family take some five."""
+"""Seconds of processor time after which answers are said not to end; all of a family take some five."""
 TESTS = {
     "city/commuting_numbers.py": ("city/test_commuting.py",),
     "city/network_kernels.py": ("city/test_network_kernels.py",),
@@ -38,7 +40,7 @@ TESTS = {
     "marketplaces/market_equilibrium.py": ("marketplaces/test_marketplaces.py",),
     "marketplaces/preferences.py": ("marketplaces/test_marketplaces.py",),
     "migration/kernels.py": ("migration/test_kernels.py",),
-    "migration/mean_field_numbers.py": ("migration/test_spatial_game.py",),
+    "migration/mean_field_numbers.py": ("migration/test_mean_field_numbers.py",),
     "migration/monotonicity.py": ("migration/test_racetrack.py",),
     "migration/myopic.py": ("migration/test_myopic_migration.py",),
     "migration/racetrack.py": ("migration/test_racetrack.py",),
@@ -47,6 +49,9 @@ TESTS = {
     "sectors/short_run_numbers.py": ("sectors/test_short_run.py", "sectors/test_invisible_hand.py"),
 }
 """Tests of what is a formula and no program: they are run where lines and programs show nothing."""
+
+CAUGHT, WRONG, EQUAL, UNREACHED = "caught", "wrong and certified", "same answer", "nothing calls it"
+"""What may come of an error."""
 
 Reached = frozenset[tuple[str, int]]
 """Functions, as module and first line."""
@@ -87,7 +92,7 @@ class Verdict:
     Attributes
     ----------
     verdict : str
-        ``caught``, ``wrong and certified``, ``same answer``, or ``nothing calls it``.
+        `CAUGHT`, `WRONG`, `EQUAL` or `UNREACHED`.
     how : str
         By what it was caught, or what it changed.
     difference : float
@@ -187,9 +192,9 @@ def trial(mutant: Mutant, probes: list[Probe]) -> Verdict:
     for probe in touched:
         verdict = _line(probe) if probe.sort == "line" else _program(probe)
         largest = max(largest, verdict.difference)
-        if verdict.verdict != "same answer":
+        if verdict.verdict != EQUAL:
             return Verdict(verdict.verdict, f"{probe.sort} {probe.name}: {verdict.how}", largest)
-    return _tests(mutant, Verdict("same answer" if touched else "nothing calls it", "", largest))
+    return _tests(mutant, Verdict(EQUAL if touched else UNREACHED, "", largest))
 
 
 def _line(probe: Probe) -> Verdict:
@@ -199,15 +204,15 @@ def _line(probe: Probe) -> Verdict:
     try:
         solution = _solve(probe.name)
     except Exception as error:
-        return Verdict("caught", _sentence(error))
+        return Verdict(CAUGHT, _sentence(error))
     found = _columns(solution, LINES[probe.name].unchecked)
     if found.keys() != probe.columns.keys():
-        return Verdict("wrong and certified", "other columns", np.inf)
+        return Verdict(WRONG, "other columns", np.inf)
     gaps = {name: _difference(found[name], wanted) for name, wanted in probe.columns.items()}
     worst = max(gaps, key=gaps.__getitem__)
     if gaps[worst] > probe.tolerance:
-        return Verdict("wrong and certified", worst, gaps[worst])
-    return Verdict("same answer", "", gaps[worst])
+        return Verdict(WRONG, worst, gaps[worst])
+    return Verdict(EQUAL, "", gaps[worst])
 
 
 def _program(probe: Probe) -> Verdict:
@@ -216,8 +221,8 @@ def _program(probe: Probe) -> Verdict:
     try:
         PROGRAMS[probe.name].compare(Solving())
     except Exception as error:
-        return Verdict("caught", _sentence(error))
-    return Verdict("same answer")
+        return Verdict(CAUGHT, _sentence(error))
+    return Verdict(EQUAL)
 
 
 def _tests(mutant: Mutant, so_far: Verdict) -> Verdict:
@@ -239,11 +244,11 @@ def _tests(mutant: Mutant, so_far: Verdict) -> Verdict:
     code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *files], [failed])
     if code == pytest.ExitCode.OK:
         return so_far
-    return Verdict("caught", f"test {failed.name or files[0]}", so_far.difference)
+    return Verdict(CAUGHT, f"test {failed.name or files[0]}", so_far.difference)
 
 
 def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the largest difference of two columns, relative to the largest entry; infinite if words differ."""
+    """Return the largest difference of two columns, relative to the largest entry; infinite of words."""
     if found.shape != wanted.shape:
         return np.inf
     if wanted.dtype.kind not in "fiu":
@@ -290,23 +295,17 @@ class _WithError(importlib.machinery.SourceFileLoader):
 
 def run(connection: Any, work: str, *given: Any) -> None:
     """Do some work in this process, and send what comes of it and the processor time that it took."""
-    with suppress(BrokenPipeError), _silence():
-        result = {"baseline": baseline, "trial": trial}[work](*given)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # what solvers and libraries print
+        os.dup2(nowhere, stream)
+    result = {"baseline": baseline, "trial": trial}[work](*given)
+    with suppress(BrokenPipeError):
         connection.send((result, time.process_time()))
     os._exit(0)  # no answer is left to be written, and what an error left behind need not be tidied
 
 
 def _alone() -> None:
     """Limit the processor time, and find the tests' packages as the tests do."""
-    assert not any(name.split(".")[0] == "agora" for name in sys.modules)
+    assert "agora" not in sys.modules
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, resource.RLIM_INFINITY))
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Send what solvers and libraries print to nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    yield
