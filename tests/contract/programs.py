@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 import pytest
-from scipy.optimize import fsolve
+from scipy.optimize import fsolve, minimize
 
 from agora.data.city import ProductionFunction
 from agora.data.geographies import circle, segment, torus
@@ -31,6 +31,7 @@ from agora.formulations.migration.trade import solve_wages
 from agora.models import (
     CommutingMarket,
     FujitaOgawa,
+    InvisibleHand,
     Marketplaces,
     Model,
     MyopicMigration,
@@ -967,20 +968,46 @@ def _(solving: Solving) -> None:
     """Three slabs: the value is that of the flows, and other flows nearby are not better."""
     model, slabs = firms_on_the_move((0, 1, 2), horizon=0.1, step=0.1), 3
     program = solving(partial(model.program, slabs), None, FINE)
-    links, flows = model.links, values(program.flow)
-
-    def worth(given: np.ndarray) -> float:
-        each = given.reshape(slabs, -1)
-        masses = np.vstack([model.start, model.start + links.arrivals(each, 3).cumsum(axis=0)])
-        crowd = model.motion.on_links(0.5 * (masses[1:] + masses[:-1]))
-        paid = model.moving_cost * slabs / (2 * model.step) * (links.lengths**2 * each**2 / crowd).sum()
-        return float(model.motion.potential(masses[-1])) - float(paid)
-
+    flows, worth = values(program.flow), partial(worth_of_flows, model, slabs)
     agree(pyo.value(program.value), worth(flows))
     aside = 1e-4 * np.eye(len(flows))
     agree([(worth(flows + one) - worth(flows - one)) / 2e-4 for one in aside], np.zeros(len(flows)), 1e-5)
-    agree(values(program.firms), model.start + links.arrivals(flows.reshape(slabs, -1), 3).sum(axis=0))
+    agree(values(program.firms), masses_of_flows(model, slabs, flows)[-1])
     assert np.abs(flows).max() > 1e-3
+
+
+@program("invisible-hand.step_program, slabs, a sector without firms on the way", golden=False)
+def _(solving: Solving) -> None:
+    """Keep a small sector from lending a busy one more firms than it has: against a search over flows."""
+    star = nx.Graph([(0, 1, {"length": 0.5}), (1, 2, {"length": 0.5}), (1, 3, {"length": 0.1})])
+    nx.set_node_attributes(star, 1.0, "land")
+    slabs, model = 2, InvisibleHand(
+        geography=star, firm_share=0.35, substitution=2.0, preferences=(0.3, 0.3, 1.0, 0.1),
+        initial=(2.0, 0.3, 0.3, 0.01), horizon=0.5, step=0.5, moving_cost=0.5,
+    )  # fmt: skip
+    program = solving(partial(model.program, slabs), None, FINE)
+    masses = partial(masses_of_flows, model, slabs)
+    found = minimize(
+        lambda flows: -worth_of_flows(model, slabs, flows), np.zeros(6), method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda flows: masses(flows)[1:].ravel() - 1e-12},
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )  # fmt: skip
+    agree(pyo.value(program.value), -found.fun)
+    agree(values(program.between).min(), 0.0)
+
+
+def masses_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> np.ndarray:
+    """Return the firms in each sector at the ends of slabs."""
+    arrived = model.links.arrivals(flows.reshape(slabs, -1), model.network.number).cumsum(axis=0)
+    return np.vstack([model.start, model.start + arrived])
+
+
+def worth_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> float:
+    """Return what climbs, less what moving costs."""
+    masses = masses_of_flows(model, slabs, flows)
+    crowd = model.motion.on_links(0.5 * (masses[1:] + masses[:-1]))
+    moved = (model.links.lengths**2 * flows.reshape(slabs, -1) ** 2 / crowd).sum()
+    return float(model.motion.potential(masses[-1])) - model.moving_cost * slabs / (2 * model.step) * moved
 
 
 @program("invisible-hand.plan_program")
