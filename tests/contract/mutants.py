@@ -58,19 +58,19 @@ def _tried(context: Any, mutant: Mutant, probes: list[Probe]) -> dict[str, Any]:
 
 
 def _apart(context: Any, work: str, *given: Any) -> tuple[Any, float]:
-    """Do some work in another process; nothing comes of it if the process ends before it has."""
+    """Do some work in another process; nothing comes of it if the system ends the process."""
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=run, args=(sending, work, *given))
     process.start()
     sending.close()
     try:
-        result: tuple[Any, float] = receiving.recv()
-    except EOFError:
-        return None, float(LIMIT)
-    else:
-        return result
-    finally:
-        process.join()
+        result, seconds, failure = receiving.recv()
+    except EOFError:  # the limit of its time, or a fault in a solver
+        result, seconds, failure = None, float(LIMIT), ""
+    process.join()
+    if failure:
+        raise RuntimeError(f"{work} of {given[0]} has failed:\n{failure}")
+    return result, seconds
 
 
 def chosen(families: Sequence[str], each: int = EACH, seed: int = 0) -> list[Mutant]:

@@ -47,6 +47,8 @@ class Mutant:
         The statement that it stands in.
     place : int
         Which place of the module it is, in the order of the syntax tree.
+    again : int
+        How often the function has the same change before.
     """
 
     module: str
@@ -56,11 +58,18 @@ class Mutant:
     change: str
     statement: str
     place: int
+    again: int
 
     @property
     def key(self) -> str:
         """What names the mutant wherever its lines stand."""
-        return f"{self.module} {self.function}: {self.change} in {self.statement}"
+        number = f" ({self.again + 1})" if self.again else ""
+        return f"{self.module} {self.function}: {self.change}{number}"
+
+    @property
+    def order(self) -> str:
+        """What the choice of a sample follows from."""
+        return f"{self.key} in {self.statement}"
 
     @property
     def name(self) -> str:
@@ -93,13 +102,11 @@ def mutants(module: str) -> tuple[Mutant, ...]:
     """Return every error that can be planted in a module; no two have the same key."""
     walk = _Planted(None)
     walk.visit(ast.parse(source(module)))
-    found, seen = [], Counter[str]()
+    found, seen = [], Counter[tuple[str, str]]()
     for place, (kind, change, function, line, statement) in enumerate(walk.found):
-        given = Mutant(module, function, line, kind, change, statement, place)
-        seen[given.key] += 1
-        if seen[given.key] > 1:  # the same text again, later in the function
-            given = Mutant(module, function, line, kind, change, f"{statement} ({seen[given.key]})", place)
-        found.append(given)
+        again = seen[function, change]
+        seen[function, change] += 1
+        found.append(Mutant(module, function, line, kind, change, statement, place, again))
     return tuple(found)
 
 
@@ -115,7 +122,7 @@ def sample(given: Iterable[Mutant], number: int, seed: int = 0) -> list[Mutant]:
 
     The choice follows from the keys, so that most of it stays when other functions change.
     """
-    left = sorted(given, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest())
+    left = sorted(given, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.order}".encode()).digest())
     chosen: list[Mutant] = []
     functions, kinds = Counter[str](), Counter[str]()
     while left and len(chosen) < number:

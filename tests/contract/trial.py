@@ -12,9 +12,9 @@ import os
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -28,7 +28,7 @@ PRELOADED = (
     "scipy.optimize", "scipy.sparse.linalg",
 )  # fmt: skip
 """What the processes share; not `agora`, which each of them imports anew."""
-LIMIT = 60
+LIMIT = 30
 """Seconds of processor time after which answers are said not to end; all of a family take some five."""
 TESTS = {
     "city/commuting_numbers.py": ("city/test_commuting.py",),
@@ -102,6 +102,11 @@ class Verdict:
     verdict: str
     how: str = ""
     difference: float = 0.0
+
+    def caught(self, how: str) -> Verdict:
+        """Return the verdict once something has shown the error, be it after a certified answer changed."""
+        before = f" (before, wrong and certified: {self.how})" if self.verdict == WRONG else ""
+        return Verdict(CAUGHT, how + before, self.difference)
 
 
 # --- without errors --------------------------------------------------------------------------------
@@ -184,17 +189,22 @@ def _columns(solution: Any, unchecked: Mapping[str, str]) -> dict[str, np.ndarra
 
 
 def trial(mutant: Mutant, probes: list[Probe]) -> Verdict:
-    """Solve what reaches the error: first lines, then programs, up to the first that shows it."""
+    """Solve what reaches the error: lines, programs, tests, up to the first that shows it."""
     _alone()
     sys.meta_path.insert(0, _Planted(mutant))
     touched = [probe for probe in probes if (mutant.module, mutant.line) in probe.reached]
-    largest = 0.0
+    verdict = Verdict(EQUAL if touched else UNREACHED)
     for probe in touched:
-        verdict = _line(probe) if probe.sort == "line" else _program(probe)
-        largest = max(largest, verdict.difference)
-        if verdict.verdict != EQUAL:
-            return Verdict(verdict.verdict, f"{probe.sort} {probe.name}: {verdict.how}", largest)
-    return _tests(mutant, Verdict(EQUAL if touched else UNREACHED, "", largest))
+        found = _line(probe) if probe.sort == "line" else _program(probe)
+        largest = max(found.difference, verdict.difference)
+        how = f"{probe.sort} {probe.name}: {found.how}"
+        if found.verdict == CAUGHT:
+            return verdict.caught(how)
+        if found.verdict == WRONG and verdict.verdict != WRONG:
+            verdict = Verdict(WRONG, how, largest)
+        verdict = replace(verdict, difference=largest)
+    failed = _failing_test(mutant)
+    return verdict.caught(f"test {failed}") if failed else verdict
 
 
 def _line(probe: Probe) -> Verdict:
@@ -225,8 +235,8 @@ def _program(probe: Probe) -> Verdict:
     return Verdict(EQUAL)
 
 
-def _tests(mutant: Mutant, so_far: Verdict) -> Verdict:
-    """Run the tests of the module, if it has some, up to the first that fails."""
+def _failing_test(mutant: Mutant) -> str:
+    """Run the tests of the module, if it has some, up to the first that fails; return its name."""
     import pytest
 
     class Failed:
@@ -238,13 +248,11 @@ def _tests(mutant: Mutant, so_far: Verdict) -> Verdict:
 
     files = [str(ROOT / "tests" / file) for file in TESTS.get(mutant.module, ())]
     if mutant.key in EQUIVALENT or not files:
-        return so_far
+        return ""
     used, failed = int(time.process_time()), Failed()
     resource.setrlimit(resource.RLIMIT_CPU, (used + 3 * LIMIT, resource.RLIM_INFINITY))
     code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *files], [failed])
-    if code == pytest.ExitCode.OK:
-        return so_far
-    return Verdict(CAUGHT, f"test {failed.name or files[0]}", so_far.difference)
+    return "" if code == pytest.ExitCode.OK else failed.name or files[0]
 
 
 def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -294,13 +302,16 @@ class _WithError(importlib.machinery.SourceFileLoader):
 
 
 def run(connection: Any, work: str, *given: Any) -> None:
-    """Do some work in this process, and send what comes of it and the processor time that it took."""
+    """Do some work in this process; send what comes of it, the processor time, and how it failed."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # what solvers and libraries print
         os.dup2(nowhere, stream)
-    result = {"baseline": baseline, "trial": trial}[work](*given)
-    with suppress(BrokenPipeError):
-        connection.send((result, time.process_time()))
+    result, failure = None, ""
+    try:
+        result = {"baseline": baseline, "trial": trial}[work](*given)
+    except BaseException:
+        failure = traceback.format_exc()
+    connection.send((result, time.process_time(), failure))
     os._exit(0)  # no answer is left to be written, and what an error left behind need not be tidied
 
 

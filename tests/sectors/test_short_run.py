@@ -74,6 +74,16 @@ def test_slopes_of_profits_are_their_differences(sigma: float, switch: dict[str,
     np.testing.assert_allclose(slopes, differences, rtol=1e-6, atol=1e-6 * np.abs(slopes).max())
 
 
+@pytest.mark.parametrize("immobile", [{}, SWITCHES[1]])
+@pytest.mark.parametrize("sigma", [1.5, 2.0, 5.0])
+def test_at_the_largest_externality_firms_attract_as_much_as_they_repel(
+    sigma: float, immobile: dict[str, Any]
+) -> None:
+    limit = short_run(substitution=sigma, **immobile).economy.largest_externality
+    assert short_run(substitution=sigma, externality=limit, **immobile).economy.curvature == pytest.approx(1)
+    assert short_run(substitution=1.0, **immobile).economy.largest_externality == np.inf
+
+
 def test_consumption_by_the_formula_of_the_model() -> None:
     # C = L̄^{1−α} Z^{α/θ}, a = b^{1−θ} A^{θ/α}, on land 1 so that densities are masses
     random = np.random.default_rng(3)
