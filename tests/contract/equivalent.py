@@ -18,16 +18,17 @@ EQUIVALENT = {
     "(u_i − u_j)² on the lattice')":
         "The rows s ≥ |u_i − u_j| imply s ≥ 0; s has a negative coefficient in what is maximised, so it "
         "stands on one of its rows, and |u_i − u_j| ≤ 2 makes these at most 4.",
+    "city/network_kernels.py _lanczos: kernel.shape[0] → kernel.shape[1]":
+        "A kernel is square: it has as many columns as rows.",
     "city/network_kernels.py cartesian_factors: whole.max() → whole.min()":
         "The least entry of a sparse matrix is zero, so that lengths must be equal exactly; where they "
         "are only so to rounding, the product is computed from the truncated kernel, the same numbers up "
         "to its cutoff of 1e-12.",
-    "city/smooth_commuting.py SmoothCommuting._circulation: 1 - 2 * ROUNDING → 1 + 2 * ROUNDING":
-        "w only gives the direction of a step, which is taken as far as the cost falls; the search ends "
-        "by the slope of the cost itself, whatever w was.",
     "city/smooth_commuting.py SmoothCommuting._tree: tails[e] == parent → tails[e] >= parent":
         "A link is kept from its lower to its higher end, so that its tail is the parent or a child with "
         "a lower number: it is never above the parent.",
+    "city/spillovers.py _: variables[0] → variables[1]":
+        "The variable is multiplied by zero, only so that a level that is a number becomes an expression.",
     "migration/kernels.py _set_row: -1.0 → 1.0":
         "The slack z is free and zero at an equilibrium by Walras' law; with the other sign it is −z, "
         "zero as well.",
