@@ -16,7 +16,13 @@ from scipy.optimize import brentq
 from agora.data import InputError
 from agora.data.datasets import read_dataset
 from agora.formulations.marketplaces.grounds import Line
-from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need, slack, solve_market
+from agora.formulations.marketplaces.market_equilibrium import (
+    Economy,
+    _bracketed,
+    largest_need,
+    slack,
+    solve_market,
+)
 from agora.formulations.marketplaces.preferences import ConstantElasticity, population
 from agora.methods.marketplaces.branch_and_bound import FLOOR, _Search, best_structure, least_bound
 from agora.methods.marketplaces.line_bound import allowed_utility, bounded_structure
@@ -112,6 +118,20 @@ def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int
         if random.random() < 0.5:
             places[0] = random.choice(model.sites)
         assert line.solve(np.sort(places)).utility <= best.bound
+
+
+@pytest.mark.parametrize("substitution", [0.3, 0.7])
+def test_bracketing_finds_newtons_prices_where_rents_are_far_above_incomes(substitution: float) -> None:
+    scarce = Economy(
+        makes=np.array([0, 1, 0]), shares=np.array([0.3, 0.25]), leisure=0.25, land=0.2,
+        plots=np.array([0.01, 0.02, 0.01]), time=1.0, setup_shares=np.array([0.4, 0.6]),
+        substitution=substitution,
+    )  # fmt: skip
+    travel = np.array([0.1, 0.3, 0.2])
+    newton = solve_market(scarce, travel, 0.05)
+    log_price, rents = _bracketed(scarce, travel, 0.05)
+    assert [np.exp(log_price), rents] == pytest.approx([newton.prices[1], newton.rent_income], rel=1e-9)
+    assert rents > 0.4  # more than people earn times the land's share of utility
 
 
 @settings(max_examples=6)
