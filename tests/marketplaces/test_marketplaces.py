@@ -23,7 +23,7 @@ from agora.formulations.marketplaces.market_equilibrium import (
     slack,
     solve_market,
 )
-from agora.formulations.marketplaces.preferences import ConstantElasticity, population
+from agora.formulations.marketplaces.preferences import CobbDouglas, ConstantElasticity, population
 from agora.methods.marketplaces.branch_and_bound import FLOOR, _Search, best_structure, least_bound
 from agora.methods.marketplaces.line_bound import allowed_utility, bounded_structure
 from agora.methods.marketplaces.marketplaces import structure_problem
@@ -227,10 +227,11 @@ def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
         assert on.solve(places).utility <= solution.certificate.facts["bound"]
 
 
-@pytest.mark.parametrize("substitution", [0.3, 0.8, 1.3, 4.0])
-def test_ces_roots_are_roots(substitution: float) -> None:
+@pytest.mark.parametrize("substitution", [None, 0.3, 0.8, 1.3, 4.0])
+def test_roots_of_preferences_are_roots(substitution: float | None) -> None:
     """One head lives at u, all land bids its value, one head lives at μ; plain bracketing agrees."""
-    tastes = ConstantElasticity(np.array([0.2, 0.3]), 0.25, 0.25, substitution)
+    shares = (np.array([0.2, 0.3]), 0.25, 0.25)
+    tastes = CobbDouglas(*shares) if substitution is None else ConstantElasticity(*shares, substitution)
     random = np.random.default_rng(3)
     for _ in range(20):
         prices = np.exp(random.normal(0, 0.5, 2))
