@@ -33,6 +33,12 @@ EQUIVALENT = {
     " np.exp(-logs / power)).min()":
         "One head would live at each site alone at the number of that site, so that the root is at or "
         "above all of them; Newton's method rises to it from any, from the lowest in a few steps more.",
+    "marketplaces/preferences.py ConstantElasticity.utility_for_land_value.excess: -(rents / "
+    "np.where(rents > 0, share, 1.0)).sum(axis=-1) → (rents / np.where(rents > 0, share, "
+    "1.0)).sum(axis=-1)":
+        "The root does not depend on the slope: one that is not negative is taken as −1, and a step that "
+        "leaves the bracket, which is kept by the sign of the function alone, or shrinks it too little, "
+        "is replaced by its middle.",
     "migration/kernels.py _set_row: -1.0 → 1.0":
         "The slack z is free and zero at an equilibrium by Walras' law; with the other sign it is −z, "
         "zero as well.",
