@@ -139,6 +139,14 @@ def test_routes_keep_masses_and_costs() -> None:
     assert all(length == pytest.approx(network.distances[i, j], abs=1e-12) for i, j, _, length in rows)
 
 
+def test_travellers_pass_a_cell_whose_people_have_found_their_jobs() -> None:
+    network = cell_network(segment(3, spacing=0.5))
+    ends = zip(network.tails.tolist(), network.heads.tolist(), strict=True)
+    flow = np.array([0.25 if head == tail + 1 else 0.0 for tail, head in ends])
+    rows = commuters_by_pair(network, np.array([0.5, 0.25, 0.0]), np.array([0.25, 0.25, 0.25]), flow)
+    assert rows == [(0, 0, 0.25, 0.0), (0, 2, 0.25, 1.0), (1, 1, 0.25, 0.0)]
+
+
 def test_a_flow_in_circles_is_refused() -> None:
     network = cell_network(circle(3))
     flow = np.array([float(h == (t + 1) % 3) for t, h in zip(network.tails, network.heads, strict=True)])

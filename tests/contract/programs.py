@@ -15,11 +15,12 @@ from itertools import combinations
 from types import CodeType
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 import pytest
-from scipy.optimize import fsolve
+from scipy.optimize import fsolve, minimize
 
 from agora.data.city import ProductionFunction
 from agora.data.geographies import circle, segment, torus
@@ -28,7 +29,9 @@ from agora.formulations.marketplaces.medians import add_median_choice
 from agora.formulations.migration.kernels import Kernel, RingKernel, TorusKernel, low_rank_kernel
 from agora.formulations.migration.trade import solve_wages
 from agora.models import (
+    CommutingMarket,
     FujitaOgawa,
+    InvisibleHand,
     Marketplaces,
     Model,
     MyopicMigration,
@@ -283,6 +286,18 @@ def _(solving: Solving) -> None:
                np.abs(firms[::-1] - column(found, "cells", "firms")).max()) < TOLERANCE  # fmt: skip
 
 
+@program("fujita-ogawa.lattice_program, circle", golden=False)
+def _(solving: Solving) -> None:
+    """Take a circle where whole numbers matter: with either kind free to be a fraction more is promised."""
+    graph = nx.cycle_graph(5)
+    for (u, v), length in {(0, 1): 0.2, (1, 2): 0.2, (2, 3): 0.1, (3, 4): 0.1, (0, 4): 0.3}.items():
+        graph.edges[u, v]["length"] = length
+    nx.set_node_attributes(graph, 0.25, "land")
+    model = FujitaOgawa(geography=graph, commuting_cost=0.3, decay=6.0, firm_mass=0.625, labor_per_firm=1.0)
+    program = solving(model.lattice_program)
+    agree(0.25**2 / 8 * pyo.value(program.potential), solve(model, method="global").objective)
+
+
 @program("fujita-ogawa.home_first_program")
 def _(solving: Solving) -> None:
     two_stages(solving, TOWN.home_first_program)
@@ -323,7 +338,24 @@ def _(solving: Solving) -> None:
 
 @program("fujita-ogawa.supporting_price_program")
 def _(solving: Solving) -> None:
-    found = solved("fujita-ogawa")
+    supported(solving, solved("fujita-ogawa"))
+
+
+@program("fujita-ogawa.supporting_price_program, twenty times as large", golden=False)
+def _(solving: Solving) -> None:
+    """Measure masses and money in other units."""
+    graph = TOWN.geography.copy()
+    for place in graph.nodes.values():
+        place["land"] *= 20
+    large = FujitaOgawa(
+        geography=graph, commuting_cost=20 * TOWN.commuting_cost, decay=2.0, firm_mass=20 * TOWN.firm_mass,
+        labor_per_firm=TOWN.labor_per_firm,
+    )  # fmt: skip
+    supported(solving, solve(large, starts=12))
+
+
+def supported(solving: Solving, found: Solution) -> None:
+    """Compare the prices of the highest profit with those that a method reports."""
     model, network = found.model, found.model.network
     stated = model.program()
     model.start_from(stated, column(found, "cells", "firms"))
@@ -426,9 +458,37 @@ def _(solving: Solving) -> None:
     duality(solving, pairs=True)
 
 
-def duality(solving: Solving, *, pairs: bool) -> None:
+@program("commuting.program, pairs, one way")
+def _(solving: Solving) -> None:
+    found = solve(one_way())
+    tables = found.model.read(solving(partial(found.model.program, add_commuting_pairs)))
+    same(tables, found.tables, "cells", "commuting", "totals")
+
+
+@program("commuting.dual_program, one way")
+def _(solving: Solving) -> None:
+    duality(solving, pairs=False, found=solve(one_way()))
+
+
+@program("commuting.dual_program, pairs, one way")
+def _(solving: Solving) -> None:
+    duality(solving, pairs=True, found=solve(one_way()))
+
+
+def one_way() -> CommutingMarket:
+    """Return a market whose ways there and back differ, in cells that are named by pairs."""
+    cells, graph = ((0, 0), (0, 1), (1, 1)), nx.DiGraph()
+    for cell, land in zip(cells, (0.5, 0.3, 0.4), strict=True):
+        graph.add_node(cell, land=land)
+    for tail, head, length in ((0, 1, 0.4), (1, 2, 0.6), (2, 0, 0.7), (1, 0, 0.5)):
+        graph.add_edge(cells[tail], cells[head], length=length)
+    firms = (np.array((0.65, 0.25, 0.1)) * 1.2 / 2.25).tolist()
+    return CommutingMarket(geography=graph, commuting_cost=0.1, labor_per_firm=1.25, firms=firms)
+
+
+def duality(solving: Solving, *, pairs: bool, found: Solution | None = None) -> None:
     """Compare the wage bill less the rents of homes with the cost of commuting."""
-    found = solved("commuting")
+    found = solved("commuting") if found is None else found
     model = found.model
     program = solving(partial(model.dual_program, pairs))
     agree(pyo.value(program.surplus), found.tables["totals"]["total_commuting_cost"].iloc[0])
@@ -908,20 +968,46 @@ def _(solving: Solving) -> None:
     """Three slabs: the value is that of the flows, and other flows nearby are not better."""
     model, slabs = firms_on_the_move((0, 1, 2), horizon=0.1, step=0.1), 3
     program = solving(partial(model.program, slabs), None, FINE)
-    links, flows = model.links, values(program.flow)
-
-    def worth(given: np.ndarray) -> float:
-        each = given.reshape(slabs, -1)
-        masses = np.vstack([model.start, model.start + links.arrivals(each, 3).cumsum(axis=0)])
-        crowd = model.motion.on_links(0.5 * (masses[1:] + masses[:-1]))
-        paid = model.moving_cost * slabs / (2 * model.step) * (links.lengths**2 * each**2 / crowd).sum()
-        return float(model.motion.potential(masses[-1])) - float(paid)
-
+    flows, worth = values(program.flow), partial(worth_of_flows, model, slabs)
     agree(pyo.value(program.value), worth(flows))
     aside = 1e-4 * np.eye(len(flows))
     agree([(worth(flows + one) - worth(flows - one)) / 2e-4 for one in aside], np.zeros(len(flows)), 1e-5)
-    agree(values(program.firms), model.start + links.arrivals(flows.reshape(slabs, -1), 3).sum(axis=0))
+    agree(values(program.firms), masses_of_flows(model, slabs, flows)[-1])
     assert np.abs(flows).max() > 1e-3
+
+
+@program("invisible-hand.step_program, slabs, a sector without firms on the way", golden=False)
+def _(solving: Solving) -> None:
+    """Keep a small sector from lending a busy one more firms than it has: against a search over flows."""
+    star = nx.Graph([(0, 1, {"length": 0.5}), (1, 2, {"length": 0.5}), (1, 3, {"length": 0.1})])
+    nx.set_node_attributes(star, 1.0, "land")
+    slabs, model = 2, InvisibleHand(
+        geography=star, firm_share=0.35, substitution=2.0, preferences=(0.3, 0.3, 1.0, 0.1),
+        initial=(2.0, 0.3, 0.3, 0.01), horizon=0.5, step=0.5, moving_cost=0.5,
+    )  # fmt: skip
+    program = solving(partial(model.program, slabs), None, FINE)
+    masses = partial(masses_of_flows, model, slabs)
+    found = minimize(
+        lambda flows: -worth_of_flows(model, slabs, flows), np.zeros(6), method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda flows: masses(flows)[1:].ravel() - 1e-12},
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )  # fmt: skip
+    agree(pyo.value(program.value), -found.fun)
+    agree(values(program.between).min(), 0.0)
+
+
+def masses_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> np.ndarray:
+    """Return the firms in each sector at the ends of slabs."""
+    arrived = model.links.arrivals(flows.reshape(slabs, -1), model.network.number).cumsum(axis=0)
+    return np.vstack([model.start, model.start + arrived])
+
+
+def worth_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> float:
+    """Return what climbs, less what moving costs."""
+    masses = masses_of_flows(model, slabs, flows)
+    crowd = model.motion.on_links(0.5 * (masses[1:] + masses[:-1]))
+    moved = (model.links.lengths**2 * flows.reshape(slabs, -1) ** 2 / crowd).sum()
+    return float(model.motion.potential(masses[-1])) - model.moving_cost * slabs / (2 * model.step) * moved
 
 
 @program("invisible-hand.plan_program")

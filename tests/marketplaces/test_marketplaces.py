@@ -16,8 +16,14 @@ from scipy.optimize import brentq
 from agora.data import InputError
 from agora.data.datasets import read_dataset
 from agora.formulations.marketplaces.grounds import Line
-from agora.formulations.marketplaces.market_equilibrium import Economy, largest_need, slack, solve_market
-from agora.formulations.marketplaces.preferences import ConstantElasticity, population
+from agora.formulations.marketplaces.market_equilibrium import (
+    Economy,
+    _bracketed,
+    largest_need,
+    slack,
+    solve_market,
+)
+from agora.formulations.marketplaces.preferences import CobbDouglas, ConstantElasticity, population
 from agora.methods.marketplaces.branch_and_bound import FLOOR, _Search, best_structure, least_bound
 from agora.methods.marketplaces.line_bound import allowed_utility, bounded_structure
 from agora.methods.marketplaces.marketplaces import structure_problem
@@ -114,6 +120,20 @@ def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int
         assert line.solve(np.sort(places)).utility <= best.bound
 
 
+@pytest.mark.parametrize("substitution", [0.3, 0.7])
+def test_bracketing_finds_newtons_prices_where_rents_are_far_above_incomes(substitution: float) -> None:
+    scarce = Economy(
+        makes=np.array([0, 1, 0]), shares=np.array([0.3, 0.25]), leisure=0.25, land=0.2,
+        plots=np.array([0.01, 0.02, 0.01]), time=1.0, setup_shares=np.array([0.4, 0.6]),
+        substitution=substitution,
+    )  # fmt: skip
+    travel = np.array([0.1, 0.3, 0.2])
+    newton = solve_market(scarce, travel, 0.05)
+    log_price, rents = _bracketed(scarce, travel, 0.05)
+    assert [np.exp(log_price), rents] == pytest.approx([newton.prices[1], newton.rent_income], rel=1e-9)
+    assert rents > 0.4  # more than people earn times the land's share of utility
+
+
 @settings(max_examples=6)
 @given(st.integers(0, 10**6), st.integers(2, 3))
 @example(39529, 3)  # two people in 10⁵ at a site, rents of 10⁻⁷
@@ -207,10 +227,11 @@ def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
         assert on.solve(places).utility <= solution.certificate.facts["bound"]
 
 
-@pytest.mark.parametrize("substitution", [0.3, 0.8, 1.3, 4.0])
-def test_ces_roots_are_roots(substitution: float) -> None:
+@pytest.mark.parametrize("substitution", [None, 0.3, 0.8, 1.3, 4.0])
+def test_roots_of_preferences_are_roots(substitution: float | None) -> None:
     """One head lives at u, all land bids its value, one head lives at μ; plain bracketing agrees."""
-    tastes = ConstantElasticity(np.array([0.2, 0.3]), 0.25, 0.25, substitution)
+    shares = (np.array([0.2, 0.3]), 0.25, 0.25)
+    tastes = CobbDouglas(*shares) if substitution is None else ConstantElasticity(*shares, substitution)
     random = np.random.default_rng(3)
     for _ in range(20):
         prices = np.exp(random.normal(0, 0.5, 2))

@@ -61,6 +61,29 @@ def test_multipliers_are_the_closed_form_and_derivatives_of_consumption(sigma: f
         assert table["profit_rate"].to_numpy() == pytest.approx(private * slopes, rel=1e-6)
 
 
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
+def test_slopes_of_profits_are_their_differences(sigma: float, switch: dict[str, Any]) -> None:
+    model = short_run(substitution=sigma, **switch)
+    economy, firms = model.economy, model.masses
+    push = np.diag(1e-5 * firms)
+    above, below = economy.profit_rates(firms + push), economy.profit_rates(firms - push)
+    differences = ((above - below) / (2e-5 * firms)[:, None]).T
+    own, common = economy.profit_slopes(firms)
+    slopes = np.diag(own) + np.outer(economy.profit_rates(firms), common)
+    np.testing.assert_allclose(slopes, differences, rtol=1e-6, atol=1e-6 * np.abs(slopes).max())
+
+
+@pytest.mark.parametrize("immobile", [{}, SWITCHES[1]])
+@pytest.mark.parametrize("sigma", [1.5, 2.0, 5.0])
+def test_at_the_largest_externality_firms_attract_as_much_as_they_repel(
+    sigma: float, immobile: dict[str, Any]
+) -> None:
+    limit = short_run(substitution=sigma, **immobile).economy.largest_externality
+    assert short_run(substitution=sigma, externality=limit, **immobile).economy.curvature == pytest.approx(1)
+    assert short_run(substitution=1.0, **immobile).economy.largest_externality == np.inf
+
+
 def test_consumption_by_the_formula_of_the_model() -> None:
     # C = L̄^{1−α} Z^{α/θ}, a = b^{1−θ} A^{θ/α}, on land 1 so that densities are masses
     random = np.random.default_rng(3)
