@@ -87,7 +87,7 @@ def test_every_old_place_gives_what_is_at_the_new_one_and_says_so_once(tmp_path:
         assert words.startswith(f"{old} is {MOVED[old][0]} now")
 
 
-@pytest.mark.parametrize("order", [OLD_THEN_NEW, NEW_THEN_OLD])
+@pytest.mark.parametrize("order", [OLD_THEN_NEW, pytest.param(NEW_THEN_OLD, marks=pytest.mark.heavy)])
 def test_functions_are_called_by_their_new_name_whatever_was_imported_before(
     tmp_path: Path, order: str
 ) -> None:

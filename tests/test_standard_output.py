@@ -194,7 +194,16 @@ def test_help_and_lists_are_answers(arguments: list[str], tmp_path: Path) -> Non
 
 
 @POSIX
-@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize(
+    "closed",
+    [
+        (2,),
+        (0, 1, 2),
+        pytest.param((1,), marks=pytest.mark.heavy),
+        pytest.param((1, 2), marks=pytest.mark.heavy),
+    ],
+    ids=str,
+)
 def test_closed_descriptors_are_no_files_of_ours(closed: tuple[int, ...], tmp_path: Path) -> None:
     """Where one is closed, the next file that is opened would get its number, and be printed into."""
     redirections = " ".join(f"{k}>&-" for k in closed)

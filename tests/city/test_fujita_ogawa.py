@@ -167,7 +167,7 @@ def test_random_cities_are_certified(graph: nx.Graph, t: float, tau: float) -> N
     assert solution.certificate.worst.worst <= 1e-9
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(geographies(largest=6), st.floats(0.05, 0.5), st.floats(0.2, 5.0), st.sampled_from([0.4, 0.5]))
 def test_any_single_error_in_a_random_city_is_caught(
     graph: nx.Graph, t: float, tau: float, mass: float

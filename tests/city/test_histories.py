@@ -26,7 +26,9 @@ def at_half(cells: int, t: float) -> FujitaOgawa:
 
 
 @pytest.mark.parametrize("dynamic", DYNAMICS)
-@pytest.mark.parametrize(("cells", "t", "seed"), [(3, 0.15, 5), (4, 0.1, 2)])
+@pytest.mark.parametrize(
+    ("cells", "t", "seed"), [(3, 0.15, 5), pytest.param(4, 0.1, 2, marks=pytest.mark.heavy)]
+)
 def test_a_history_climbs_to_an_equilibrium(dynamic: str, cells: int, t: float, seed: int) -> None:
     game = FirmsGame(at_half(cells, t))
     start = even_distributions(game, 1, np.random.default_rng(seed))[0]

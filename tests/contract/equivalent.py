@@ -29,10 +29,6 @@ EQUIVALENT = {
         "a lower number: it is never above the parent.",
     "city/spillovers.py _: variables[0] → variables[1]":
         "The variable is multiplied by zero, only so that a level that is a number becomes an expression.",
-    "marketplaces/preferences.py CobbDouglas.head_price: (own - np.exp(-logs / power)).max() → (own -"
-    " np.exp(-logs / power)).min()":
-        "One head would live at each site alone at the number of that site, so that the root is at or "
-        "above all of them; Newton's method rises to it from any, from the lowest in a few steps more.",
     "marketplaces/preferences.py ConstantElasticity.utility_for_land_value.excess: -(rents / "
     "np.where(rents > 0, share, 1.0)).sum(axis=-1) → (rents / np.where(rents > 0, share, "
     "1.0)).sum(axis=-1)":

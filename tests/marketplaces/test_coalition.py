@@ -425,7 +425,9 @@ def test_relabelling_and_units() -> None:
     assert answer.tables["types"]["mass"].max() == pytest.approx(3.5, abs=1e-6)
 
 
-@pytest.fixture(scope="module", params=["cobb-douglas", "leontief", "everybody"])
+@pytest.fixture(
+    scope="module", params=["cobb-douglas", "leontief", pytest.param("everybody", marks=pytest.mark.heavy)]
+)
 def improved(request: pytest.FixtureRequest) -> tuple[CoalitionTest, dict[str, pd.DataFrame]]:
     """Return a test and the tables of the coalition that gains most with marketplaces in one place."""
     test = {
