@@ -9,6 +9,6 @@ solved, and the definition of equilibrium), ``methods`` (how), ``runners`` (cert
 
 from agora.moved import know_old_places
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 know_old_places()

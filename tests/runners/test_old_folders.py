@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from commands import agora
 
+from agora import __version__
 from agora.data import Caution, read_scenario
 from agora.data.tables import now_called
 from agora.models.registry import model_named
@@ -150,9 +151,9 @@ def test_a_run_that_was_interrupted_again_still_knows_the_old_rows(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"code": "0"}, "by Agora 0.1.0 with other code"),
-        ({"ipopt": "another"}, "by Agora 0.1.0 with another version of IPOPT"),
-        ({"versions": {"highspy": "0"}}, "by Agora 0.1.0 with another version of highspy"),
+        ({"code": "0"}, f"by Agora {__version__} with other code"),
+        ({"ipopt": "another"}, f"by Agora {__version__} with another version of IPOPT"),
+        ({"versions": {"highspy": "0"}}, f"by Agora {__version__} with another version of highspy"),
     ],
 )
 def test_a_journal_says_which_code_wrote_it(
