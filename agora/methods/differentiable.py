@@ -19,28 +19,19 @@ ACCURATE: dict[str, Any] = {"tol": 1e-10}
 
 @dataclass(frozen=True)
 class Differentiable:
-    """A model's answer as the optimum of one program.
-
-    Attributes
-    ----------
-    program : ConcreteModel
-        Holds the answer: values, and multipliers in ``dual``.
-    build : callable
-        Model with other parameters → the same program for it, not solved.
-    read : callable
-        Model, program → tables.
-    follow : callable
-        Model with parameters near by, program that holds an optimum → the program of that model,
-        solved from there.
-    note : str
-        What is held or free, in words.
-    """
+    """A model's answer as the optimum of one program."""
 
     program: pyo.ConcreteModel
+    """Holds the answer: values, and multipliers in ``dual``."""
     build: Callable[[Any], pyo.ConcreteModel]
+    """Model with other parameters → the same program for it, not solved."""
     read: Callable[[Any, pyo.ConcreteModel], dict[str, pd.DataFrame]]
+    """Model, program → tables."""
     follow: Callable[[Any, pyo.ConcreteModel], pyo.ConcreteModel]
+    """Model with parameters near by, program that holds an optimum → the program of that model, solved
+    from there."""
     note: str = ""
+    """What is held or free, in words."""
 
 
 @singledispatch

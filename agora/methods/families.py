@@ -17,20 +17,20 @@ def listed(kind: type, room: str, table: str) -> Any:
         Such as ``methods``.
     table : str
         A dictionary in the family's package there: name on the card → ``module:name`` in that package, or a
-        dictionary of such places.
+        dictionary of such references.
     """
     if "card" not in vars(kind) or not kind.__module__.startswith("agora.models."):
         return None
     package = f"agora.{room}.{kind.__module__.split('.')[2]}"
-    places = getattr(import_module(package), table, {}).get(vars(kind)["card"].name)
+    references = getattr(import_module(package), table, {}).get(vars(kind)["card"].name)
 
-    def load(place: str) -> Any:
-        module, name = place.split(":")
+    def load(reference: str) -> Any:
+        module, name = reference.split(":")
         return getattr(import_module(f"{package}.{module}"), name)
 
-    if isinstance(places, dict):
-        return {name: load(place) for name, place in places.items()}
-    return places and load(places)
+    if isinstance(references, dict):
+        return {name: load(reference) for name, reference in references.items()}
+    return references and load(references)
 
 
 def nearest_listed(model: type, room: str, table: str) -> Any:

@@ -35,30 +35,20 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """A method's answer, before it is certified.
-
-    Attributes
-    ----------
-    status : str
-        What the answer is claimed to be.
-    objective : float
-        Value of the model's objective.
-    tables : dict of DataFrame
-        The model's tables, and the method's own.
-    proof : Proof
-        What is proved of it.
-    facts : dict
-        What else is known: kind, number of starts; completed by what the proof says.
-    solvers : tuple of SolverRecord
-        Who did the work.
-    """
+    """A method's answer, before it is certified."""
 
     status: str
+    """What the answer is claimed to be."""
     objective: float
+    """Value of the model's objective."""
     tables: dict[str, pd.DataFrame]
+    """The model's tables, and the method's own."""
     proof: Proof
+    """What is proved of it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known: kind, number of starts; completed by what the proof says."""
     solvers: tuple[SolverRecord, ...] = ()
+    """Who did the work."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", {**self.facts, **self.proof.facts()})
@@ -73,15 +63,10 @@ class Answer:
 
 
 class Options(Fields):
-    """How to solve any model.
-
-    Parameters
-    ----------
-    tolerance : float
-        Largest violation the certificate accepts, in the units of each condition.
-    """
+    """How to solve any model."""
 
     tolerance: float = Field(default=1e-6, gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+    """Largest violation the certificate accepts, in the units of each condition."""
 
     def _idle(self) -> Iterable[tuple[str, str]]:
         """Return the options that do nothing beside the others, and when each of them would do something."""
@@ -96,15 +81,10 @@ class Options(Fields):
 
 
 class SearchOptions(Options):
-    """How to search over structures.
-
-    Parameters
-    ----------
-    seconds : float
-        Time for the search; when it runs out, the bound reached is reported.
-    """
+    """How to search over structures."""
 
     seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
+    """Time for the search; when it runs out, the bound reached is reported."""
 
 
 # --- methods -----------------------------------------------------------------------------------------
@@ -115,21 +95,14 @@ AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 @dataclass(frozen=True)
 class Method(Generic[AnyModel, AnyOptions]):
-    """A way to solve a model.
-
-    Attributes
-    ----------
-    name : str
-        What ``method`` says in a scenario.
-    options : type
-        The options it has; others are refused.
-    run : callable
-        Model, options, progress → answer.
-    """
+    """A way to solve a model."""
 
     name: str
+    """What ``method`` says in a scenario."""
     options: type[AnyOptions]
+    """The options it has; others are refused."""
     run: Callable[[AnyModel, AnyOptions, Progress], Answer]
+    """Model, options, progress → answer."""
 
 
 _registered: WeakKeyDictionary[type, dict[str, Method[Any, Any]]] = WeakKeyDictionary()

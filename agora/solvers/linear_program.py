@@ -32,15 +32,10 @@ class LinearAnswer:
 
 @dataclass
 class LinearProgram:
-    """A Pyomo linear program kept in HiGHS: costs and bounds change, the basis stays warm.
-
-    Parameters
-    ----------
-    program : ConcreteModel
-        A linear program; compiled once, not changed.
-    """
+    """A Pyomo linear program kept in HiGHS: costs and bounds change, the basis stays warm."""
 
     program: pyo.ConcreteModel
+    """A linear program; compiled once, not changed."""
     options: Mapping[str, Any] = field(default_factory=lambda: dict(HIGHS_OPTIONS))
     solves: int = 0
     iterations: int = 0

@@ -33,17 +33,12 @@ class NonlinearProgram:
     What changes from solve to solve are bounds and values of its variables, so parameters are variables
     whose bounds are equal (not fixed ones, which become numbers). In a sweep programs that differ in numbers
     alone share their derivatives. IPOPT runs in process, in CasADi's wheel, whatever the chain finds first.
-
-    Parameters
-    ----------
-    program : ConcreteModel
-        Any program with continuous variables and one active objective; its rows must not change.
-    options : dict, optional
-        IPOPT options that replace the defaults of this file.
     """
 
     program: pyo.ConcreteModel
+    """Any program with continuous variables and one active objective; its rows must not change."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """IPOPT options that replace the defaults of this file."""
     solves: int = 0
     iterations: int = 0
     seconds: float = 0.0

@@ -42,24 +42,16 @@ MOST_CELLS, MOST_FACES = 6, 400_000
 
 @dataclass(frozen=True)
 class Equilibrium:
-    """One equilibrium of a city.
-
-    Attributes
-    ----------
-    state : State
-        Firms and commuting.
-    potential : float
-        g(m), numéraire.
-    kind : str
-        Local maximiser, saddle, minimiser.
-    orbit : int
-        Equilibria with the same number are turned into each other by symmetries of the geography.
-    """
+    """One equilibrium of a city."""
 
     state: State
+    """Firms and commuting."""
     potential: float
+    """g(m), numéraire."""
     kind: str
+    """Local maximiser, saddle, minimiser."""
     orbit: int
+    """Equilibria with the same number are turned into each other by symmetries of the geography."""
 
 
 def every_equilibrium(game: FirmsGame, progress: Progress = silent) -> list[Equilibrium]:
@@ -78,7 +70,7 @@ def every_equilibrium(game: FirmsGame, progress: Progress = silent) -> list[Equi
         if any(np.abs(firms - other.firms).max() <= 1e-9 * game.scale for other in found):
             continue
         progress(f"testing stationary point {number}")
-        state = game.settle(game.feasible(firms))
+        state = game.state(firms)
         if game.gap(state) <= 1e-10:
             found.append(state)
     symmetries = list(rearrangements(city.network))
@@ -178,11 +170,7 @@ def _graph(number: int, forest: tuple[tuple[int, int, float], ...]) -> nx.Graph:
 
 
 def _fits(
-    city: FujitaOgawa,
-    pieces: list[set[int]],
-    vacant: set[int],
-    fillings: tuple[int, ...],
-    land: Vector,
+    city: FujitaOgawa, pieces: list[set[int]], vacant: set[int], fillings: tuple[int, ...], land: Vector
 ) -> bool:
     """Tell whether firms inside the face can house their workers within each piece of the forest."""
     low = sum(float(land[i]) for i in range(len(land)) if fillings[i] == 2)
@@ -290,18 +278,12 @@ def even_distributions(game: FirmsGame, samples: int, random: np.random.Generato
 
 
 class EquilibriaOptions(Options):
-    """How to list all equilibria.
-
-    Parameters
-    ----------
-    samples : int
-        Distributions of firms from which basins are estimated.
-    seed : int
-        Of the samples.
-    """
+    """How to list all equilibria."""
 
     samples: Count = 200
+    """Distributions of firms from which basins are estimated."""
     seed: Whole = 1
+    """Of the samples."""
 
 
 def all_equilibria(city: FujitaOgawa, chosen: EquilibriaOptions, progress: Progress = silent) -> Answer:

@@ -35,18 +35,12 @@ class Found:
 
 
 class StartOptions(Options):
-    """How to search for local maximisers.
-
-    Parameters
-    ----------
-    starts : int
-        Number of starting points.
-    seed : int
-        Seed of everything random.
-    """
+    """How to search for local maximisers."""
 
     starts: Count = 20
+    """Number of starting points."""
     seed: Whole = 1
+    """Seed of everything random."""
 
 
 def best_response(city: FujitaOgawa, chosen: StartOptions, progress: Progress = silent) -> Answer:
@@ -74,7 +68,7 @@ def best_response(city: FujitaOgawa, chosen: StartOptions, progress: Progress = 
     }
     product = city.interaction.product
     if product is not None:
-        facts |= {"definiteness": meaning, "kernel": product.road, "kernel_error": product.error}
+        facts |= {"definiteness": meaning, "kernel": product.method, "kernel_error": product.error}
     tables = {**city.tables(allocation), "equilibria": equilibria_table(found, city.network)}
     proof = Proof("none", "none: the best of the states found; others may be higher")
     return Answer(top.kind, top.potential, tables, proof, facts, (game.linear.record(), prices))

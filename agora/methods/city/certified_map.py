@@ -33,29 +33,21 @@ NEIGHBOURS = 4
 
 @dataclass(frozen=True)
 class Envelope:
-    """The highest value of a city over a range of commuting costs, and what is proved of it.
-
-    Attributes
-    ----------
-    costs, bounds : array (K,)
-        Commuting costs searched at, rising, and bounds on V there.
-    configurations : array (L, I)
-        The configurations on the envelope, by falling travel: the first wins at low commuting costs.
-    production, travel : array (L,)
-        V = production − rate · t · travel of each.
-    rate : float
-        See `ChainBounds.rate`.
-    switches : array (L − 1,)
-        Commuting costs at which one configuration gives way to the next.
-    """
+    """The highest value of a city over a range of commuting costs, and what is proved of it."""
 
     costs: Vector
     bounds: Vector
+    """Commuting costs searched at (K,), rising, and bounds on V there."""
     configurations: Steps
+    """The configurations on the envelope (L, I), by falling travel: the first wins at low commuting
+    costs."""
     production: Vector
     travel: Vector
+    """V = production − rate · t · travel of each (L,)."""
     rate: float
+    """See `ChainBounds.rate`."""
     switches: Vector
+    """Commuting costs at which one configuration gives way to the next (L − 1,)."""
 
     def best(self, cost: float) -> int:
         """Return which configuration is the best known one at a commuting cost."""

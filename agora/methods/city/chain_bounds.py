@@ -44,37 +44,26 @@ TANGENTS = 3
 
 @dataclass(frozen=True)
 class Bounded:
-    """The outcome of a search, in units of V.
-
-    Attributes
-    ----------
-    best : array (I,)
-        The best configuration, along the chain.
-    value, bound : float
-        Its value, and a value no configuration exceeds.
-    listed : array (N, I), array (N,)
-        Distinct configurations within the asked distance of the best, best first, and their values;
-        on a circle up to rotation, and beside each also its mirror image with opposite steps if it is
-        as good.
-    visited : int
-        Beginnings of configurations looked at.
-    root : float
-        The bound before any search.
-    complete : bool
-        Whether the best configuration is proved best, up to rounding.
-    all_listed : bool
-        Whether `listed` holds every configuration within the asked distance; else it may miss some.
-    """
+    """The outcome of a search, in units of V."""
 
     best: Steps
+    """The best configuration (I,), along the chain."""
     value: float
     bound: float
+    """Its value, and a value no configuration exceeds."""
     listed: Steps
+    """Distinct configurations (N, I) within the asked distance of the best, best first, and their
+    values; on a circle up to rotation, and beside each also its mirror image with opposite steps if it is
+    as good."""
     values: Vector
     visited: int
+    """Beginnings of configurations looked at."""
     root: float
+    """The bound before any search."""
     complete: bool
+    """Whether the best configuration is proved best, up to rounding."""
     all_listed: bool = True
+    """Whether `listed` holds every configuration within the asked distance; else it may miss some."""
 
 
 class Pool:
@@ -95,21 +84,14 @@ class Pool:
 
 @dataclass
 class ChainBounds:
-    """Bounds and searches for one city on a circle or a line at any commuting cost.
-
-    Parameters
-    ----------
-    city : LatticeCity
-        Of shape ``circle`` or ``line``.
-    pool : Pool
-        Configurations to start from; what is found is added.
-    points : int
-        Grid points of the field for each flow.
-    """
+    """Bounds and searches for one city on a circle or a line at any commuting cost."""
 
     city: LatticeCity
+    """Of shape ``circle`` or ``line``."""
     pool: Pool = field(default_factory=Pool)
+    """Configurations to start from; what is found is added."""
     points: int = 0
+    """Grid points of the field for each flow."""
 
     def __post_init__(self) -> None:
         if self.city.shape not in ("circle", "line"):
@@ -202,23 +184,23 @@ class ChainBounds:
             Beginnings followed at a time before a search is given up, which bounds the memory.
         """
         deadline = time.perf_counter() + seconds
-        road = _Circle(self, cost) if self.circle else _Line(self, cost)
-        root = road.begin()
+        method = _Circle(self, cost) if self.circle else _Line(self, cost)
+        root = method.begin()
         while True:
             start = self.best_known(cost)[1]
-            threshold = start - within - road.rounding
-            listings = list(road.listings(threshold, deadline, width))
+            threshold = start - within - method.rounding
+            listings = list(method.listings(threshold, deadline, width))
             for listing in listings:
                 self.pool.add(listing.paths)
             best, value = self.best_known(cost)
-            if value <= start + road.rounding:
+            if value <= start + method.rounding:
                 break
         bound = max((listing.bound for listing in listings if not listing.complete), default=-np.inf)
-        complete = bound <= value + road.rounding
+        complete = bound <= value + method.rounding
         configurations = self._distinct([listing.paths for listing in listings], best)
         values = self.values(configurations, cost)
         order = np.argsort(-values, kind="stable")
-        order = order[values[order] >= value - within - road.rounding]
+        order = order[values[order] >= value - within - method.rounding]
         return Bounded(
             best, value, value if complete else bound, configurations[order], values[order],
             sum(listing.visited for listing in listings), max(root, value), complete,
@@ -289,9 +271,9 @@ class _Circle:
         self.curvature = 1 + float(loss)
         cells = np.arange(number)
         self.excess = self.curvature * bent[(cells[:, None] - cells) % number] - city.along
-        place = np.arange(number) + 0.5
         self.variance = 1 / np.tanh(rate * half)
-        self.reach = (np.exp(-rate * place) + np.exp(-rate * (number - place))) / (1 + np.exp(-rate * number))
+        left = np.arange(number) + 0.5
+        self.reach = (np.exp(-rate * left) + np.exp(-rate * (number - left))) / (1 + np.exp(-rate * number))
         ordered = np.sort(self.reach)
         most = ordered[(number + 1) // 2 :].sum() - ordered[: number // 2].sum()
         self.largest = self.variance * float(most) * (1 + 1e-12)

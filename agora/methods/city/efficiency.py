@@ -45,38 +45,26 @@ def degree(city: FujitaOgawa) -> float:
 def welfare(city: FujitaOgawa, firms: Vector) -> float:
     """Return Σ A_i m_i − ȟ(m) of a distribution of firms (I,), numéraire."""
     game = FirmsGame(city)
-    return (
-        float(city.interaction.level(firms) @ firms) - game.settle(game.feasible(firms)).total_commuting_cost
-    )
+    return float(city.interaction.level(firms) @ firms) - game.state(firms).total_commuting_cost
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """A welfare optimum and what makes firms choose it.
-
-    Attributes
-    ----------
-    firms : array (I,)
-        m°.
-    welfare, bound : float
-        Σ A_i m_i − ȟ, and a value that no distribution exceeds, numéraire.
-    is_global : bool
-        Whether the bound is reached.
-    subsidy : array (I,)
-        s_i, numéraire per firm.
-    shortfall : float
-        What firms could still gain, in total, at m° with the subsidy: 0 where it decentralises m°.
-    budget : float
-        Σ s_i m_i, numéraire.
-    """
+    """A welfare optimum and what makes firms choose it."""
 
     firms: Vector
+    """m° (I,)."""
     welfare: float
     bound: float
+    """Σ A_i m_i − ȟ, and a value that no distribution exceeds, numéraire."""
     is_global: bool
+    """Whether the bound is reached."""
     subsidy: Vector
+    """s_i (I,), numéraire per firm."""
     shortfall: float
+    """What firms could still gain, in total, at m° with the subsidy: 0 where it decentralises m°."""
     budget: float
+    """Σ s_i m_i, numéraire."""
 
 
 def welfare_optimum(city: FujitaOgawa, seconds: float = 60.0, progress: Progress = silent) -> Optimum:
@@ -114,7 +102,7 @@ def decentralising_subsidy(city: FujitaOgawa, firms: Vector) -> Vector:
 def shortfall(city: FujitaOgawa, firms: Vector, subsidy: Vector) -> float:
     """Return what firms could gain in total by best responses at a distribution, given a subsidy."""
     game = FirmsGame(city)
-    state = game.settle(game.feasible(firms))
+    state = game.state(firms)
     level = city.interaction.level(firms) + subsidy
     best = game.respond(level)
     return best.answer.objective - (float(level @ firms) - state.total_commuting_cost)
@@ -211,16 +199,16 @@ def worst_anarchy_map(
             city = filled_city(geography, float(decay)).model_copy(update={"commuting_cost": float(cost)})
             game = FirmsGame(city)
             every = every_equilibrium(game)
-            worth = np.array(
+            values = np.array(
                 [game.potential(e.state) + city.interaction.potential(e.state.firms) for e in every]
             )
             stable = np.array([e.kind == "local maximiser" for e in every])
             optimum = welfare_optimum(city).welfare
             found = {
-                "selected": float(worth[0]),
-                "best": float(worth.max()),
-                "worst": float(worth.min()),
-                "worst_stable": float(worth[stable].min()),
+                "selected": float(values[0]),
+                "best": float(values.max()),
+                "worst": float(values.min()),
+                "worst_stable": float(values[stable].min()),
             }
             ratios = {
                 f"anarchy_{name}": optimum / value if value > 0 else np.inf

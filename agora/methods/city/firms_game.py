@@ -55,17 +55,17 @@ class FirmsGame:
         """Return ȟ (numéraire) for distributions of firms, shape (…, I)."""
         if callable(self._closed_form):
             imbalance = (1 + self.city.labor_per_firm) * firms - self.land
-            costs: Vector = self.city.commuting_cost * self._closed_form(imbalance)
-            return costs
+            return np.asarray(self.city.commuting_cost * self._closed_form(imbalance))
         rows = firms.reshape(-1, len(self.land))
-        return np.array([self.settle(row).total_commuting_cost for row in rows]).reshape(firms.shape[:-1])
+        costs = np.array([self.lower_stage(row).total_commuting_cost for row in rows])
+        return costs.reshape(firms.shape[:-1])
 
     def potential(self, state: State) -> float:
         """Return g(m) = f(m) − ȟ(m), in the numéraire."""
         return self.city.interaction.potential(state.firms) - state.total_commuting_cost
 
-    def settle(self, firms: Vector) -> State:
-        """Let households settle given the firms: the lower stage (S)."""
+    def lower_stage(self, firms: Vector) -> State:
+        """Return the households' least commuting cost given the firms: the lower stage (S)."""
         self.linear.set_costs(self.columns, np.zeros(len(firms)))
         self.linear.set_bounds(self.columns, firms, firms)
         try:
@@ -73,6 +73,10 @@ class FirmsGame:
         finally:
             self.linear.set_bounds(self.columns, np.zeros(len(firms)), np.full(len(firms), np.inf))
         return State(firms, -answer.objective, answer)
+
+    def state(self, firms: Vector) -> State:
+        """Return the state of a distribution of firms that is feasible up to rounding."""
+        return self.lower_stage(self.feasible(firms))
 
     def feasible(self, firms: Vector) -> Vector:
         """Return the firms with rounding removed: 0 ≤ m ≤ a and Σ m = M to the last digit that counts."""
@@ -115,7 +119,7 @@ class FirmsGame:
                             if _same(step, firms, self.scale)
                             else state
                         )
-                    step = self.settle(other)
+                    step = self.lower_stage(other)
                 else:
                     step = self._best_on_segment(state, step, promise)
             state, firms = step, step.firms
@@ -140,7 +144,7 @@ class FirmsGame:
             return share * cost - f(state.firms + share * move)
 
         share = float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-12}).x)
-        return step if share > 1 - 1e-9 else self.settle(state.firms + share * move)
+        return step if share > 1 - 1e-9 else self.lower_stage(state.firms + share * move)
 
     # --- what kind of state --------------------------------------------------------------------
 

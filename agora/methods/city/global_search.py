@@ -1,4 +1,4 @@
-"""The global maximiser of a city's potential, with proof: which road proves it for which city."""
+"""The global maximiser of a city's potential, with proof: by the method that the city's geography allows."""
 
 from __future__ import annotations
 
@@ -26,19 +26,14 @@ CLOSED = 1e-9
 
 
 class GlobalOptions(SearchOptions):
-    """How to search for the global maximiser.
-
-    Parameters
-    ----------
-    within : float
-        Numéraire: lattice configurations whose potential is at most so much lower are counted and listed,
-        beyond `LARGEST` cells.
-    folded : bool
-        Whether local maximisers that are mirror images of each other are listed once, up to `LARGEST` cells.
-    """
+    """How to search for the global maximiser."""
 
     within: float = Field(default=0.0, ge=0, json_schema_extra={"allowed": "a finite number >= 0"})
+    """Numéraire: lattice configurations whose potential is at most so much lower are counted and listed,
+    beyond `LARGEST` cells."""
     folded: bool = Field(default=True, json_schema_extra={"allowed": "true or false"})
+    """Whether local maximisers that are mirror images of each other are listed once, up to `LARGEST`
+    cells."""
 
 
 def certified_maximiser(
@@ -91,7 +86,7 @@ def _answer(
     game = FirmsGame(city)
     shown = []
     for steps in found.listed[:MOST_LISTED]:
-        state = game.settle(lattice.firms(steps))
+        state = game.lower_stage(lattice.firms(steps))
         shown.append(Found(state, game.potential(state), game.kind(state)))
     top = shown[0]
     allocation, prices = game.allocation(top.state)
@@ -157,7 +152,7 @@ def _by_program(city: FujitaOgawa, lattice: LatticeCity, seconds: float, progres
         records.append(record)
         bound = scaled * unit
         firms = np.array([float(v.value) for v in program.firms.values()])
-        states.append(game.settle(game.feasible(np.round(firms * 2 / lattice.land) * lattice.land / 2)))
+        states.append(game.state(np.round(firms * 2 / lattice.land) * lattice.land / 2))
     top = max(states, key=game.potential)
     value, kind = game.potential(top), game.kind(top)
     closed = abs(bound - value) <= CLOSED * max(unit, abs(value))

@@ -65,27 +65,19 @@ FALL = 1e-9
 
 @dataclass(frozen=True)
 class History:
-    """A path of the firms' distribution.
-
-    Attributes
-    ----------
-    times : array (K,)
-        Without a unit: that of the payoffs' inverse, for best response of the rate of revision.
-    firms : array (K, I)
-        m along the path.
-    potential : array (K,)
-        What the dynamic raises, numéraire.
-    end : array (I,)
-        The equilibrium reached by best responses from the last distribution.
-    distance : float
-        Largest difference between the last distribution and `end`, as a share of the mean land of a cell.
-    """
+    """A path of the firms' distribution."""
 
     times: Vector
+    """Without a unit, (K,): that of the payoffs' inverse, for best response of the rate of revision."""
     firms: Vector
+    """m along the path (K, I)."""
     potential: Vector
+    """Potential that the dynamic raises (K,), numéraire."""
     end: Vector
+    """The equilibrium reached by best responses from the last distribution (I,)."""
     distance: float
+    """Largest difference between the last distribution and `end`, as a share of the mean land of a
+    cell."""
 
 
 def history(game: FirmsGame, dynamic: str, start: Vector, horizon: float, steps: int = 100) -> History:
@@ -122,7 +114,7 @@ def history(game: FirmsGame, dynamic: str, start: Vector, horizon: float, steps:
         for _ in range(steps):
             path.append(game.feasible(move(game, path[-1], horizon / steps)))
         firms = np.array(path)
-        potential = np.array([game.potential(game.settle(m)) for m in firms])
+        potential = np.array([game.potential(game.lower_stage(m)) for m in firms])
     else:
         firms, potential = _integrated(game, dynamic, start, times)
     drop = float(np.diff(potential).min())
@@ -256,28 +248,19 @@ def _replicator(payoff: Vector, firms: Vector, room: Vector) -> Vector:
 
 
 class HistoryOptions(Options):
-    """How to follow a history.
-
-    Parameters
-    ----------
-    dynamic : str
-        ``best-response``, ``projection``, ``smith``, ``bnn``, ``replicator``.
-    start : sequence of float, optional
-        Firms of each cell at the beginning, in the sorted order of the cells; unless given, the even
-        distribution disturbed at random.
-    horizon : float, optional
-        Length of the history; unless given, `HORIZONS`.
-    steps : int
-        Times recorded.
-    seed : int
-        Of the disturbance.
-    """
+    """How to follow a history."""
 
     dynamic: Dynamic = "best-response"
+    """``best-response``, ``projection``, ``smith``, ``bnn``, ``replicator``."""
     start: tuple[float, ...] | None = None
+    """Firms of each cell at the beginning, in the sorted order of the cells; unless given, the even
+    distribution disturbed at random."""
     horizon: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
+    """Length of the history; unless given, `HORIZONS`."""
     steps: Count = 100
+    """Times recorded."""
     seed: Whole = 1
+    """Of the disturbance."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start is not None:

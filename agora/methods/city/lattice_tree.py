@@ -15,7 +15,7 @@ Three steps build it, all exact: a cell's own lines 2ua + bu; sums of children, 
 split; and across a link the line (slope s, intercept k) becomes (δs, k + s²(1 − δ²)/4). Lines that are
 highest for no field that can occur are dropped: no grid, no error but rounding.
 
-The same from the root downwards gives what the rest of the city is worth to every subtree, hence the exact
+The same from the root downwards gives the value of the rest of the city to every subtree, hence the exact
 value of the best completion of a part of a configuration. So all configurations within a distance of the
 best are listed without a dead end; parts with the same (x, s, k) are exchangeable and listed once.
 """
@@ -47,19 +47,13 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Lines:
-    """The highest of some lines, by rising slope, and whence each came.
-
-    Attributes
-    ----------
-    slope, intercept : array (L,)
-        Of lines none of which is below the others everywhere.
-    origin : integer array (L, 3)
-        Of a sum: the flow of the first part, and the lines of both parts.
-    """
+    """The highest of some lines, by rising slope, and the origin of each."""
 
     slope: Vector
     intercept: Vector
+    """Of lines (L,) none of which is below the others everywhere."""
     origin: Whole
+    """Of a sum: (L, 3), the flow of the first part, and the lines of both parts."""
 
     def kinks(self) -> Vector:
         """Return the fields at which one line gives way to the next (L − 1,)."""
@@ -68,8 +62,7 @@ class Lines:
     def best(self, slope: Vector, intercept: Vector) -> Vector:
         """Return the highest sum with other lines less the square of the field, max_a (N,)."""
         ends = (slope[:, None] + self.slope) ** 2 / 4 + self.intercept
-        highest: Vector = ends.max(axis=1) + intercept
-        return highest
+        return np.asarray(ends.max(axis=1) + intercept)
 
 
 Table = dict[int, Lines]
@@ -124,7 +117,7 @@ class Parts:
         return Parts(self.flow[kept], self.slope[kept], self.intercept[kept], self.steps[kept])
 
     def above(self, outside: Table, threshold: float) -> Parts:
-        """Return one of each kind whose best completion is worth at least `threshold`."""
+        """Return one of each kind whose best completion has a value of at least `threshold`."""
         kept = np.zeros(len(self.flow), dtype=bool)
         for flow in np.unique(self.flow).tolist():
             if flow in outside:
@@ -137,15 +130,10 @@ class Parts:
 
 @dataclass
 class TreeBounds:
-    """The exact search for one city on a tree.
-
-    Parameters
-    ----------
-    city : LatticeCity
-        Of shape ``tree`` or ``line``.
-    """
+    """The exact search for one city on a tree."""
 
     city: LatticeCity
+    """Of shape ``tree`` or ``line``."""
 
     def __post_init__(self) -> None:
         number, lengths = self.city.number, self.city.network.matrix()
@@ -283,7 +271,7 @@ class TreeBounds:
             steps[cell] = flow
 
     def _downwards(self) -> None:
-        """Find what the rest of the city is worth to every sum and to every subtree."""
+        """Compute the value of the rest of the city to every sum and to every subtree."""
         nothing = Lines(np.zeros(1), np.zeros(1), np.zeros((1, 3), dtype=np.int64))
         number = self.city.number
         self.outside: list[list[Table]] = [[] for _ in range(number)]
@@ -301,7 +289,7 @@ class TreeBounds:
     # --- all configurations within a distance -----------------------------------------------------
 
     def _listed(self, threshold: float, width: int) -> Steps | None:
-        """Return one configuration of every kind worth at least `threshold`; None if there are too many."""
+        """Return one configuration of every kind with a value ≥ `threshold`; None if there are too many."""
         below: dict[int, Parts] = {}
         for cell in self._in_time(self.order[::-1]):
             steps = np.zeros((3, self.city.number), dtype=np.int8)

@@ -24,15 +24,10 @@ COMMUTING = {"edges": add_commuting_edges, "pairs": add_commuting_pairs}
 
 
 class PotentialOptions(StartOptions):
-    """How to solve the overall program (P0).
-
-    Parameters
-    ----------
-    commuting : str
-        ``edges`` or ``pairs``: the formulation of commuting.
-    """
+    """How to solve the overall program (P0)."""
 
     commuting: Literal["edges", "pairs"] = "edges"
+    """``edges`` or ``pairs``: the formulation of commuting."""
 
 
 def potential_program(city: FujitaOgawa, chosen: PotentialOptions, progress: Progress = silent) -> Answer:
@@ -55,7 +50,7 @@ def potential_program(city: FujitaOgawa, chosen: PotentialOptions, progress: Pro
     if best is None:
         raise SolveFailed(f"IPOPT found no solution of (P0) from {starts} starts.", record)
     value, program, record = best
-    state = game.settle(game.feasible(np.array([float(v.value) for v in program.firms.values()])))
+    state = game.state(np.array([float(v.value) for v in program.firms.values()]))
     kind = game.kind(state, tolerance=1e-6)
     facts = {"kind": kind, "starts": starts, "failed_starts": failed}
     return Answer(kind, value, city.read(program), Proof("none", "none: a local solution"), facts, (record,))
@@ -111,13 +106,8 @@ def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord)
     if city.has_potential:
         objective = float(totals["potential"])
         game = FirmsGame(city)
-        kind = game.kind(
-            game.settle(game.feasible(tables["cells"]["firms"].to_numpy(dtype=float))), tolerance=1e-6
-        )
-    facts = {
-        "kind": kind,
-        "objective": "potential" if city.has_potential else "welfare",
-    }
+        kind = game.kind(game.state(tables["cells"]["firms"].to_numpy(dtype=float)), tolerance=1e-6)
+    facts = {"kind": kind, "objective": "potential" if city.has_potential else "welfare"}
     status = kind if kind != "no equilibrium" else "equilibrium"
     proof = Proof("none", "none: one equilibrium, others may exist")
     return Answer(status, objective, tables, proof, facts, (record,))

@@ -56,7 +56,7 @@ def global_maximiser(city: FujitaOgawa, progress: Progress = silent, folded: boo
         else:
             maximisers.append(Found(state, game.potential(state), game.kind(state)))
     maximisers.sort(key=lambda f: -f.potential)
-    top = game.settle(candidates[order[0]])
+    top = game.lower_stage(candidates[order[0]])
     winner = Found(top, game.potential(top), game.kind(top))
     allocation, prices = game.allocation(top)
     runner_up = next((f.potential for f in maximisers if f.potential < winner.potential - 1e-12), None)
@@ -179,7 +179,7 @@ def local_maximisers(game: FirmsGame, candidates: Vector) -> list[State]:
             1.0, abs(best.answer.objective)
         ):
             continue
-        state = game.settle(firms)
+        state = game.lower_stage(firms)
         if game.other_response(state, level) is None:
             found.append(state)
     return found

@@ -37,22 +37,15 @@ FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class StructureProblem:
-    """Where marketplaces may be, and what follows.
-
-    Attributes
-    ----------
-    economy : Economy
-        Preferences and technology.
-    ground : Ground
-        Where sites are and marketplaces may be.
-    need : callable
-        Locations, shape (…, k · width), on a line ascending → set-up need in composites, shape (…); affine
-        within the ground's pieces.
-    """
+    """Where marketplaces may be, and what follows."""
 
     economy: Economy
+    """Preferences and technology."""
     ground: Ground
+    """Where sites are and marketplaces may be."""
     need: Callable[[Vector], Vector]
+    """Locations, shape (…, k · width), on a line ascending → set-up need in composites, shape (…); affine
+    within the ground's pieces."""
 
     def travel(self, locations: Vector) -> Vector:
         """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
@@ -64,37 +57,27 @@ class StructureProblem:
 
     def solve(self, locations: Vector, start: MarketEquilibrium | None = None) -> MarketEquilibrium:
         """Return the equilibrium with marketplaces at `locations` (k · width,)."""
-        places = self.ordered(locations)
-        return solve_market(self.economy, self.travel(places), float(self.need(places)), start)
+        locations = self.ordered(locations)
+        return solve_market(self.economy, self.travel(locations), float(self.need(locations)), start)
 
 
 @dataclass(frozen=True)
 class StructureResult:
-    """The best structure with a given number of marketplaces.
-
-    Attributes
-    ----------
-    number : int
-        k, the number of marketplaces.
-    locations : array (k · width,)
-        The best locations found, ascending on a line.
-    utility, bound : float
-        Its utility, and a proved upper bound for every structure with k marketplaces.
-    boxes : int
-        Boxes examined.
-    equilibrium : MarketEquilibrium
-        The equilibrium there.
-    beyond : bool
-        Whether `bound` is proved for every larger number of marketplaces too.
-    """
+    """The best structure with a given number of marketplaces."""
 
     number: int
+    """k, the number of marketplaces."""
     locations: Vector
+    """The best locations found (k · width,), ascending on a line."""
     utility: float
     bound: float
+    """Its utility, and a proved upper bound for every structure with k marketplaces."""
     boxes: int
+    """Boxes examined."""
     equilibrium: MarketEquilibrium
+    """The equilibrium there."""
     beyond: bool = False
+    """Whether `bound` is proved for every larger number of marketplaces too."""
 
 
 def best_structure(
@@ -116,19 +99,19 @@ def best_structure(
     bound = max(search.utility, FLOOR) * (1 + gap)
     if search.heap:
         bound = max(bound, search.open_bound())
-    places = problem.ordered(search.locations)
-    return StructureResult(number, places, search.utility, bound, search.boxes, search.equilibrium)
+    locations = problem.ordered(search.locations)
+    return StructureResult(number, locations, search.utility, bound, search.boxes, search.equilibrium)
 
 
 def least_bound(problem: StructureProblem, number: int) -> float:
     """Return a utility that no structure with `number` or more marketplaces exceeds.
 
     What is reached if every site is as near to a marketplace as D allows, at the set-up cost of the fewest,
-    all in one place: less travel and less need never harm.
+    all at one location: less travel and less need never harm.
     """
-    places = problem.ground.candidates
-    ways = problem.travel(problem.ordered(places.ravel()))
-    need = float(problem.need(np.tile(places[0], number)))
+    candidates = problem.ground.candidates
+    ways = problem.travel(problem.ordered(candidates.ravel()))
+    need = float(problem.need(np.tile(candidates[0], number)))
     return max(solve_market(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
 
 
@@ -184,9 +167,9 @@ class _Search:
 
         A source of prices only: bounds hold at any.
         """
-        places = self.corners(box)
-        ways = self.problem.travel(places).min(axis=0)
-        return solve_market(self.problem.economy, ways, float(self.problem.need(places).min()))
+        ends = self.corners(box)
+        ways = self.problem.travel(ends).min(axis=0)
+        return solve_market(self.problem.economy, ways, float(self.problem.need(ends).min()))
 
     def margins(self, box: Vector, at: MarketEquilibrium, target: float | None = None) -> Vector:
         """Return by how much each corner could do better than the target, at given prices.
@@ -235,8 +218,8 @@ class _Search:
         """Climb from the best structure within its pieces."""
         ground, number = self.problem.ground, self.number
         limits: list[tuple[float, float]] = []
-        for place in self.locations.reshape(number, ground.width):
-            around = [p for p in ground.pieces if ((p[:, 0] <= place) & (place <= p[:, 1])).all()]
+        for location in self.locations.reshape(number, ground.width):
+            around = [p for p in ground.pieces if ((p[:, 0] <= location) & (location <= p[:, 1])).all()]
             limits += [
                 (min(float(p[axis, 0]) for p in around), max(float(p[axis, 1]) for p in around))
                 for axis in range(ground.width)

@@ -42,28 +42,20 @@ from agora.typing import Vector
 
 @dataclass(frozen=True)
 class Structure:
-    """What the price program says about some marketplaces.
-
-    Attributes
-    ----------
-    locations : tuple
-        d′, ascending.
-    gain : float
-        λ, the greatest gain of any coalition with them (the least gain if the solver failed).
-    prices, income, costs, travel : array (I,), (J,), (types, J), (J,)
-        Prices summing to one, and what follows from them: a member's income and cost of a unit of
-        utility at each site; hours of travel.
-    record : SolverRecord
-        Who solved it.
-    """
+    """What the price program says about some marketplaces."""
 
     locations: tuple[float, ...]
+    """d′, ascending."""
     gain: float
+    """λ, the greatest gain of any coalition with them (the least gain if the solver failed)."""
     prices: Vector
     income: Vector
     costs: Vector
     travel: Vector
+    """Prices summing to one (I,), and what follows from them: a member's income (J,)
+    and cost of a unit of utility at each site; hours of travel."""
     record: SolverRecord
+    """Who solved it."""
     program: pyo.ConcreteModel
 
 
@@ -94,14 +86,14 @@ class StructureSearch:
 
     def at(self, locations: tuple[float, ...]) -> Structure:
         """Return what is known about a structure; solve its price program at the first time."""
-        places = tuple(sorted(locations))
-        if places not in self.known:
-            self.known[places] = self._solve(places)
-        return self.known[places]
+        locations = tuple(sorted(locations))
+        if locations not in self.known:
+            self.known[locations] = self._solve(locations)
+        return self.known[locations]
 
-    def _solve(self, places: tuple[float, ...]) -> Structure:
+    def _solve(self, locations: tuple[float, ...]) -> Structure:
         test = self.test
-        program = test.price_program(places)
+        program = test.price_program(locations)
         try:
             record = solve_program(program)
             gain = float(pyo.value(program.gain))
@@ -110,12 +102,12 @@ class StructureSearch:
         prices = np.array([max(pyo.value(p), 1e-12) for p in program.commodity_price.values()])
         rents = np.array([max(pyo.value(r), 1e-12) for r in program.land_rent.values()]) / prices.sum()
         prices = prices / prices.sum()
-        travel = test.travel(places)
+        travel = test.travel(locations)
         wages = prices[np.array(test.makes) - 1]
         fee = setup_fee(test.needs(self.number), prices)
         income = wages * (test.time - travel) + test.plot * rents.sum() - fee
         costs = living_costs(list(test.tastes.values()), test.makes, prices, rents)
-        return Structure(places, gain, prices, income, costs, travel, record, program)
+        return Structure(locations, gain, prices, income, costs, travel, record, program)
 
     @cached_property
     def regions(self) -> list[tuple[tuple[float, ...], ...]]:
@@ -162,7 +154,7 @@ class StructureSearch:
             return start
         low, high = self.test.region
         return self.at(
-            tuple(float(np.clip(pyo.value(place), low, high)) for place in program.location.values())
+            tuple(float(np.clip(pyo.value(location), low, high)) for location in program.location.values())
         )
 
     def run(self, tolerance: float, deadline: float, known: float = -np.inf) -> NumberResult:
@@ -282,26 +274,18 @@ def most_improving_coalition(
 
 @dataclass(frozen=True)
 class CoreTest:
-    """Whether any allocation at all can satisfy every type.
-
-    Attributes
-    ----------
-    alone : dict
-        Type → what it can have by itself: the answer's tables show where and how.
-    utility : dict
-        Type → the utility that it reaches alone.
-    best : Answer
-        The allocation of everybody that comes nearest to giving every type that much, or that gives
-        most above it; its gain is a share of the types' utilities alone.
-    at_least : float
-        ε: whatever the allocation, some type can leave and make all its members better off by at
-        least this share of their utility. Proved; not positive if nothing is shown.
-    """
+    """Whether any allocation at all can satisfy every type."""
 
     alone: dict[str, Answer]
+    """Type → what it can have by itself: the answer's tables show where and how."""
     utility: dict[str, float]
+    """Type → the utility that it reaches alone."""
     best: Answer
+    """The allocation of everybody that comes nearest to giving every type that much, or that gives most
+    above it; its gain is a share of the types' utilities alone."""
     at_least: float
+    """ε: whatever the allocation, some type can leave and make all its members better off by at least
+    this share of their utility. Proved; not positive if nothing is shown."""
 
     @property
     def empty(self) -> bool:
@@ -347,15 +331,10 @@ def core_test(
 
 
 class CoalitionOptions(SearchOptions):
-    """How to search for an improving coalition.
-
-    Parameters
-    ----------
-    gain_tolerance : float
-        Gain up to which "no coalition improves" is proved.
-    """
+    """How to search for an improving coalition."""
 
     gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
+    """Gain up to which "no coalition improves" is proved."""
 
 
 def _run(test: CoalitionTest, chosen: CoalitionOptions, progress: Progress) -> Answer:

@@ -49,15 +49,10 @@ MOST_SIDES = 8
 
 
 class MarketplaceOptions(SearchOptions):
-    """How to solve a marketplace economy.
-
-    Parameters
-    ----------
-    gap : float
-        Relative gap to which every number of marketplaces is proved.
-    """
+    """How to solve a marketplace economy."""
 
     gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+    """Relative gap to which every number of marketplaces is proved."""
 
 
 def solve_marketplaces(
@@ -66,7 +61,7 @@ def solve_marketplaces(
     """Return the best structure, the runner-up, and the equilibrium that decentralises the best.
 
     Every number of marketplaces from one to that of the sites is searched to a proved bound, unless
-    the number or the places are given.
+    the number or the locations are given.
     """
     economy.check()
     if isinstance(economy.marketplaces, tuple):
@@ -81,8 +76,8 @@ def solve_marketplaces(
     ranked = _distinct(economy, found)
     top = ranked[0]
     progress("solving the best structure")
-    places = distinct(economy.ground, top.locations)
-    program, record = _solved(economy, places, top.equilibrium)
+    locations = distinct(economy.ground, top.locations)
+    program, record = _solved(economy, locations, top.equilibrium)
     utility = float(program.utility.value)
     bounds = [min(result.bound, least_bound(problem, result.number)) for result in found]
     untouched = numbers[len(found) :] if not found[-1].beyond else []
@@ -93,24 +88,24 @@ def solve_marketplaces(
     at_once = untouched[0] if untouched else next((r.number for r in found if r.beyond), None)
     runner_up = ranked[1] if len(ranked) > 1 else None
     facts = {
-        "marketplaces": len(economy.ground.names(places)),
+        "marketplaces": len(economy.ground.names(locations)),
         "bounded_at_once": f"{at_once} or more" if at_once else None,
         "runner_up": runner_up.utility if runner_up else None,
         "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
         "boxes": sum(result.boxes for result in found),
         "methods_differ_by": abs(utility - top.utility),
     }
-    tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
+    tables = {**economy.tables(program, locations), "structures": structures_table(economy, found, ranked)}
     status = "global optimum" if proof.is_global else "best structure found"
     return Answer(status, utility, tables, proof, facts, (record,))
 
 
 def _proof(economy: Marketplaces, bound: float, gap: float, promised: float) -> Proof:
     if not gap <= promised:
-        words = "none: a limit stopped the search; the bound holds for every number and all places"
+        words = "none: a limit stopped the search; the bound holds for every number and all locations"
         return Proof("none", words, bound, gap, promised)
     words = (
-        f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
+        f"every number and all locations of marketplaces bounded by {_HOW[type(economy.ground)]}, "
         "gaps closed by branch and bound"
     )
     return Proof("bound", words, bound, gap, promised)
@@ -161,27 +156,27 @@ def _searched(
     return found
 
 
-def _given(economy: Marketplaces, places: Vector) -> Answer:
-    need = economy.setup_cost * float(economy.units(places))
-    state = solve_market(economy.economy, economy.travel(places), need)
-    program, record = _solved(economy, places, state)
+def _given(economy: Marketplaces, locations: Vector) -> Answer:
+    need = economy.setup_cost * float(economy.units(locations))
+    state = solve_market(economy.economy, economy.travel(locations), need)
+    program, record = _solved(economy, locations, state)
     utility = float(program.utility.value)
     facts = {
-        "marketplaces": len(economy.ground.names(places)),
+        "marketplaces": len(economy.ground.names(locations)),
         "methods_differ_by": abs(utility - state.utility),
     }
     structures = pd.DataFrame(
         {
-            "marketplaces": [len(economy.ground.names(places))],
+            "marketplaces": [len(economy.ground.names(locations))],
             "utility": [utility],
             "bound": [utility],
-            "locations": [_written(economy, places)],
+            "locations": [_written(economy, locations)],
         }
     )
     return Answer(
         "global optimum for the given marketplaces",
         utility,
-        {**economy.tables(program, places), "structures": structures},
+        {**economy.tables(program, locations), "structures": structures},
         Proof(
             "convexity",
             "for given marketplaces and fixed utility the constraints are convex: local is global",
@@ -192,15 +187,15 @@ def _given(economy: Marketplaces, places: Vector) -> Answer:
 
 
 def _solved(
-    economy: Marketplaces, places: Vector, at: MarketEquilibrium
+    economy: Marketplaces, locations: Vector, at: MarketEquilibrium
 ) -> tuple[pyo.ConcreteModel, SolverRecord]:
-    """Solve the program for given places from the equilibrium; from its own start if IPOPT fails."""
-    program = economy.fixed_program(places.tolist())
-    start_from(economy, program, at, places)
+    """Solve the program for given locations from the equilibrium; from its own start if IPOPT fails."""
+    program = economy.fixed_program(locations.tolist())
+    start_from(economy, program, at, locations)
     try:
         return program, solve_program(program, IPOPT_FROM_SOLUTION, interior=True)
     except SolveFailed:
-        program = economy.fixed_program(places.tolist())
+        program = economy.fixed_program(locations.tolist())
         return program, solve_program(program, IPOPT_ACCURACY, interior=True)
 
 
@@ -223,7 +218,7 @@ def _distinct(economy: Marketplaces, found: list[StructureResult]) -> list[Struc
 def structures_table(
     economy: Marketplaces, found: list[StructureResult], ranked: list[StructureResult]
 ) -> pd.DataFrame:
-    """Return one row a number of marketplaces: utility, proved bound, places, boxes examined."""
+    """Return one row a number of marketplaces: utility, proved bound, locations, boxes examined."""
     rows = []
     for result in sorted(found, key=lambda r: -r.utility):
         rows.append(
@@ -240,15 +235,15 @@ def structures_table(
     return pd.DataFrame(rows)
 
 
-def _count(economy: Marketplaces, places: Vector) -> int:
+def _count(economy: Marketplaces, locations: Vector) -> int:
     """Return how many marketplaces somebody uses."""
-    return len(distinct(economy.ground, places)) // economy.ground.width
+    return len(distinct(economy.ground, locations)) // economy.ground.width
 
 
-def _written(economy: Marketplaces, places: Vector) -> str:
-    names = economy.ground.names(places)
+def _written(economy: Marketplaces, locations: Vector) -> str:
+    names = economy.ground.names(locations)
     return " ".join(f"{name:.6g}" if isinstance(name, float) else f"{name};" for name in names).rstrip(";")
 
 
 METHOD = Method("branch-and-bound", MarketplaceOptions, solve_marketplaces)
-"""Every number and all places of marketplaces bounded, the best structure solved as a program."""
+"""Every number and all locations of marketplaces bounded, the best structure solved as a program."""

@@ -29,23 +29,16 @@ class Continuation(Fields):
 
     A step that fails, or over which the concentration jumps, is halved, up to ten times; one that succeeds
     lets the next be twice as long, up to the first.
-
-    Parameters
-    ----------
-    parameter : str
-        A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …
-    start : float
-        Its first value.
-    steps : int
-        Steps to the model's own value if none is halved, ≥ 1.
-    jump : float
-        Largest relative change of the concentration H at the end, over a step; more is another branch.
     """
 
     parameter: str
+    """A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …"""
     start: float
+    """Its first value."""
     steps: int = Field(default=10, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+    """Steps to the model's own value if none is halved, ≥ 1."""
     jump: float = Field(default=0.5, gt=0, json_schema_extra=POSITIVE)
+    """Largest relative change of the concentration H at the end, over a step; more is another branch."""
 
 
 def course_of(model: MeanFieldGame, table: pd.DataFrame) -> Course:

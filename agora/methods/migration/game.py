@@ -45,33 +45,23 @@ SAME = 1e-4
 
 
 class GameOptions(Options):
-    """How to solve a mean-field game.
-
-    Parameters
-    ----------
-    start : str
-        ``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell
-        or to the cells `centres` in equal parts (best replies from there, `replies` of them, before the
-        program). For an infinite horizon: where the
-        stationary equilibrium is found at which the path ends.
-    centres : list of int
-        Cells, counted from 0, to which everybody moves in an agglomerated start.
-    replies : int
-        Best replies to the start before the program is solved.
-    continuation : Continuation, optional
-        Start at another value of a parameter and follow the branch.
-    starts : int
-        Further starts in search of other equilibria; what they find is the table ``branches``.
-    seed : int
-        Of the further starts.
-    """
+    """How to solve a mean-field game."""
 
     start: Literal["initial", "agglomerated"] = "initial"
+    """``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell or
+    to the cells `centres` in equal parts (best replies from there, `replies` of them, before the
+    program). For an infinite horizon: where the stationary equilibrium is found at which the path
+    ends."""
     centres: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Cells, counted from 0, to which everybody moves in an agglomerated start."""
     replies: Whole = 20
+    """Best replies to the start before the program is solved."""
     continuation: Continuation | None = None
+    """Start at another value of a parameter and follow the branch."""
     starts: Whole = 0
+    """Further starts in search of other equilibria; what they find is the table ``branches``."""
     seed: Whole = 1
+    """Of the further starts."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start == "initial":
@@ -289,8 +279,8 @@ def _is_new(course: Course, known: list[Vector]) -> bool:
 def _described(model: MeanFieldGame, course: Course) -> dict[str, float]:
     """Return the concentration at the end and the workers' mean value at the beginning."""
     m = model.arcs.weights
-    worth = float((m * course.density[0]) @ course.value[0])
-    return {"hhi": float(m @ course.density[-1] ** 2), "mean_value": worth}
+    mean = float((m * course.density[0]) @ course.value[0])
+    return {"hhi": float(m @ course.density[-1] ** 2), "mean_value": mean}
 
 
 def _infinite(

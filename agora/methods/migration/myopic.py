@@ -18,15 +18,10 @@ from agora.typing import Vector
 
 
 class MyopicOptions(Options):
-    """How to integrate.
-
-    Parameters
-    ----------
-    accuracy : float
-        Relative error of a step of the integrator (LSODA).
-    """
+    """How to integrate."""
 
     accuracy: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+    """Relative error of a step of the integrator (LSODA)."""
 
 
 def integrate(model: MyopicMigration, accuracy: float = 1e-9) -> tuple[Vector, list[TradeState], int]:

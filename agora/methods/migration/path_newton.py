@@ -1,6 +1,6 @@
 r"""Newton's method for the path of a game with wages eliminated, and deflation away from known paths.
 
-A special road beside the program, for searches that need many solves: unknown are values and densities only;
+A method beside the program, for searches that need many solves: unknown are values and densities only;
 wages clear within, and their derivatives come from the implicit function theorem. The program is the oracle:
 what is found here is solved again by it. With n periods and N cells the Jacobian has 2nN rows; its blocks are
 those of the moves (sparse), of time (diagonal) and ∂V/∂μ (dense, N × N).
@@ -89,9 +89,9 @@ class PathEquations:
         gap[0] = (value[:-1] - value[1:]) / step + self.model.discount * decided - income
         gap[1] = (density[1:] - density[:-1]) / step
         for n, u in enumerate(decided):
-            worth, rate = self.technology(u[arcs.heads] - u[arcs.tails], arcs.noise, arcs.ease)
+            gain, rate = self.technology(u[arcs.heads] - u[arcs.tails], arcs.noise, arcs.ease)
             flow = arcs.weights[arcs.tails] * rate * crowd[n][arcs.tails]
-            gap[0, n] -= np.bincount(arcs.tails, worth, count)
+            gap[0, n] -= np.bincount(arcs.tails, gain, count)
             into = np.bincount(arcs.heads, flow, count) - np.bincount(arcs.tails, flow, count)
             gap[1, n] -= into / arcs.weights
         return gap
@@ -122,9 +122,9 @@ class PathEquations:
                 add(n, n + later, cells, cells, np.asarray(time + rho * weight))
                 add(n, n + later, tails, heads, -weight * rate)
                 add(n, n + later, tails, tails, weight * rate)
-                for place, sign in ((heads, -1.0), (tails, 1.0)):
-                    add(periods + n, n + later, place, heads, sign * weight * shift / m[place])
-                    add(periods + n, n + later, place, tails, -sign * weight * shift / m[place])
+                for cell, sign in ((heads, -1.0), (tails, 1.0)):
+                    add(periods + n, n + later, cell, heads, sign * weight * shift / m[cell])
+                    add(periods + n, n + later, cell, tails, -sign * weight * shift / m[cell])
             if back == 0 and n + 1 < periods:
                 add(n, n + 1, cells, cells, np.asarray(-1.0 / self.steps[n]))
             for earlier, weight in ((0, 1 - back), (1, back)):

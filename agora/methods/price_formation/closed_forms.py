@@ -1,4 +1,4 @@
-r"""Special roads to the price: the mean of a quadratic game, and one price level for terminal costs."""
+r"""Closed forms of the price: the mean of a quadratic game, and one price level for terminal costs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agora.typing import Vector
 
 @dataclass(frozen=True)
 class Found:
-    """Prices (assets, nodes), and replies: whose, their states (replies, assets, places), their masses."""
+    """Prices (assets, nodes), and replies: whose, their states (replies, assets, N + 1), their masses."""
 
     prices: Vector
     agents: NDArray[np.int64]
@@ -54,16 +54,16 @@ def mean_field(model: PriceFormation) -> Found:
     if supply.known:
         mean[1:] = mean[0] + np.cumsum(given, axis=0)
     else:
-        for place in range(1, len(before)):
-            mean[place] = mean[before[place]] + given[before[place]]
+        for node in range(1, len(before)):
+            mean[node] = mean[before[node]] + given[before[node]]
     (weight, target), (last, aim) = (_numbers(c, assets) for c in (model.running, model.terminal))
     pull = np.concatenate([step * (mean[:nodes] - target) @ weight, (mean[nodes:] - aim) @ last])
     later = np.zeros((nodes, assets))  # expected pull after each node
     if supply.known:
         later = np.cumsum(pull[:0:-1], axis=0)[::-1]
-    for place in range(len(before) - 1, 0, -1) if not supply.known else ():
-        ahead = pull[place] + (later[place] if place < nodes else 0.0)
-        later[before[place]] += chance[place] / chance[before[place]] * ahead
+    for node in range(len(before) - 1, 0, -1) if not supply.known else ():
+        ahead = pull[node] + (later[node] if node < nodes else 0.0)
+        later[before[node]] += chance[node] / chance[before[node]] * ahead
     prices = (-model.control_cost * supply.values - later).T
     decay = _deviations(model, weight, last)  # (steps + 1, assets, assets)
     depth = np.concatenate([supply.depths, np.array(supply.depths)[before[nodes:]] + 1])

@@ -23,16 +23,12 @@ from agora.models.price_formation.price_formation import PriceFormation
 from agora.numerics import descended
 from agora.typing import Vector
 
-LADDERS, COLDER = (
-    (
-        (1e-2, 1e-3, 1e-5),
-        (1e-3, 1e-4, 1e-5, 1e-6),
-        (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6),
-    ),
+SCHEDULES, COLDER = (
+    ((1e-2, 1e-3, 1e-5), (1e-3, 1e-4, 1e-5, 1e-6), (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)),
     (1e-6, 1e-7, 1e-8, 1e-9, 1e-10),
 )
 """Temperatures of the soft minimum, in the numéraire: mixed replies of one agent differ in cost by a few of
-the last. The next ladder is for games that the one before does not settle."""
+the last. The next schedule is for games that the one before does not solve."""
 MOST_GENERATIONS = 12
 CLEARED = 1e-11
 """Largest mean of y − x̄ that counts as cleared."""
@@ -153,8 +149,8 @@ class TradingGame:
         for choice in choices[-2::-1]:
             at = choice[at]
             knots.append(grid[at])
-        places, rows = np.arange(number + 1), np.stack(knots, axis=1)
-        return np.stack([np.interp(places, marks, row) for row in rows])
+        times, rows = np.arange(number + 1), np.stack(knots, axis=1)
+        return np.stack([np.interp(times, marks, row) for row in rows])
 
     def _range(self, multipliers: Vector) -> tuple[float, float]:
         """Return an interval that holds the agents and where supply and price lead them."""
@@ -163,7 +159,7 @@ class TradingGame:
         return float(self.starts.min()) - room, float(self.starts.max()) + room
 
     def _distinct(self, agents: NDArray[np.int64], states: Vector, multipliers: Vector) -> Columns:
-        states, sound = self.settle(states, multipliers)
+        states, sound = self.local_minima(states, multipliers)
         costs = self.cost(states, multipliers)
         order = np.lexsort((costs, agents))
         order = order[sound[order]]
@@ -178,7 +174,7 @@ class TradingGame:
                 kept.append(k)
         return Columns(agents[kept], states[kept], costs[kept])
 
-    def settle(
+    def local_minima(
         self, states: Vector, multipliers: Vector, rounds: int = 60
     ) -> tuple[Vector, NDArray[np.bool_]]:
         """Return local minima near trajectories, and which of them are minima, by Newton's method."""
@@ -273,7 +269,7 @@ class TradingGame:
 
     def follow(self, columns: Columns, multipliers: Vector) -> Columns:
         """Return the same columns bent to another price, less those whose well is gone."""
-        states, sound = self.settle(columns.states, multipliers, rounds=40)
+        states, sound = self.local_minima(columns.states, multipliers, rounds=40)
         left = np.zeros(len(self.masses), dtype=bool)
         left[columns.agents[sound]] = True
         keep = sound | ~left[columns.agents]
@@ -282,27 +278,19 @@ class TradingGame:
 
 @dataclass(frozen=True)
 class Balance:
-    """Prices (N,) and the mixed replies that clear the market at them.
-
-    Attributes
-    ----------
-    prices : array (N,)
-        ω.
-    agents, states, shares : array (replies,), (replies, N + 1), (replies,)
-        Whose reply each is, its states, its mass.
-    generations, rounds : int
-        How often columns were generated, and steps of Newton's method.
-    residual : float
-        Largest mean of x − ∫Q − x̄.
-    """
+    """Prices (N,) and the mixed replies that clear the market at them."""
 
     prices: Vector
+    """ω (N,)."""
     agents: NDArray[np.int64]
     states: Vector
     shares: Vector
+    """The agent of each reply (replies,), its states (replies, N + 1), its mass (replies,)."""
     generations: int
     rounds: int
+    """How often columns were generated, and steps of Newton's method."""
     residual: float
+    """Largest mean of x − ∫Q − x̄."""
 
 
 class _Master:
@@ -313,10 +301,10 @@ class _Master:
         self.multipliers = game.multipliers(prices)
         self.columns = game.generate(self.multipliers)
         self.generations, self.rounds = 1, 0
-        self.temperature = LADDERS[0][0]
+        self.temperature = SCHEDULES[0][0]
         self.shares, _ = game.shares(self.columns, self.temperature)
 
-    def settle(self, temperature: float) -> None:
+    def solve_smoothed(self, temperature: float) -> None:
         """Solve the smoothed dual for the columns at hand, by Newton's method with backtracking."""
         game, self.temperature = self.game, temperature
         for _ in range(12):
@@ -412,23 +400,23 @@ def balance(game: TradingGame, prices: Vector, progress: Progress = silent) -> B
     to say.
     """
     tried = []
-    for ladder in LADDERS:
+    for schedule in SCHEDULES:
         master = _Master(game, prices, progress)
-        settled = _descend(master, ladder)
+        converged = _descend(master, schedule)
         tried.append(master.balance())
-        if settled:
+        if converged:
             break
-    return tried[-1] if settled else min(tried, key=lambda each: each.residual)
+    return tried[-1] if converged else min(tried, key=lambda each: each.residual)
 
 
-def _descend(master: _Master, ladder: tuple[float, ...]) -> bool:
+def _descend(master: _Master, schedule: tuple[float, ...]) -> bool:
     """Lower the temperature, then solve exactly; return whether nobody gains by a new column in the end."""
-    for temperature in ladder:
-        master.settle(temperature)
+    for temperature in schedule:
+        master.solve_smoothed(temperature)
         for _ in range(MOST_GENERATIONS):
             if not master.refresh():
                 break
-            master.settle(temperature)
+            master.solve_smoothed(temperature)
     for temperature in COLDER:
         before = master.columns, master.shares, master.multipliers
         if master.exact():
@@ -439,7 +427,7 @@ def _descend(master: _Master, ladder: tuple[float, ...]) -> bool:
         else:
             master.columns, master.shares, master.multipliers = before
             master.refresh()
-        master.settle(temperature)
+        master.solve_smoothed(temperature)
     return False
 
 

@@ -11,16 +11,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from agora.data.checks import InputError
-from agora.methods.method import (
-    Answer,
-    Method,
-    Options,
-    Progress,
-    Proof,
-    Whole,
-    collector_paused,
-    silent,
-)
+from agora.methods.method import Answer, Method, Options, Progress, Proof, Whole, collector_paused, silent
 from agora.methods.price_formation.closed_forms import Found, mean_field, price_level
 from agora.methods.price_formation.column_generation import TradingGame, balance
 from agora.models.price_formation.conditions.market import exploitability
@@ -34,18 +25,12 @@ NOT_ENOUGH = "clears the market, not an equilibrium"
 
 
 class TrajectoryOptions(Options):
-    """How to solve the trajectory program.
-
-    Parameters
-    ----------
-    start : str
-        ``still`` (nobody moves), ``supply`` (everybody follows supply), or ``random``.
-    seed : int
-        Of a random start.
-    """
+    """How to solve the trajectory program."""
 
     start: Literal["still", "supply", "random"] = "still"
+    """``still`` (nobody moves), ``supply`` (everybody follows supply), or ``random``."""
     seed: Whole = 1
+    """Of a random start."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start != "random":
@@ -65,8 +50,8 @@ def by_structure(model: PriceFormation, chosen: Options, progress: Progress = si
     """Return the equilibrium of a quadratic game in closed form."""
     if not model.quadratic:
         raise InputError("method", "structure", "another unless costs are quadratic and nothing is bounded")
-    road = "agents enter a quadratic game through their mean: the equilibrium in closed form"
-    return _answer(model, mean_field(model), {"method": "structure", "road": road}, (), chosen)
+    why = "agents enter a quadratic game through their mean: the equilibrium in closed form"
+    return _answer(model, mean_field(model), {"method": "structure", "why": why}, (), chosen)
 
 
 def by_level(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
@@ -151,15 +136,15 @@ def by_program(model: PriceFormation, chosen: TrajectoryOptions, progress: Progr
 
 
 def _start(model: PriceFormation, chosen: TrajectoryOptions) -> Vector:
-    """Return trajectories (agents, assets, places) to start from."""
-    supply, places = model.supply.values, len(model.befores)
-    moved = np.zeros((places, model.assets))
-    for place in range(1, places):
-        moved[place] = moved[model.befores[place]] + model.step * supply[model.befores[place]]
+    """Return trajectories (agents, assets, nodes) to start from."""
+    supply, nodes = model.supply.values, len(model.befores)
+    moved = np.zeros((nodes, model.assets))
+    for node in range(1, nodes):
+        moved[node] = moved[model.befores[node]] + model.step * supply[model.befores[node]]
     states = model.starts[:, :, None] + moved.T[None]
     if chosen.start == "random":
         noise = np.random.default_rng(chosen.seed).normal(scale=0.3, size=states.shape[:2])
-        along = np.concatenate([model.supply.depths, [model.steps] * (places - len(model.supply.depths))])
+        along = np.concatenate([model.supply.depths, [model.steps] * (nodes - len(model.supply.depths))])
         states = states + noise[:, :, None] * along / model.steps
     return states
 

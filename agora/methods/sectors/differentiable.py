@@ -20,36 +20,24 @@ Values = Mapping[str, float]
 
 @dataclass(frozen=True)
 class DifferentiablePath:
-    """A model's answer as optima of a program that follow each other.
-
-    Attributes
-    ----------
-    build : callable
-        Model → the program of a step, not solved.
-    walk : callable
-        Gives the program after each step, solved; the same object every time.
-    begin : callable
-        Model → what the first step begins with: variable, held by equal bounds → value.
-    carry : dict
-        Variable held in a step → the variable of the step before whose value it has.
-    length : str
-        The variable held at the length of the step.
-    lengths : callable
-        Model → lengths of all steps (K,).
-    read : callable
-        Model, values of the program's variables at each step → tables.
-    note : str
-        What is differentiated, in words.
-    """
+    """A model's answer as optima of a program that follow each other."""
 
     build: Callable[[Any], pyo.ConcreteModel]
+    """Model → the program of a step, not solved."""
     walk: Callable[[], Iterator[pyo.ConcreteModel]]
+    """Gives the program after each step, solved; the same object every time."""
     begin: Callable[[Any], dict[str, float]]
+    """Model → what the first step begins with: variable, held by equal bounds → value."""
     carry: Mapping[str, str]
+    """Variable held in a step → the variable of the step before whose value it has."""
     length: str
+    """The variable held at the length of the step."""
     lengths: Callable[[Any], Vector]
+    """Model → lengths of all steps (K,)."""
     read: Callable[[Any, Sequence[Values]], dict[str, pd.DataFrame]]
+    """Model, values of the program's variables at each step → tables."""
     note: str
+    """What is differentiated, in words."""
 
 
 def _lengths(model: InvisibleHand) -> Vector:

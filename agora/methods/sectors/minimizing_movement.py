@@ -40,24 +40,17 @@ LOCAL = Proof("none", "none: consumption is not concave in the firms, each step 
 
 
 class StepOptions(Options):
-    """How to follow the firms.
-
-    Parameters
-    ----------
-    step_control : str
-        ``fixed`` (every step is the model's), ``adaptive`` (by an estimate of the error), or ``auto``:
-        adaptive for the long run, else fixed.
-    step_tolerance : float
-        Share of all firms that a step may misplace under step control.
-    equal_within : float
-        Relative difference of neighbours' profit rates per length at which the long run is reached.
-    """
+    """How to follow the firms."""
 
     step_control: Literal["auto", "fixed", "adaptive"] = "auto"
+    """``fixed`` (every step is the model's), ``adaptive`` (by an estimate of the error), or ``auto``:
+    adaptive for the long run, else fixed."""
     step_tolerance: float = Field(default=1e-3, gt=0, json_schema_extra=POSITIVE)
+    """Share of all firms that a step may misplace under step control."""
     equal_within: float = Field(
         default=1e-7, ge=1e-9, le=1e-3, json_schema_extra={"allowed": "a number from 1e-9 to 1e-3"}
     )
+    """Relative difference of neighbours' profit rates per length at which the long run is reached."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.step_control == "fixed":
@@ -205,10 +198,10 @@ class _Control:
 
 def at_rest(model: InvisibleHand, firms: Vector, equal_within: float) -> bool:
     """Say whether nobody gains by moving: profit rates equal along all links, or differences below √(2cφ)."""
-    worth, links = model.motion.worth(firms), model.links
-    slope = np.abs(worth[links.heads] - worth[links.tails]) / links.lengths
+    value, links = model.motion.value(firms), model.links
+    slope = np.abs(value[links.heads] - value[links.tails]) / links.lengths
     threshold = np.sqrt(2 * model.moving_cost * model.fixed_cost)
-    return bool(np.all(slope <= threshold + equal_within * np.abs(worth).max()))
+    return bool(np.all(slope <= threshold + equal_within * np.abs(value).max()))
 
 
 def follow_firms(model: InvisibleHand, chosen: StepOptions, progress: Progress = silent) -> Answer:
