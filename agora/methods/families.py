@@ -9,15 +9,8 @@ from typing import Any
 def listed(kind: type, room: str, table: str) -> Any:
     """Return what the table of a model's family names for it, or None for what is no model of this package.
 
-    Parameters
-    ----------
-    kind : type
-        A class; one without a card of its own is in no table.
-    room : str
-        Such as ``methods``.
-    table : str
-        A dictionary in the family's package there: name on the card → ``module:name`` in that package, or a
-        dictionary of such references.
+    The table is a dictionary in the family's package of a room, such as ``methods``: name on the card →
+    ``module:name`` in that package, or a dictionary of such references. A class without a card is in none.
     """
     if "card" not in vars(kind) or not kind.__module__.startswith("agora.models."):
         return None
@@ -35,5 +28,5 @@ def listed(kind: type, room: str, table: str) -> Any:
 
 def nearest_listed(model: type, room: str, table: str) -> Any:
     """Return what a table names for a model, or for the nearest one it derives from, or None."""
-    found = (listed(kind, room, table) for kind in model.__mro__)
-    return next((each for each in found if each is not None), None)
+    entries = (listed(kind, room, table) for kind in model.__mro__)
+    return next((entry for entry in entries if entry is not None), None)

@@ -48,7 +48,7 @@ class Answer:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else is known: kind, number of starts; completed by what the proof says."""
     solvers: tuple[SolverRecord, ...] = ()
-    """Who did the work."""
+    """Which solvers did the work."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", {**self.facts, **self.proof.facts()})
@@ -136,24 +136,17 @@ def methods_of(model: type[Model]) -> dict[str, Method[Any, Any]]:
     A model for which Agora has none is solved by those that a user has registered, or by its program as it
     stands.
     """
-    found: dict[str, Method[Any, Any]] = {}
+    methods: dict[str, Method[Any, Any]] = {}
     for kind in model.__mro__:
         for name, method in {**_shipped(kind), **_registered.get(kind, {})}.items():
-            found.setdefault(name, method)
+            methods.setdefault(name, method)
     if not any(map(_shipped, model.__mro__)):
-        found.setdefault(PROGRAM.name, PROGRAM)
-    return found
+        methods.setdefault(PROGRAM.name, PROGRAM)
+    return methods
 
 
 def choose(model: type[Model], options: Mapping[str, Any]) -> tuple[Method[Any, Any], Options]:
-    """Return the method that options name, and the options that it has, checked; nothing is solved.
-
-    Parameters
-    ----------
-    model : type
-        A model's class.
-    options : mapping
-        As in the [solve] table of a scenario.
+    """Return the method of a model's class that a scenario's [solve] table names, and its options, checked.
 
     Raises
     ------

@@ -102,19 +102,9 @@ def take_apart(program: pyo.ConcreteModel) -> Structure:
     key = text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign
     numbers = np.array(walk.numbers, dtype=float)
     return Structure(
-        key,
-        numbers,
-        walk.variables,
-        list(rows),
-        low,
-        high,
-        len(flat),
-        terms,
-        constants,
-        lines,
-        walk.named,
+        key, numbers, walk.variables, list(rows), low, high, len(flat), terms, constants, lines, walk.named,
         sign,
-    )
+    )  # fmt: skip
 
 
 class _Walk:
@@ -370,9 +360,7 @@ class ProgramFunctions:
     def multipliers(self) -> Vector:
         """Return ``program.dual`` (m,), zero where there is none."""
         duals = self.program.component("dual")
-        if duals is None:
-            return np.zeros(len(self.rows))
-        return np.array([float(duals.get(row, 0.0)) for row in self.rows])
+        return np.array([0.0 if duals is None else float(duals.get(row, 0.0)) for row in self.rows])
 
     def load(self, x: Mapping[str, float], y: Mapping[str, float]) -> None:
         """Put values and multipliers, by name, into the program."""

@@ -83,14 +83,13 @@ class NonlinearProgram:
         last: Any = self._last if warm else None
         solver, variables = self._compiled.solver(last is not None), self.variables
         multipliers = {} if last is None else {"lam_x0": last["lam_x"], "lam_g0": last["lam_g"]}
-        lower, upper = self._structure.lower, self._structure.upper
         answer = solver(
             x0=[0.0 if v.value is None else float(v.value) for v in variables],
             p=self._structure.numbers,
             lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
             ubx=[np.inf if v.ub is None else float(v.ub) for v in variables],
-            lbg=lower,
-            ubg=upper,
+            lbg=self._structure.lower,
+            ubg=self._structure.upper,
             **multipliers,
         )
         stats, taken = solver.stats(), time.perf_counter() - start

@@ -156,11 +156,11 @@ class PathProgram:
     def bounds(self) -> Vector:
         """Return bounds (B,) on the value of every path."""
         width = self.linear.shape[1]
-        found = np.empty(width)
+        bounds = np.empty(width)
         for start in range(0, width, BLOCK):
             block = slice(start, start + BLOCK)
-            found[block] = deque(self._backward(self.linear[:, block]), maxlen=1)[0][0]
-        return found
+            bounds[block] = deque(self._backward(self.linear[:, block]), maxlen=1)[0][0]
+        return bounds
 
     def tables(self) -> list[Vector]:
         """Return F_0, …, F_n on the grids: arrays (flows × fields, B)."""
@@ -214,23 +214,9 @@ def search(
     """List every path whose bound is at least `threshold`.
 
     All beginnings of paths are continued cell by cell; a beginning is dropped when its value so far
-    plus the highest value to come is below the threshold.
-
-    Parameters
-    ----------
-    program, tables
-        A program and its tables.
-    total : callable
-        (N, B) → (N,): the bound of N paths from their values under the B linear terms.
-    threshold : float
-        Of the bound.
-    width : int
-        Beginnings followed at a time; if there are more, the search stops, or with `cut` goes on with
-        the most promising ones.
-    cut : bool
-        See `width`.
-    deadline : float
-        Of `time.perf_counter()`, seconds.
+    plus the highest value to come is below the threshold. `total` turns the values of N paths under the B
+    linear terms (N, B) into their bounds (N,). If there are more than `width` beginnings, or the clock
+    (`time.perf_counter`) is beyond `deadline`, the search stops, or with `cut` goes on with the best.
     """
     chain = program.chain
     front = _Front.start(program.linear.shape[1])
@@ -270,11 +256,8 @@ class _Front:
     @classmethod
     def start(cls, width: int) -> _Front:
         """Return the empty beginning."""
-        nobody = np.zeros(1, dtype=np.int32)
-        return cls(
-            np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros((1, width)), np.zeros(1), nobody,
-            np.zeros(1, dtype=np.int8),
-        )  # fmt: skip
+        zero, origin, step = np.zeros(1), np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int8)
+        return cls(np.zeros(1, dtype=np.int64), zero, np.zeros((1, width)), zero, origin, step)
 
     def only(self, kept: Whole) -> _Front:
         """Return some of the beginnings."""

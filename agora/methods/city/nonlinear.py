@@ -9,8 +9,7 @@ import pyomo.environ as pyo
 
 from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 from agora.methods.city.best_response import StartOptions
-from agora.methods.city.centres import city_method
-from agora.methods.city.firms_game import FirmsGame
+from agora.methods.city.firms_game import FirmsGame, city_method
 from agora.methods.city.starts import starting_points
 from agora.methods.method import Answer, Progress, Proof, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
@@ -18,7 +17,6 @@ from agora.solvers import SolveFailed, SolverRecord, solve_program
 
 RELAXATIONS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Bounds on each complementarity product, solved in turn."""
-
 
 COMMUTING = {"edges": add_commuting_edges, "pairs": add_commuting_pairs}
 

@@ -18,7 +18,21 @@ from agora.solvers.reuse import kept
 from agora.typing import Vector
 
 
-class BestResponses:
+class _KeptLinear:
+    """A linear program that keeps its basis."""
+
+    linear: LinearProgram
+
+    def state(self) -> Any:
+        """Return the basis."""
+        return self.linear.state()
+
+    def rewind(self, state: Any | None) -> None:
+        """Start from a basis, or from nothing."""
+        self.linear.rewind(state)
+
+
+class BestResponses(_KeptLinear):
     """max Σ A_i m_i − h(n) for cities that differ in t, M and the externality alone."""
 
     def __init__(self, city: FujitaOgawa) -> None:
@@ -39,16 +53,8 @@ class BestResponses:
         shared.linear.set_rows(shared.mass, mass, mass)
         return shared
 
-    def state(self) -> Any:
-        """Return the basis."""
-        return self.linear.state()
 
-    def rewind(self, state: Any | None) -> None:
-        """Start from a basis, or from nothing."""
-        self.linear.rewind(state)
-
-
-class SupportingPrices:
+class SupportingPrices(_KeptLinear):
     """The highest profit that supports an allocation, for any allocation, t and externality."""
 
     def __init__(self, city: FujitaOgawa) -> None:
@@ -85,11 +91,3 @@ class SupportingPrices:
         linear.set_bounds(self.wage, zero, limits.wage)
         answer = linear.solve()
         return float(answer.values[self.profit[0]]), answer.values[self.wage], linear.record()
-
-    def state(self) -> Any:
-        """Return the basis."""
-        return self.linear.state()
-
-    def rewind(self, state: Any | None) -> None:
-        """Start from a basis, or from nothing."""
-        self.linear.rewind(state)

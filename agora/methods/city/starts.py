@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,16 +35,14 @@ def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator)
     Centres are spread over the geography, once in the middle of links and once in cells, so that
     centres of an even and of an odd number of cells are both met.
     """
-    network = city.network
-    cells = network.number
+    network, cells = city.network, city.network.number
     everywhere, once = np.arange(cells), network.tails < network.heads
-    kinds = []
-    for first, second in ((network.tails[once], network.heads[once]), (everywhere, everywhere)):
-        kinds.append(((network.distances[:, first] + network.distances[:, second]) / 2, first, second))
+    kinds = ((network.tails[once], network.heads[once]), (everywhere, everywhere))
     points = [city.firm_mass * network.land / network.land.sum()]
     for count in range(1, max(1, cells // 4) + 1):
-        for distances, first, second in kinds:
+        for first, second in kinds:
             if len(points) <= number // 2:
+                distances = (network.distances[:, first] + network.distances[:, second]) / 2
                 centres = _spread(distances, first, second, count, random)
                 points.append(filled(city, distances[:, centres].min(axis=1)))
     while len(points) < number:
@@ -83,8 +82,6 @@ def filled(city: FujitaOgawa, order_by: Vector) -> Vector:
     for cell in np.argsort(order_by, kind="stable"):
         firms[cell] = min(land[cell], left)
         left -= firms[cell]
-        if left <= 0:
-            break
     return firms
 
 
@@ -97,18 +94,17 @@ def large_city_starts(city: FujitaOgawa, number: int, random: np.random.Generato
     First the best city of a coarser grid or torus, where there is one; then one, two, … centres in the
     middle of equal parts of the geography; the even distribution comes third.
     """
+    yield from islice(_large_city_starts(city, number, random), number)
+
+
+def _large_city_starts(city: FujitaOgawa, number: int, random: np.random.Generator) -> Iterator[Vector]:
     coarse = coarse_city(city)
-    made = 0
     if coarse is not None:
         yield refined(city, *coarse, random)
-        made = 1
-    for centres in range(1, number + 1):
-        if made < number:
-            yield filled(city, _distance_to_centres(city, centres, random))
-            made += 1
-        if centres == 1 and made < number:
-            yield city.firm_mass * city.network.land / city.network.land.sum()
-            made += 1
+    yield filled(city, _distance_to_centres(city, 1, random))
+    yield city.firm_mass * city.network.land / city.network.land.sum()
+    for centres in range(2, number + 1):
+        yield filled(city, _distance_to_centres(city, centres, random))
 
 
 def coarse_city(city: FujitaOgawa) -> tuple[FujitaOgawa, Indices] | None:

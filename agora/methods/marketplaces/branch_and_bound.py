@@ -115,6 +115,11 @@ def least_bound(problem: StructureProblem, number: int) -> float:
     return max(solve_market(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
 
 
+def prices_and_head(x: Vector) -> tuple[Vector, float]:
+    """Return prices (goods,), the first one, and the price of a head from log prices and that (goods,)."""
+    return np.exp(np.append(0.0, np.clip(x[:-1], -20, 20))), float(x[-1])
+
+
 class _Search:
     """Boxes still open, and the best structure so far."""
 
@@ -188,8 +193,7 @@ class _Search:
 
         total = problem.ground.corner_values(box, values_at).sum(axis=-1)
         rest = head - np.asarray(problem.need(self.corners(box))) * economy.setup_price(at.prices)
-        margins: Vector = total + rest
-        return margins
+        return np.asarray(total + rest)
 
     def step(self) -> None:
         """Halve the most promising open box along its decisive side, if it is still open."""
@@ -226,14 +230,13 @@ class _Search:
             ]
         if isinstance(ground, Line):
             limits = [ground.region] * number
-        found = minimize(
-            lambda d: -self.problem.solve(d, self.equilibrium).utility,
-            self.locations,
-            method="L-BFGS-B",
-            bounds=limits,
-            options={"ftol": 1e-15, "gtol": 1e-10},
-        )
-        self.consider(np.asarray(found.x, dtype=float), self.equilibrium)
+
+        def loss(locations: Vector) -> float:
+            return -self.problem.solve(locations, self.equilibrium).utility
+
+        options = {"ftol": 1e-15, "gtol": 1e-10}
+        climbed = minimize(loss, self.locations, method="L-BFGS-B", bounds=limits, options=options)
+        self.consider(np.asarray(climbed.x, dtype=float), self.equilibrium)
 
     def open_bound(self) -> float:
         """Return a utility that no open box can exceed, by bisection on the target; infinite if unproved."""

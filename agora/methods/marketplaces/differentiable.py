@@ -80,8 +80,7 @@ class _FixedLocations:
     def follow(self, model: Marketplaces, before: pyo.ConcreteModel) -> pyo.ConcreteModel:
         program, locations = self.build(model), self.locations(model)
         if model.substitution is None:
-            need = model.setup_cost * float(model.units(np.sort(locations)))
-            start_from(model, program, solve_market(model.economy, model.travel(locations), need), locations)
+            _start(model, program, model.travel(locations), locations)
         solve_program(program, FROM_NEAR_BY if model.substitution is None else ACCURATE)
         return program
 
@@ -111,14 +110,19 @@ def _solved_from(
     low, high = line_of(model).region
     locations = np.clip(locations, low, high)
     travel = np.abs(line_of(model).positions - locations[groups])
-    need = model.setup_cost * float(model.units(np.sort(locations)))
-    start_from(model, program, solve_market(model.economy, travel, need), locations)
+    _start(model, program, travel, locations)
     for k, location in enumerate(locations.tolist()):
         program.location[k].set_value(location)
     for site, hours in enumerate(travel.tolist()):
         program.travel[site].set_value(hours)
     solve_program(program, FROM_NEAR_BY)
     return program
+
+
+def _start(model: Marketplaces, program: pyo.ConcreteModel, travel: Vector, locations: Vector) -> None:
+    """Start a program from the equilibrium of its marketplaces, which sites reach in the hours `travel`."""
+    need = model.setup_cost * float(model.units(np.sort(locations)))
+    start_from(model, program, solve_market(model.economy, travel, need), locations)
 
 
 # --- the coalition test ---

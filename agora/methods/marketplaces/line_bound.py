@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 
 from agora.formulations.marketplaces.grounds import Line
 from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, site_values
-from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
+from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult, prices_and_head
 from agora.typing import Vector
 
 
@@ -34,17 +34,15 @@ def bounded_structure(problem: StructureProblem, number: int, enough: float = 0.
     spread = marks[np.linspace(0, len(marks) - 1, number + 2).round().astype(int)[1:-1]]
     start = problem.solve(spread)
     locations, state = _climbed(problem, marks, spread, start)
-    if state.utility <= 0:
-        bound, candidates = _least_bound(problem, number, marks, replace(start, utility=0.5), enough)
-    else:
-        bound, candidates = _least_bound(problem, number, marks, state, enough)
+    at = state if state.utility > 0 else replace(start, utility=0.5)
+    bound, candidates = _least_bound(problem, number, marks, at, enough)
     for _ in range(3):
         if bound <= state.utility * (1 + 1e-11):
             break
-        other, found = _climbed(problem, marks, candidates, state)
-        if found.utility <= state.utility * (1 + 1e-12):
+        other, reached = _climbed(problem, marks, candidates, state)
+        if reached.utility <= state.utility * (1 + 1e-12):
             break
-        locations, state = other, found
+        locations, state = other, reached
         better, candidates = _least_bound(problem, number, marks, state, enough)
         bound = min(bound, better)
     return StructureResult(number, np.sort(locations), state.utility, max(bound, state.utility), 0, state)
@@ -66,13 +64,11 @@ def _least_bound(
 ) -> tuple[float, Vector]:
     """Minimise the bound over log prices and μ, from the prices of `at`, until it is `enough`."""
     enough = max(enough, at.utility * (1 + 1e-11))
-    goods = len(at.prices)
     best: tuple[float, Vector] = (np.inf, marks[:number])
 
     def bound(x: Vector) -> float:
         nonlocal best
-        prices = np.exp(np.concatenate([[0.0], np.clip(x[: goods - 1], -20, 20)]))
-        utility, locations = allowed_utility(problem, number, marks, prices, float(x[-1]))
+        utility, locations = allowed_utility(problem, number, marks, *prices_and_head(x))
         if utility < best[0]:
             best = utility, locations
             if utility <= enough:
@@ -80,8 +76,8 @@ def _least_bound(
         return float(np.log(max(utility, 1e-300)))
 
     first = np.append(np.log(at.prices[1:]), at.fee - at.rent_income)
-    simplex = np.vstack([first, *(first + 0.05 * row for row in np.eye(goods))])
-    options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-10, "maxfev": 150 * goods}
+    simplex = np.vstack([first, first + 0.05 * np.eye(len(first))])
+    options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-10, "maxfev": 150 * len(first)}
     with suppress(_Enough):
         minimize(bound, first, method="Nelder-Mead", options=options)
     return best
@@ -169,15 +165,15 @@ def _climbed(
             for step in (-1, 1):
                 trial = here.copy()
                 trial[k] = np.clip(trial[k] + step, 0, len(marks) - 1)
-                found = problem.solve(marks[trial], state)
-                if found.utility > state.utility * (1 + 1e-12):
-                    here, state, moved = trial, found, True
+                reached = problem.solve(marks[trial], state)
+                if reached.utility > state.utility * (1 + 1e-12):
+                    here, state, moved = trial, reached, True
     locations = marks[here].astype(float)
     for k in range(len(here)):
         for target in (marks[max(here[k] - 1, 0)], marks[min(here[k] + 1, len(marks) - 1)]):
             trial = locations.copy()
             trial[k] = (locations[k] + target) / 2
-            found = problem.solve(trial, state)
-            if found.utility > state.utility * (1 + 1e-12):
-                locations, state = trial, found
+            reached = problem.solve(trial, state)
+            if reached.utility > state.utility * (1 + 1e-12):
+                locations, state = trial, reached
     return locations, state

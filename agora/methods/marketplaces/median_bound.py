@@ -17,7 +17,6 @@ them allows is least.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
@@ -26,7 +25,7 @@ from scipy.optimize import minimize
 from agora.formulations.marketplaces.grounds import Ground, SiteValues, nearest
 from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, site_values
 from agora.formulations.marketplaces.medians import add_median_choice
-from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
+from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult, prices_and_head
 from agora.methods.method import collector_paused
 from agora.solvers import LinearProgram
 from agora.solvers.classify import objective_of
@@ -51,8 +50,7 @@ def median_structure(
     the clock (`time.monotonic`) shows `deadline`; there is always one, if only infinity. `before` is a good
     structure with one marketplace less.
     """
-    search = _Median(problem, number, deadline)
-    search.begin(before)
+    search = _Median(problem, number, deadline, before)
     bound = np.inf
     for _ in range(ROUNDS):
         if search.late and np.isfinite(bound):
@@ -65,52 +63,42 @@ def median_structure(
             break
         if not search.better_prices(bound):
             break
-    return StructureResult(
-        number,
-        search.locations,
-        search.utility,
-        max(bound, search.utility),
-        0,
-        search.equilibrium,
-        search.beyond and search.utility <= enough and bound <= enough * (1 + CLOSED),
-    )
+    beyond = search.beyond and search.utility <= enough and bound <= enough * (1 + CLOSED)
+    bound = max(bound, search.utility)
+    return StructureResult(number, search.locations, search.utility, bound, 0, search.equilibrium, beyond)
 
 
-@dataclass
 class _Median:
-    """What is known about structures with one number of marketplaces."""
+    """What is known about structures with one number of marketplaces.
 
-    problem: StructureProblem
-    number: int
-    deadline: float
+    The search starts from the structure `before` and the location that adds most to it, or from nothing.
+    """
+
+    def __init__(
+        self, problem: StructureProblem, number: int, deadline: float, before: StructureResult | None
+    ) -> None:
+        self.problem, self.number, self.deadline = problem, number, deadline
+        ground = problem.ground
+        self.candidates = ground.candidates
+        self.need, more = (float(problem.need(np.tile(self.candidates[0], k))) for k in (number, number + 1))
+        self.step = more - self.need
+        self.pool: list[Vector] = []
+        self.beyond = False
+        self.utility, self.locations = -1.0, np.tile(self.candidates[0], self.number)
+        known = before.locations if before is not None else np.zeros(0)
+        start = before.equilibrium if before is not None and before.utility > 0 else None
+        missing = self.number - len(known) // ground.width
+        trials = [np.concatenate([known, np.tile(location, missing)]) for location in self.candidates]
+        best = max(trials, key=lambda trial: problem.solve(trial, start).utility)
+        self.equilibrium = problem.solve(self.locations)
+        self.climb(best)
+        state = self.equilibrium
+        self.prices, self.head = state.prices, state.fee - state.rent_income
 
     @property
     def late(self) -> bool:
         """Whether time is up."""
         return time.monotonic() > self.deadline
-
-    def begin(self, before: StructureResult | None) -> None:
-        """Start from the structure before and the location that adds most to it, or from nothing."""
-        ground = self.problem.ground
-        self.candidates = ground.candidates
-        self.need = float(self.problem.need(np.tile(self.candidates[0], self.number)))
-        self.pool: list[Vector] = []
-        another = np.tile(self.candidates[0], self.number + 1)
-        self.step = float(self.problem.need(another)) - self.need
-        self.beyond = False
-        self.utility, self.locations = -1.0, np.tile(self.candidates[0], self.number)
-        known = before.locations if before is not None else np.zeros(0)
-        found: list[tuple[float, Vector]] = []
-        start = before.equilibrium if before is not None and before.utility > 0 else None
-        for location in self.candidates:
-            trial = np.concatenate([known, location])
-            rest = np.tile(location, self.number - len(trial) // ground.width)
-            trial = np.concatenate([trial, rest])
-            found.append((self.problem.solve(trial, start).utility, trial))
-        self.equilibrium = self.problem.solve(self.locations)
-        self.climb(max(found, key=lambda pair: pair[0])[1])
-        state = self.equilibrium
-        self.prices, self.head = state.prices, state.fee - state.rent_income
 
     def consider(self, locations: Vector) -> MarketEquilibrium:
         """Solve the market of a structure, remember it, and keep it if it is the best so far."""
@@ -135,9 +123,9 @@ class _Median:
                 for c in near.tolist():
                     trial = points.copy()
                     trial[k] = self.candidates[c]
-                    found = self.problem.solve(trial.ravel(), state)
-                    if found.utility > state.utility * (1 + 1e-12):
-                        points, state, moved = trial, found, True
+                    reached = self.problem.solve(trial.ravel(), state)
+                    if reached.utility > state.utility * (1 + 1e-12):
+                        points, state, moved = trial, reached, True
         self.consider(points.ravel())
         self.pool.append(self.problem.travel(points.ravel()))
         if not ground.candidates_suffice and state.utility > 0:
@@ -165,8 +153,8 @@ class _Median:
 
         limits = [tuple(side) for side in piece.tolist()] * self.number
         options = {"ftol": 1e-15, "gtol": 1e-11, "maxiter": 200}
-        found = minimize(descent, locations, jac=True, method="L-BFGS-B", bounds=limits, options=options)
-        return np.asarray(found.x, dtype=float)
+        end = minimize(descent, locations, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+        return np.asarray(end.x, dtype=float)
 
     def bound(self, prices: Vector, head: float, target: float) -> tuple[float, Vector | None]:
         """Return a utility that no structure exceeds, at given prices, and the structure behind it."""
@@ -205,12 +193,12 @@ class _Median:
     def better_prices(self, bound: float) -> bool:
         """Take the prices at which the most that a structure of the pool allows is least."""
         economy = self.problem.economy
-        goods, tastes = len(economy.shares), economy.preferences
+        tastes = economy.preferences
         pool = np.unique(np.round(self.pool, 12), axis=0)
 
         def allowed(x: Vector) -> float:
-            prices = np.exp(np.concatenate([[0.0], np.clip(x[: goods - 1], -20, 20)]))
-            head, wages = float(x[-1]), prices[economy.makes]
+            prices, head = prices_and_head(x)
+            wages = prices[economy.makes]
             least = self.need * economy.setup_price(prices) - head
             if least <= 0:
                 return 1e3
@@ -221,13 +209,12 @@ class _Median:
             return float(np.log(max(*utilities, 1e-300)))
 
         first = np.append(np.log(self.prices[1:]), self.head)
-        simplex = np.vstack([first, *(first + 0.03 * row for row in np.eye(goods))])
-        options = {"initial_simplex": simplex, "xatol": 1e-10, "fatol": 1e-13, "maxfev": 200 * goods}
-        found = minimize(allowed, first, method="Nelder-Mead", options=options)
-        if np.exp(found.fun) >= bound * (1 - CLOSED):
+        simplex = np.vstack([first, first + 0.03 * np.eye(len(first))])
+        options = {"initial_simplex": simplex, "xatol": 1e-10, "fatol": 1e-13, "maxfev": 200 * len(first)}
+        least = minimize(allowed, first, method="Nelder-Mead", options=options)
+        if np.exp(least.fun) >= bound * (1 - CLOSED):
             return False
-        self.prices = np.exp(np.concatenate([[0.0], np.clip(found.x[: goods - 1], -20, 20)]))
-        self.head = float(found.x[-1])
+        self.prices, self.head = prices_and_head(least.x)
         return True
 
 

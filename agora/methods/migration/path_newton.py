@@ -9,8 +9,7 @@ those of the moves (sparse), of time (diagonal) and ∂V/∂μ (dense, N × N).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +26,7 @@ TINY = 1e-30
 """Imaginary step by which rates are differentiated, exact to rounding."""
 
 
-@dataclass(frozen=True, eq=False)
-class Course:
+class Course(NamedTuple):
     """Density, value and wages (times, cells) of a path, or of its one time at rest."""
 
     density: Vector
@@ -40,15 +38,7 @@ class PathEquations:
     r"""The backward and forward equations of a game's path, in values and densities.
 
     Unknown are :math:`u^0 … u^{n-1}` and :math:`\mu^1 … \mu^n`, (2, n, N); :math:`u^n` and μ⁰ are given.
-
-    Parameters
-    ----------
-    model : MeanFieldGame
-        With a finite or an infinite horizon.
-    steps : (n,) array, optional
-        Lengths of the periods; the model's own unless given.
-    end : (N,) array, optional
-        u^n, the value at the end; 0 unless given.
+    `end` is u^n (N,), 0 unless given; `steps` (n,) are the lengths of the periods, else the model's own.
     """
 
     def __init__(self, model: MeanFieldGame, steps: Vector | None = None, end: Vector | None = None) -> None:
@@ -168,25 +158,8 @@ def newton_path(
     finding distinct solutions of nonlinear partial differential equations"). Its step is the plain one times
     a number. Steps are shortened to keep densities positive and, without deflation, to lower the gap.
 
-    Parameters
-    ----------
-    model : MeanFieldGame
-        With a finite or an infinite horizon.
-    start : Course
-        Densities, values (T + 1, N).
-    known : list of (T + 1, N) array
-        Densities of the equilibria to keep away from.
-    steps, end : array, optional
-        Lengths of the periods and value at the end, as for `PathEquations`.
-    tolerance : float
-        Largest gap, in units of each equation.
-    limit : int
-        Newton steps.
-
-    Raises
-    ------
-    ArithmeticError
-        If the steps do not reach the tolerance.
+    `known` are densities (T + 1, N), `steps` and `end` are those of `PathEquations`. Raises `ArithmeticError`
+    if `limit` steps do not make the largest gap, in units of each equation, smaller than `tolerance`.
     """
     equations = PathEquations(model, steps, end)
     x = np.stack([start.value[:-1], start.density[1:]])

@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 
 from agora.data.checks import InputError
 from agora.methods.method import Answer, Method, Options, Progress, Proof, Whole, collector_paused, silent
-from agora.methods.price_formation.closed_forms import Found, mean_field, price_level
+from agora.methods.price_formation.closed_forms import Equilibrium, mean_field, price_level
 from agora.methods.price_formation.column_generation import TradingGame, balance
 from agora.models.price_formation.conditions.market import exploitability
 from agora.models.price_formation.price_formation import PriceFormation
@@ -56,8 +56,8 @@ def by_structure(model: PriceFormation, chosen: Options, progress: Progress = si
 
 def by_level(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
     """Return the equilibrium of a game whose final state alone costs, by its price level."""
-    found, facts, records = price_level(model, progress)
-    return _answer(model, found, {"method": "variational", **facts}, records, chosen)
+    equilibrium, facts, records = price_level(model, progress)
+    return _answer(model, equilibrium, {"method": "variational", **facts}, records, chosen)
 
 
 def by_mixing(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
@@ -65,25 +65,25 @@ def by_mixing(model: PriceFormation, chosen: Options, progress: Progress = silen
     if model.bounded or model.assets > 1 or not model.supply.known:
         raise InputError("method", "mixed", "another with bounds, several assets or random supply")
     game = TradingGame(model)
-    found = balance(game, -model.control_cost * game.supply, progress)
+    balanced = balance(game, -model.control_cost * game.supply, progress)
     facts = {
         "method": "mixed",
-        "generations": found.generations,
-        "newton_steps": found.rounds,
-        "mixed_agents": int((np.bincount(found.agents) > 1).sum()),
+        "generations": balanced.generations,
+        "newton_steps": balanced.rounds,
+        "mixed_agents": int((np.bincount(balanced.equilibrium.agents) > 1).sum()),
     }
-    replies = Found(found.prices[None], found.agents, found.states[:, None], found.shares)
-    return _answer(model, replies, facts, (), chosen)
+    return _answer(model, balanced.equilibrium, facts, (), chosen)
 
 
 def _answer(
     model: PriceFormation,
-    found: Found,
+    equilibrium: Equilibrium,
     facts: dict[str, Any],
     records: tuple[SolverRecord, ...],
     chosen: Options,
 ) -> Answer:
-    tables = model.tables(found.prices, found.states, found.agents, found.masses)
+    prices, agents = equilibrium.prices, equilibrium.agents
+    tables = model.tables(prices, equilibrium.states, agents, equilibrium.masses)
     return _judged(model, tables, facts, records, chosen.tolerance)
 
 
