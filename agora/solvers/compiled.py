@@ -42,7 +42,7 @@ _FUNCTIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """A program taken apart."""
+    """A program as its structure and its numbers."""
 
     key: tuple[Any, ...]
     """What the program says; equal for programs that differ in numbers alone."""
@@ -56,7 +56,7 @@ class Structure:
     upper: Vector
     """Their sides (rows,); infinite where there are none."""
     flat: int
-    """How many are such sums."""
+    """Number of rows that are such sums."""
     terms: Indices
     """Their terms (3, T): row, column, number of the factor."""
     constants: Indices

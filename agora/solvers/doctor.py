@@ -20,7 +20,7 @@ ADVICE = "Faster linear solvers (MA57, MA27) for IPOPT: pip install 'agora[idaes
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One class of program: who solves it here, and whether the self-test passed."""
+    """The solver of one class of program, and whether the self-test passed."""
 
     program: str
     solver: str

@@ -1,4 +1,4 @@
-"""IPOPT: found by a chain, the idaes binaries, an executable on the PATH, the CasADi wheel."""
+"""IPOPT: the first that works of the idaes binaries, an executable on the PATH, and the CasADi wheel."""
 
 from __future__ import annotations
 

@@ -135,9 +135,8 @@ def _stationary_points(game: FirmsGame) -> Iterator[Vector]:
     city = game.city
     land, number = game.land, city.network.number
     kernel = np.asarray(city.interaction.jacobian(np.zeros(number)))
-    sizes = (
-        [0] if city.no_excess_land else range(1, number + 1)
-    )  # with excess land, some cell has vacant land
+    # with excess land, at least one cell has vacant land
+    sizes = range(1) if city.no_excess_land else range(1, number + 1)
     vacancies = [cells for size in sizes for cells in combinations(range(number), size)]
     for forest in _forests(city.network):
         graph = nx.Graph((u, v) for u, v, _ in forest)
@@ -264,7 +263,7 @@ class EquilibriaOptions(Options):
     samples: Count = 200
     """Distributions of firms from which basins are estimated."""
     seed: Whole = 1
-    """Of the samples."""
+    """Seed of the samples."""
 
 
 def all_equilibria(city: FujitaOgawa, chosen: EquilibriaOptions, progress: Progress = silent) -> Answer:

@@ -27,7 +27,7 @@ LARGEST_FOR_SYMMETRY = 300
 
 @dataclass
 class DistinctState:
-    """A state unlike all others that were reached, and how often it was reached."""
+    """A state that differs from all others reached, and the times that it was reached."""
 
     state: State
     potential: float

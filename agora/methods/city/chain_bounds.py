@@ -44,7 +44,7 @@ TANGENTS = 3
 
 @dataclass(frozen=True)
 class Bounded:
-    """The outcome of a search, in units of V."""
+    """The result of a search: the best configuration, its value V, and a bound on all others."""
 
     best: Steps
     """The best configuration (I,), along the chain."""
@@ -67,7 +67,7 @@ class Bounded:
 
 
 class Pool:
-    """Configurations met so far; they serve every commuting cost and every decay."""
+    """The configurations evaluated so far, which serve every commuting cost and every decay."""
 
     def __init__(self) -> None:
         self.known: dict[bytes, Steps] = {}
@@ -87,7 +87,7 @@ class ChainBounds:
     """Bounds and searches for one city on a circle or a line at any commuting cost."""
 
     city: LatticeCity
-    """Of shape ``circle`` or ``line``."""
+    """The city, of shape ``circle`` or ``line``."""
     pool: Pool = field(default_factory=Pool)
     """Configurations to start from; what is found is added."""
     points: int = 0
@@ -109,7 +109,7 @@ class ChainBounds:
 
     @property
     def rate(self) -> float:
-        """What a unit of flow over a unit of length takes from V at t = 1, 8/a."""
+        """The cost in V of a unit of flow over a unit of length at t = 1, 8/a."""
         return 8 / self.city.land
 
     def lines(self) -> tuple[Steps, Vector, Vector]:
@@ -140,7 +140,7 @@ class ChainBounds:
 
     @cached_property
     def _ratios(self) -> Vector:
-        """δ of each link: how much of a firm's effect is left after it."""
+        """δ of each link, the share of a firm's effect that is left after it."""
         first = self.city.along
         steps = np.arange(len(self.city.lengths))
         return first[steps, (steps + 1) % self.city.number]
@@ -161,7 +161,7 @@ class ChainBounds:
 
     @cached_property
     def toll(self) -> Vector:
-        """What a unit of flow from a cell to the next takes from V at t = 1."""
+        """The cost in V of a unit of flow from a cell to the next at t = 1."""
         lengths = self.city.lengths if self.circle else np.append(self.city.lengths, 0.0)
         return self.rate * lengths
 

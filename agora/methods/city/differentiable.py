@@ -13,7 +13,7 @@ from agora.typing import Tables
 
 
 def city_optimum(model: FujitaOgawa, tables: Tables) -> Differentiable:
-    """Take (P0): the firms where the solution has them, its multipliers supporting them."""
+    """Return (P0) at the solution's firms, with the multipliers that support them."""
     firms = np.array(tables["cells"]["firms"], dtype=float)
     game = FirmsGame(model)
     strict = game.kind(game.state(firms), tolerance=1e-6) == "local maximiser"

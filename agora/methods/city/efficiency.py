@@ -49,21 +49,21 @@ def welfare(city: FujitaOgawa, firms: Vector) -> float:
 
 @dataclass(frozen=True)
 class Optimum:
-    """A welfare optimum and what makes firms choose it."""
+    """A welfare optimum and the subsidy with which firms choose it."""
 
     firms: Vector
-    """m° (I,)."""
+    """The optimal distribution of firms m° (I,)."""
     welfare: float
     bound: float
     """Σ A_i m_i − ȟ, and a value that no distribution exceeds, numéraire."""
     is_global: bool
     """Whether the bound is reached."""
     subsidy: Vector
-    """s_i (I,), numéraire per firm."""
+    """The subsidy s_i (I,), numéraire per firm."""
     shortfall: float
     """What firms could still gain, in total, at m° with the subsidy: 0 where it decentralises m°."""
     budget: float
-    """Σ s_i m_i, numéraire."""
+    """The cost of the subsidy, Σ s_i m_i, numéraire."""
 
 
 def welfare_optimum(city: FujitaOgawa, seconds: float = 60.0, progress: Progress = silent) -> Optimum:

@@ -131,7 +131,7 @@ def _checked_start(city: FujitaOgawa, start: Vector) -> Vector:
 
 
 def _best_response(game: FirmsGame, firms: Vector, step: float) -> Vector:
-    """Move as ṁ = b − m does while b stays the best response."""
+    """Return the firms after a time in which ṁ = b − m while b stays the best response."""
     target = game.respond(game.city.interaction.level(firms)).firms
     return np.asarray(target + np.exp(-step) * (firms - target))
 
@@ -230,14 +230,14 @@ class HistoryOptions(Options):
     steps: Count = 100
     """Times recorded."""
     seed: Whole = 1
-    """Of the disturbance."""
+    """Seed of the disturbance."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start is not None:
             yield "seed", "no start is given"
 
 
-def where_it_leads(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress = silent) -> Answer:
+def reached_equilibrium(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress = silent) -> Answer:
     """Return the equilibrium to which a history leads, with the path in tables of its own.
 
     Raises `InputError` as `history` does, and for a city without a potential.
@@ -278,5 +278,5 @@ def where_it_leads(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress
     return Answer(kind, game.potential(state), tables, proof, facts, (game.linear.record(), prices))
 
 
-METHOD = city_method("history", HistoryOptions, where_it_leads)
+METHOD = city_method("history", HistoryOptions, reached_equilibrium)
 """The equilibrium to which a dynamic leads."""

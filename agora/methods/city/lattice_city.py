@@ -45,7 +45,7 @@ class LatticeCity:
     order: NDArray[np.int_]
     """The cells along the circle or the line (I,); else the order of the network."""
     lengths: Vector
-    """Of the links along the circle (I, the last closes it) or the line (I − 1)."""
+    """Lengths of the links along the circle, (I,), the last of which closes it, or the line, (I − 1,)."""
 
     @property
     def land(self) -> float:

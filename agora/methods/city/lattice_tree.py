@@ -51,9 +51,9 @@ class Lines:
 
     slope: Vector
     intercept: Vector
-    """Of lines (L,) none of which is below the others everywhere."""
+    """Slopes and intercepts (L,) of lines none of which is below the others everywhere."""
     origin: Whole
-    """Of a sum: (L, 3), the flow of the first part, and the lines of both parts."""
+    """Origins (L, 3) of a sum's lines: the flow of the first part, and the lines of both parts."""
 
     def kinks(self) -> Vector:
         """Return the fields at which one line gives way to the next (L − 1,)."""
@@ -129,7 +129,7 @@ class TreeBounds:
     """The exact search for one city on a tree."""
 
     city: LatticeCity
-    """Of shape ``tree`` or ``line``."""
+    """The city, of shape ``tree`` or ``line``."""
 
     def __post_init__(self) -> None:
         number, lengths = self.city.number, self.city.network.matrix()

@@ -80,7 +80,7 @@ class SupportingPrices(_KeptLinear):
         return kept(("supporting prices", city.network, city.labor_per_firm), lambda: cls(city))
 
     def solve(self, city: FujitaOgawa, allocation: CityAllocation) -> tuple[float, Vector, SolverRecord]:
-        """Return the highest profit (numéraire per firm), wages that go with it (I,), and who did it."""
+        """Return the highest profit (numéraire per firm), the wages with it (I,), and the solver's record."""
         level = city.interaction.level(allocation.firms)
         limits = price_limits(city.network, allocation, city.commuting_cost, city.labor_per_firm, level)
         linear, zero = self.linear, np.zeros(city.network.number)

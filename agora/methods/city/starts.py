@@ -26,7 +26,7 @@ FEWEST_COARSE, MOST_COARSE = 100, 700
 COARSE_STARTS = 12
 Indices = NDArray[np.int_]
 CANDIDATES, MOVES = 12, 6
-"""Cells tried as a better middle of what is nearest to a centre, and how often."""
+"""Cells tried as a better middle of the cells nearest to a centre, and how often."""
 
 
 def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator) -> list[Vector]:

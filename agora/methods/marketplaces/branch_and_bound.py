@@ -32,12 +32,12 @@ from agora.numerics import bisected
 from agora.typing import Vector
 
 FLOOR = 1e-6
-"""Utilities below this count as nothing: a number of marketplaces nobody can pay for has this bound."""
+"""Utilities below this count as nothing: a number of marketplaces that no site can pay for has this bound."""
 
 
 @dataclass(frozen=True)
 class StructureProblem:
-    """Where marketplaces may be, and what follows."""
+    """An economy and the ground on which its marketplaces may be."""
 
     economy: Economy
     """Preferences and technology."""
@@ -207,7 +207,7 @@ class _Search:
             self.push(part, centre)
 
     def decisive_side(self, box: Vector, at: MarketEquilibrium) -> int:
-        """Return the side along which the bound changes most; a marketplace nobody uses has none."""
+        """Return the side along which the bound changes most; a marketplace without use has none."""
         values = self.margins(box, at)
         change = np.zeros(len(box))
         for side in range(len(box)):

@@ -42,10 +42,10 @@ from agora.typing import Vector
 
 @dataclass(frozen=True)
 class Structure:
-    """What the price program says about some marketplaces."""
+    """The solution of the price program for given marketplaces."""
 
     locations: tuple[float, ...]
-    """d′, ascending."""
+    """Locations d′, ascending."""
     gain: float
     """λ, the greatest gain of any coalition with them (the least gain if the solver failed)."""
     prices: Vector
@@ -55,7 +55,7 @@ class Structure:
     """Prices (I,) summing to one, and what follows from them: a member's income (J,), its costs of a unit of
     utility at each site (types, J); hours of travel (J,)."""
     record: SolverRecord
-    """Who solved it."""
+    """The record of its solver."""
     program: pyo.ConcreteModel
 
 
@@ -250,7 +250,7 @@ def most_improving_coalition(
 
 @dataclass(frozen=True)
 class CoreTest:
-    """Whether any allocation at all can satisfy every type."""
+    """The result of the test whether any allocation can satisfy every type."""
 
     alone: dict[str, Answer]
     """Type → what it can have by itself: the answer's tables show where and how."""

@@ -26,7 +26,7 @@ SAME_LOCATION = 1e-6
 
 
 def marketplaces_optimum(model: Marketplaces, tables: Tables) -> Differentiable:
-    """Take the envy-free Pareto program, its locations given or, of the best structure, free to move."""
+    """Return the envy-free Pareto program, its locations given or, of the best structure, free to move."""
     line_of(model)
     locations = np.array(tables["marketplaces"]["location"], dtype=float)
     if isinstance(model.marketplaces, tuple):
@@ -129,7 +129,7 @@ def _start(model: Marketplaces, program: pyo.ConcreteModel, travel: Vector, loca
 
 
 def coalition_optimum(model: CoalitionTest, tables: Tables) -> Differentiable:
-    """Take the coalition's program with marketplaces that may move, from those of the solution."""
+    """Return the coalition's program with marketplaces that may move, from those of the solution."""
     locations = sorted(float(location) for location in tables["marketplaces"]["location"])
 
     def build(other: CoalitionTest) -> pyo.ConcreteModel:

@@ -107,7 +107,7 @@ def _proof(economy: Marketplaces, bound: float, gap: float, promised: float) -> 
 
 
 def structure_problem(economy: Marketplaces) -> StructureProblem:
-    """Return where marketplaces may be in an economy, and what follows."""
+    """Return the economy, its ground and its set-up need as a problem of structures."""
     return StructureProblem(economy.economy, economy.ground, lambda d: economy.setup_cost * economy.units(d))
 
 
@@ -206,7 +206,7 @@ def structures_table(
 
 
 def _count(economy: Marketplaces, locations: Vector) -> int:
-    """Return how many marketplaces somebody uses."""
+    """Return the number of marketplaces in use."""
     return len(distinct(economy.ground, locations)) // economy.ground.width
 
 

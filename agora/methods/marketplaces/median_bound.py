@@ -69,7 +69,7 @@ def median_structure(
 
 
 class _Median:
-    """What is known about structures with one number of marketplaces.
+    """The search for the best structure with a given number of marketplaces.
 
     The search starts from the structure `before` and the location that adds most to it, or from nothing.
     """
@@ -129,10 +129,10 @@ class _Median:
         self.consider(points.ravel())
         self.pool.append(self.problem.travel(points.ravel()))
         if not ground.candidates_suffice and state.utility > 0:
-            self.consider(self.slid(points.ravel(), state))
+            self.consider(self.polished(points.ravel(), state))
 
-    def slid(self, locations: Vector, state: MarketEquilibrium) -> Vector:
-        """Climb in the plane: −∂ log u/∂δ_j = w_j m_j / Σ Y m, by the envelope theorem."""
+    def polished(self, locations: Vector, state: MarketEquilibrium) -> Vector:
+        """Return the locations of a local maximum in the plane: −∂ log u/∂δ_j = w_j m_j / Σ Y m."""
         ground, economy = self.problem.ground, self.problem.economy
         width, piece = ground.width, ground.pieces[0]
 
@@ -191,7 +191,7 @@ class _Median:
         return best * (1 + 1e-12), locations
 
     def better_prices(self, bound: float) -> bool:
-        """Take the prices at which the most that a structure of the pool allows is least."""
+        """Take the prices at which the most that the pool allows is least, and tell whether that is less."""
         economy = self.problem.economy
         tastes = economy.preferences
         pool = np.unique(np.round(self.pool, 12), axis=0)

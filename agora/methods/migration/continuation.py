@@ -28,7 +28,7 @@ HALVINGS = 10
 
 
 class Continuation(Fields):
-    """From where, and in how many steps, a parameter is moved to the value that the model has.
+    """How a parameter is moved from another value to that of the model.
 
     A step that fails, or over which the concentration jumps, is halved, up to ten times; one that succeeds
     lets the next be twice as long, up to the first.

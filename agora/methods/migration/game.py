@@ -1,4 +1,4 @@
-"""A mean-field game solved: one square program, and the story of how its branch was reached."""
+"""A mean-field game solved as one square program, from one start or along a branch of equilibria."""
 
 from __future__ import annotations
 
@@ -48,10 +48,9 @@ class GameOptions(Options):
     """How to solve a mean-field game."""
 
     start: Literal["initial", "agglomerated"] = "initial"
-    """``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell or
-    to the cells `centres` in equal parts (best replies from there, `replies` of them, before the
-    program). For an infinite horizon: where the stationary equilibrium is found at which the path
-    ends."""
+    """``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell or to
+    the cells `centres` in equal parts (best replies from there, `replies` of them, before the program). With
+    an infinite horizon, from where the stationary equilibrium is sought at which the path ends."""
     centres: tuple[int, ...] = Field(default=(0,), min_length=1)
     """Cells, counted from 0, to which everybody moves in an agglomerated start."""
     replies: Whole = 20
@@ -61,7 +60,7 @@ class GameOptions(Options):
     starts: Whole = 0
     """Further starts in search of other equilibria; what they find is the table ``branches``."""
     seed: Whole = 1
-    """Of the further starts."""
+    """Seed of the further starts."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start == "initial":
@@ -124,8 +123,8 @@ def first_start(model: MeanFieldGame, chosen: GameOptions) -> tuple[Course | Non
         return crowd_at_rest(model, chosen.centres), f"a crowd around {_named(chosen.centres)}"
     steps = model.period_lengths()
     crowd = crowded(model, chosen.centres, 0.3, len(steps) + 1)
-    told = f"{chosen.replies} best replies to a rush to {_named(chosen.centres)}"
-    return replied(model, crowd, chosen.replies, steps), told
+    name = f"{chosen.replies} best replies to a rush to {_named(chosen.centres)}"
+    return replied(model, crowd, chosen.replies, steps), name
 
 
 def _named(centres: Sequence[int]) -> str:

@@ -2,8 +2,8 @@ r"""Newton's method for the path of a game with wages eliminated, and deflation 
 
 A method beside the program, for searches that need many solves: unknown are values and densities only;
 wages clear within, and their derivatives come from the implicit function theorem. The program is the oracle:
-what is found here is solved again by it. With n periods and N cells the Jacobian has 2nN rows; its blocks are
-those of the moves (sparse), of time (diagonal) and ∂V/∂μ (dense, N × N).
+it solves every path of this method again. With n periods and N cells the Jacobian has 2nN rows; its blocks
+are those of the moves (sparse), of time (diagonal) and ∂V/∂μ (dense, N × N).
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Homotopy:
     program: pyo.ConcreteModel
     """The last program, solved."""
     records: tuple[SolverRecord, ...]
-    """One a solve."""
+    """One record of each solve."""
     halved: int
     """How often a step failed and was halved."""
 

@@ -171,7 +171,7 @@ def price_level(
 
     The linear program of `PriceFormation.variational_program` is solved with the replies known, best replies
     at its P are added as cuts, until the upper bound, the program's optimum, meets the lower, the value of
-    the best replies. A bisection then brings P to the last digit, and who is indifferent there mixes.
+    the best replies. A bisection then brings P to the last digit, and indifferent agents mix.
     """
     game, records = PriceLevel(model), []
     every = np.arange(len(game.masses))

@@ -114,7 +114,7 @@ class TradingGame:
         """Return the columns known so far and every agent's best reply at a price, each bent to a minimum.
 
         Best replies are found by dynamic programming on a grid of states and refined by Newton's method; an
-        agent also tries its neighbours' replies, so that who stands between two wells has a column in each.
+        agent also tries its neighbours' replies, so that one between two wells has a column in each.
         """
         best = self._programmed(multipliers)
         order = np.argsort(self.starts, kind="stable")
@@ -390,7 +390,7 @@ def balance(game: TradingGame, prices: Vector, progress: Progress = silent) -> B
 
 
 def _descend(master: _Master, schedule: tuple[float, ...]) -> bool:
-    """Lower the temperature, then solve exactly; return whether nobody gains by a new column in the end."""
+    """Lower the temperature, then solve exactly; return whether no agent gains by a new column."""
     for temperature in schedule:
         master.solve_smoothed(temperature)
         for _ in range(MOST_GENERATIONS):

@@ -20,8 +20,8 @@ from agora.solvers import SolverRecord, solve_program
 from agora.solvers.classify import objective_of
 from agora.typing import Vector
 
-NOT_ENOUGH = "clears the market, not an equilibrium"
-"""What an answer is called at which somebody gains by another reply."""
+NO_EQUILIBRIUM = "clears the market, not an equilibrium"
+"""Status of an answer at which an agent gains by another reply."""
 
 
 class TrajectoryOptions(Options):
@@ -30,7 +30,7 @@ class TrajectoryOptions(Options):
     start: Literal["still", "supply", "random"] = "still"
     """``still`` (nobody moves), ``supply`` (everybody follows supply), or ``random``."""
     seed: Whole = 1
-    """Of a random start."""
+    """Seed of a random start."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start != "random":
@@ -38,7 +38,7 @@ class TrajectoryOptions(Options):
 
 
 def by_costs(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
-    """Return the equilibrium price and everybody's replies, by the method that the costs call for."""
+    """Return the equilibrium price and everybody's replies, by the method for such costs."""
     if model.quadratic:
         return by_structure(model, chosen, progress)
     if model.bounded or model.assets > 1 or not model.supply.known:
@@ -114,7 +114,7 @@ def _judged(
     else:
         words = "J(ω) meets its lower bound, and no agent gains by any other reply: " + gains.proof
         proof = Proof("bound", words, value - revenue, cost + revenue - value, tolerance)
-    return Answer(NOT_ENOUGH if exploited else "equilibrium", cost, tables, proof, known, records)
+    return Answer(NO_EQUILIBRIUM if exploited else "equilibrium", cost, tables, proof, known, records)
 
 
 def by_program(model: PriceFormation, chosen: TrajectoryOptions, progress: Progress = silent) -> Answer:

@@ -41,7 +41,7 @@ class DifferentiablePath:
 
 
 def path_of_optima(model: InvisibleHand, tables: Tables) -> DifferentiablePath:
-    """Take the minimising movements of equal steps, one after the other."""
+    """Return the minimising movements of equal steps, one after the other."""
     if model.horizon == "long-run":
         raise InputError("horizon", model.horizon, "a number, for the sensitivities of a path")
     if "reallocation" not in tables:
