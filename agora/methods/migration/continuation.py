@@ -231,6 +231,6 @@ def game_optimum(model: MeanFieldGame, tables: Tables) -> Differentiable:
         return followed(build, other, before, NEWTON)
 
     program = build(model)
-    start_from(model, program, course, rest)
+    start_from(model, program, course._replace(wages=np.maximum(course.wages, 1e-300)), rest)
     solve_program(program, NEWTON)
     return Differentiable(program, build, read, follow, "the equilibrium's equations, on its branch")
