@@ -19,28 +19,19 @@ ACCURATE: dict[str, Any] = {"tol": 1e-10}
 
 @dataclass(frozen=True)
 class Differentiable:
-    """A model's answer as the optimum of one program.
-
-    Attributes
-    ----------
-    program : ConcreteModel
-        Holds the answer: values, and multipliers in ``dual``.
-    build : callable
-        Model with other parameters → the same program for it, not solved.
-    read : callable
-        Model, program → tables.
-    follow : callable
-        Model with parameters near by, program that holds an optimum → the program of that model,
-        solved from there.
-    note : str
-        What is held or free, in words.
-    """
+    """A model's answer as the optimum of one program."""
 
     program: pyo.ConcreteModel
+    """Holds the answer: values, and multipliers in ``dual``."""
     build: Callable[[Any], pyo.ConcreteModel]
+    """Model with other parameters → the same program for it, not solved."""
     read: Callable[[Any, pyo.ConcreteModel], dict[str, pd.DataFrame]]
+    """Model, program → tables."""
     follow: Callable[[Any, pyo.ConcreteModel], pyo.ConcreteModel]
+    """Model with parameters near by, program that holds an optimum → the program of that model, solved
+    from there."""
     note: str = ""
+    """What is held or free, in words."""
 
 
 @singledispatch
@@ -48,25 +39,17 @@ def differentiable(model: Any, tables: Tables) -> Any:
     """Return the program whose optimum a solution is: as the table of its family says, or the model's own.
 
     A `Differentiable`, or a `DifferentiablePath` where the answer is a sequence of optima. A user's model
-    registers a function of its own.
-
-    Parameters
-    ----------
-    model : Model
-        The model that was solved.
-    tables : mapping of DataFrame
-        The solution's tables.
+    registers a function of its own, of the model that was solved and the solution's tables.
     """
-    found = nearest_listed(type(model), "methods", "DIFFERENTIABLE")
-    if found is not None:
-        return found(model, tables)
+    of_family = nearest_listed(type(model), "methods", "DIFFERENTIABLE")
+    if of_family is not None:
+        return of_family(model, tables)
 
     def build(other: Any) -> pyo.ConcreteModel:
         return other.program()
 
-    def read(other: Any, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
-        answer: dict[str, pd.DataFrame] = other.read(program)
-        return answer
+    def read(other: Any, program: pyo.ConcreteModel) -> Any:
+        return other.read(program)
 
     program = build(model)
     solve_program(program)

@@ -9,31 +9,24 @@ from typing import Any
 def listed(kind: type, room: str, table: str) -> Any:
     """Return what the table of a model's family names for it, or None for what is no model of this package.
 
-    Parameters
-    ----------
-    kind : type
-        A class; one without a card of its own is in no table.
-    room : str
-        Such as ``methods``.
-    table : str
-        A dictionary in the family's package there: name on the card → ``module:name`` in that package, or a
-        dictionary of such places.
+    The table is a dictionary in the family's package of a room, such as ``methods``: name on the card →
+    ``module:name`` in that package, or a dictionary of such references. A class without a card is in none.
     """
     if "card" not in vars(kind) or not kind.__module__.startswith("agora.models."):
         return None
     package = f"agora.{room}.{kind.__module__.split('.')[2]}"
-    places = getattr(import_module(package), table, {}).get(vars(kind)["card"].name)
+    references = getattr(import_module(package), table, {}).get(vars(kind)["card"].name)
 
-    def load(place: str) -> Any:
-        module, name = place.split(":")
+    def load(reference: str) -> Any:
+        module, name = reference.split(":")
         return getattr(import_module(f"{package}.{module}"), name)
 
-    if isinstance(places, dict):
-        return {name: load(place) for name, place in places.items()}
-    return places and load(places)
+    if isinstance(references, dict):
+        return {name: load(reference) for name, reference in references.items()}
+    return references and load(references)
 
 
 def nearest_listed(model: type, room: str, table: str) -> Any:
     """Return what a table names for a model, or for the nearest one it derives from, or None."""
-    found = (listed(kind, room, table) for kind in model.__mro__)
-    return next((each for each in found if each is not None), None)
+    entries = (listed(kind, room, table) for kind in model.__mro__)
+    return next((entry for entry in entries if entry is not None), None)

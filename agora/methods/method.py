@@ -34,30 +34,20 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """A method's answer, before it is certified.
-
-    Attributes
-    ----------
-    status : str
-        What the answer is claimed to be.
-    objective : float
-        Value of the model's objective.
-    tables : dict of DataFrame
-        The model's tables, and the method's own.
-    proof : Proof
-        What is proved of it.
-    facts : dict
-        What else is known: kind, number of starts; completed by what the proof says.
-    solvers : tuple of SolverRecord
-        Who did the work.
-    """
+    """A method's answer, before it is certified."""
 
     status: str
+    """What the answer is claimed to be."""
     objective: float
+    """Value of the model's objective."""
     tables: dict[str, pd.DataFrame]
+    """The model's tables, and the method's own."""
     proof: Proof
+    """What is proved of it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known: kind, number of starts; completed by what the proof says."""
     solvers: tuple[SolverRecord, ...] = ()
+    """Which solvers did the work."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", {**self.facts, **self.proof.facts()})
@@ -72,15 +62,10 @@ class Answer:
 
 
 class Options(Fields):
-    """How to solve any model.
-
-    Parameters
-    ----------
-    tolerance : float
-        Largest violation the certificate accepts, in the units of each condition.
-    """
+    """How to solve any model."""
 
     tolerance: float = Field(default=1e-6, gt=0, json_schema_extra={"allowed": "a finite number > 0"})
+    """Largest violation the certificate accepts, in the units of each condition."""
 
     def _idle(self) -> Iterable[tuple[str, str]]:
         """Return the options that do nothing beside the others, and when each of them would do something."""
@@ -95,15 +80,10 @@ class Options(Fields):
 
 
 class SearchOptions(Options):
-    """How to search over structures.
-
-    Parameters
-    ----------
-    seconds : float
-        Time for the search; when it runs out, the bound reached is reported.
-    """
+    """How to search over structures."""
 
     seconds: float = Field(default=60.0, gt=0, json_schema_extra=POSITIVE)
+    """Time for the search; when it runs out, the bound reached is reported."""
 
 
 # --- methods -----------------------------------------------------------------------------------------
@@ -114,21 +94,14 @@ AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 @dataclass(frozen=True)
 class Method(Generic[AnyModel, AnyOptions]):
-    """A way to solve a model.
-
-    Attributes
-    ----------
-    name : str
-        What ``method`` says in a scenario.
-    options : type
-        The options it has; others are refused.
-    run : callable
-        Model, options, progress → answer.
-    """
+    """A way to solve a model."""
 
     name: str
+    """What ``method`` says in a scenario."""
     options: type[AnyOptions]
+    """The options it has; others are refused."""
     run: Callable[[AnyModel, AnyOptions, Progress], Answer]
+    """Model, options, progress → answer."""
 
 
 _registered: WeakKeyDictionary[type, dict[str, Method[Any, Any]]] = WeakKeyDictionary()
@@ -162,24 +135,17 @@ def methods_of(model: type[Model]) -> dict[str, Method[Any, Any]]:
     A model for which Agora has none is solved by those that a user has registered, or by its program as it
     stands.
     """
-    found: dict[str, Method[Any, Any]] = {}
+    methods: dict[str, Method[Any, Any]] = {}
     for kind in model.__mro__:
         for name, method in {**_shipped(kind), **_registered.get(kind, {})}.items():
-            found.setdefault(name, method)
+            methods.setdefault(name, method)
     if not any(map(_shipped, model.__mro__)):
-        found.setdefault(PROGRAM.name, PROGRAM)
-    return found
+        methods.setdefault(PROGRAM.name, PROGRAM)
+    return methods
 
 
 def choose(model: type[Model], options: Mapping[str, Any]) -> tuple[Method[Any, Any], Options]:
-    """Return the method that options name, and the options that it has, checked; nothing is solved.
-
-    Parameters
-    ----------
-    model : type
-        A model's class.
-    options : mapping
-        As in the [solve] table of a scenario.
+    """Return the method of a model's class that a scenario's [solve] table names, and its options, checked.
 
     Raises
     ------

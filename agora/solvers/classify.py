@@ -82,16 +82,12 @@ def explain(program: pyo.ConcreteModel, record: Any) -> str:
         body = pyo.value(row.body, exception=False)
         if body is None:
             continue
-        gap = max(
-            0.0,
-            *(b for b in (row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)),
-        )
+        gap = max(row.lb - body if row.has_lb() else 0.0, body - row.ub if row.has_ub() else 0.0)
         if gap > worst:
             worst, where = gap, row.name
-    infeasible = "infeasible" in record.status.lower()
-    hint = (
-        "the constraints contradict each other" if infeasible else "another start or more iterations may help"
-    )
+    hint = "another start or more iterations may help"
+    if "infeasible" in record.status.lower():
+        hint = "the constraints contradict each other"
     return (
         f"{record.solver} stopped with '{record.status}' (iterations: {record.iterations}); "
         f"largest violated row: {where} by {worst:.3g}; {hint}."

@@ -42,47 +42,32 @@ _FUNCTIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """A program taken apart.
-
-    Attributes
-    ----------
-    key : tuple
-        What the program says; equal for programs that differ in numbers alone.
-    numbers : array (P,)
-        The numbers in its objective and rows.
-    variables : list
-        Its variables that are not fixed, in the order in which they are met.
-    rows : list
-        Its active rows, first those that are sums of multiples of variables.
-    lower, upper : array (rows,)
-        Their sides; infinite where there are none.
-    flat : int
-        How many are such sums.
-    terms : array (3, T)
-        Their terms: row, column, number of the factor.
-    constants : array (flat,)
-        Number of each one's constant.
-    curved : list of list of str
-        The other rows, then the objective, in NL lines; a number is ``p0``, ``p1``, … there, a named
-        expression ``d0``, ``d1``, ….
-    named : list of list of str
-        The named expressions.
-    sign : float
-        1 for a minimisation, −1 for a maximisation.
-    """
+    """A program as its structure and its numbers."""
 
     key: tuple[Any, ...]
+    """What the program says; equal for programs that differ in numbers alone."""
     numbers: Vector
+    """The numbers in its objective and rows (P,)."""
     variables: list[Any]
+    """Its variables that are not fixed, in the order in which they are met."""
     rows: list[Any]
+    """Its active rows, first those that are sums of multiples of variables."""
     lower: Vector
     upper: Vector
+    """Their sides (rows,); infinite where there are none."""
     flat: int
+    """Number of rows that are such sums."""
     terms: Indices
+    """Their terms (3, T): row, column, number of the factor."""
     constants: Indices
+    """Number of each one's constant (flat,)."""
     curved: list[list[str]]
+    """The other rows, then the objective, in NL lines; a number is ``p0``, ``p1``, … there, a named
+    expression ``d0``, ``d1``, …."""
     named: list[list[str]]
+    """The named expressions."""
     sign: float
+    """1 for a minimisation, −1 for a maximisation."""
 
     @property
     def square(self) -> bool:
@@ -117,19 +102,9 @@ def take_apart(program: pyo.ConcreteModel) -> Structure:
     key = text, terms.tobytes(), constants.tobytes(), (low == high).tobytes(), sign
     numbers = np.array(walk.numbers, dtype=float)
     return Structure(
-        key,
-        numbers,
-        walk.variables,
-        list(rows),
-        low,
-        high,
-        len(flat),
-        terms,
-        constants,
-        lines,
-        walk.named,
+        key, numbers, walk.variables, list(rows), low, high, len(flat), terms, constants, lines, walk.named,
         sign,
-    )
+    )  # fmt: skip
 
 
 class _Walk:
@@ -232,21 +207,15 @@ class _Walk:
 
 @dataclass(frozen=True)
 class Algebra:
-    """A structure in CasADi's scalar expressions of variables x and numbers p.
-
-    Attributes
-    ----------
-    x, p, f, g : expression
-        Variables, numbers, objective (to be minimised), rows.
-    jacobian : expression
-        ∂g/∂x.
-    """
+    """A structure in CasADi's scalar expressions of variables x and numbers p."""
 
     x: Any
     p: Any
     f: Any
     g: Any
+    """Variables, numbers, objective (to be minimised), rows."""
     jacobian: Any
+    """∂g/∂x."""
 
 
 LONG_ROW = 24
@@ -391,9 +360,7 @@ class ProgramFunctions:
     def multipliers(self) -> Vector:
         """Return ``program.dual`` (m,), zero where there is none."""
         duals = self.program.component("dual")
-        if duals is None:
-            return np.zeros(len(self.rows))
-        return np.array([float(duals.get(row, 0.0)) for row in self.rows])
+        return np.array([0.0 if duals is None else float(duals.get(row, 0.0)) for row in self.rows])
 
     def load(self, x: Mapping[str, float], y: Mapping[str, float]) -> None:
         """Put values and multipliers, by name, into the program."""

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyomo.environ as pyo
@@ -19,7 +20,7 @@ ADVICE = "Faster linear solvers (MA57, MA27) for IPOPT: pip install 'agora[idaes
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One class of program: who solves it here, and whether the self-test passed."""
+    """The solver of one class of program, and whether the self-test passed."""
 
     program: str
     solver: str
@@ -38,9 +39,9 @@ class Diagnosis:
 def diagnose() -> list[Diagnosis]:
     """Solve one small program of each class, both senses, and compare values and multipliers."""
     return [
-        _examine("linear (LP)", _linear, {"c": 3.0, "d": -1.0}),
-        _examine("mixed-integer (MIP)", _integer, {}),
-        _examine("convex quadratic (QP)", _quadratic, {"c": 9.0, "d": -5.0}),
+        _examine("linear (LP)", sum_program, {"c": 3.0, "d": -1.0}),
+        _examine("mixed-integer (MIP)", partial(sum_program, integer=True), {}),
+        _examine("convex quadratic (QP)", partial(sum_program, quadratic=True), {"c": 9.0, "d": -5.0}),
         _examine("nonlinear (NLP)", sign_test_program, {"c": -1.83329, "d": 1.93329}),
     ]
 
@@ -53,27 +54,18 @@ def advice() -> str:
     return ADVICE
 
 
-def _sum_program(sense: Any, extra: Callable[[Any, Any], Any], domain: Any) -> pyo.ConcreteModel:
+def sum_program(sense: Any, *, integer: bool = False, quadratic: bool = False) -> pyo.ConcreteModel:
+    """Return the program min 2x + 3y (+ x² + y²), x + y ≥ 4, x ≤ 1, or the maximum of its negative."""
     program = pyo.ConcreteModel()
-    program.x = pyo.Var(domain=domain)
-    program.y = pyo.Var(domain=domain)
-    cost = 2 * program.x + 3 * program.y + extra(program.x, program.y)
+    domain = pyo.NonNegativeIntegers if integer else pyo.NonNegativeReals
+    program.x, program.y = pyo.Var(domain=domain), pyo.Var(domain=domain)
+    cost = 2 * program.x + 3 * program.y
+    if quadratic:
+        cost += program.x**2 + program.y**2
     program.o = pyo.Objective(expr=cost if sense == pyo.minimize else -cost, sense=sense)
     program.c = pyo.Constraint(expr=(4.0, program.x + program.y, None))
     program.d = pyo.Constraint(expr=(None, program.x, 1.0))
     return program
-
-
-def _linear(sense: Any) -> pyo.ConcreteModel:
-    return _sum_program(sense, lambda x, y: 0.0, pyo.NonNegativeReals)
-
-
-def _integer(sense: Any) -> pyo.ConcreteModel:
-    return _sum_program(sense, lambda x, y: 0.0, pyo.NonNegativeIntegers)
-
-
-def _quadratic(sense: Any) -> pyo.ConcreteModel:
-    return _sum_program(sense, lambda x, y: x**2 + y**2, pyo.NonNegativeReals)
 
 
 def _examine(
@@ -88,17 +80,12 @@ def _examine(
             faults.append(f"{type(error).__name__}: {error}")
             continue
         for row, expected in multipliers.items():
-            found = float(program.dual[program.component(row)])
-            if not math.isclose(found, sign * expected, abs_tol=1e-4):
-                faults.append(f"multiplier of {row} is {found:.6g}, should be {sign * expected:.6g}")
+            dual = float(program.dual[program.component(row)])
+            if not math.isclose(dual, sign * expected, abs_tol=1e-4):
+                faults.append(f"multiplier of {row} is {dual:.6g}, should be {sign * expected:.6g}")
     known = record or SolverRecord("none", "-", "-", "-", name, {}, "failed", None, 0.0)
+    detail = "; ".join(faults) or "values and signs of multipliers as known"
     return Diagnosis(
-        name,
-        known.solver,
-        known.version,
-        known.linear_solver,
-        known.path,
-        not faults,
-        time.perf_counter() - start,
-        "; ".join(faults) or "values and signs of multipliers as known",
-    )
+        name, known.solver, known.version, known.linear_solver, known.path, not faults,
+        time.perf_counter() - start, detail,
+    )  # fmt: skip

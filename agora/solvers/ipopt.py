@@ -1,4 +1,4 @@
-"""IPOPT: found by a chain, the idaes binaries, an executable on the PATH, the CasADi wheel."""
+"""IPOPT: the first that works of the idaes binaries, an executable on the PATH, and the CasADi wheel."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def ipopt_route() -> IpoptRoute:
     folder = idaes_folder()
     suffix = ".exe" if platform.system() == "Windows" else ""
     candidates: list[tuple[str, Path, Path | None]] = [("idaes binaries", folder / f"ipopt{suffix}", folder)]
-    found = shutil.which("ipopt")
-    if found:
-        candidates.append(("the PATH", Path(found), None))
+    on_path = shutil.which("ipopt")
+    if on_path:
+        candidates.append(("the PATH", Path(on_path), None))
     for source, executable, libraries in candidates:
         if not (executable.is_file() and os.access(executable, os.X_OK)):
             continue

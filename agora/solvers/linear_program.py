@@ -32,15 +32,10 @@ class LinearAnswer:
 
 @dataclass
 class LinearProgram:
-    """A Pyomo linear program kept in HiGHS: costs and bounds change, the basis stays warm.
-
-    Parameters
-    ----------
-    program : ConcreteModel
-        A linear program; compiled once, not changed.
-    """
+    """A Pyomo linear program kept in HiGHS: costs and bounds change, the basis stays warm."""
 
     program: pyo.ConcreteModel
+    """A linear program; compiled once, not changed."""
     options: Mapping[str, Any] = field(default_factory=lambda: dict(HIGHS_OPTIONS))
     solves: int = 0
     iterations: int = 0
@@ -54,11 +49,8 @@ class LinearProgram:
         matrix = form.A.tocsc()
         lp = highspy.HighsLp()
         lp.num_row_, lp.num_col_ = matrix.shape
-        lp.sense_ = (
-            highspy.ObjSense.kMaximize
-            if objective_of(self.program).sense == pyo.maximize
-            else highspy.ObjSense.kMinimize
-        )
+        maximise = objective_of(self.program).sense == pyo.maximize
+        lp.sense_ = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
         lp.offset_ = float(np.asarray(form.c_offset).ravel()[0])
         self._costs = np.asarray(form.c.todense(), dtype=float).ravel()
         self._lower = np.array([-np.inf if v.lb is None else v.lb for v in form.columns], dtype=float)
@@ -70,11 +62,8 @@ class LinearProgram:
         lp.col_cost_, lp.col_lower_, lp.col_upper_ = self._costs, self._lower, self._upper
         lp.row_lower_, lp.row_upper_ = self._row_lower, self._row_upper
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = (
-            matrix.indptr,
-            matrix.indices,
-            matrix.data,
-        )
+        lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
+        lp.a_matrix_.value_ = matrix.data
         self._highs = new_highs()
         for name, value in self.options.items():
             self._highs.setOptionValue(name, value)
@@ -99,9 +88,8 @@ class LinearProgram:
     def set_rows(self, rows: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
         """Change the limits of rows."""
         self._row_lower[rows], self._row_upper[rows] = lower, upper
-        self._highs.changeRowsBounds(
-            len(rows), rows, np.ascontiguousarray(lower, float), np.ascontiguousarray(upper, float)
-        )
+        sides = (np.ascontiguousarray(side, dtype=float) for side in (lower, upper))
+        self._highs.changeRowsBounds(len(rows), rows, *sides)
 
     def columns(self, variables: Iterable[Any]) -> NDArray[np.int32]:
         """Return the columns of some variables."""
@@ -118,9 +106,8 @@ class LinearProgram:
         self._push_columns(columns, lower, upper)
 
     def _push_columns(self, columns: NDArray[np.int32], lower: Vector, upper: Vector) -> None:
-        self._highs.changeColsBounds(
-            len(columns), columns, np.ascontiguousarray(lower, float), np.ascontiguousarray(upper, float)
-        )
+        sides = (np.ascontiguousarray(side, dtype=float) for side in (lower, upper))
+        self._highs.changeColsBounds(len(columns), columns, *sides)
 
     def solve(self, *, interior: bool = False) -> LinearAnswer:
         """Solve from the basis of the last solve, or anew by the interior point method and crossover.
@@ -141,12 +128,8 @@ class LinearProgram:
             record = self.record(str(status).rsplit(".k", 1)[-1])
             raise SolveFailed(explain(self.program, record), record)
         answer = self._highs.getSolution()
-        return LinearAnswer(
-            float(info.objective_function_value),
-            np.array(answer.col_value),
-            np.array(answer.col_dual),
-            np.array(answer.row_dual),
-        )
+        arrays = (np.array(each) for each in (answer.col_value, answer.col_dual, answer.row_dual))
+        return LinearAnswer(float(info.objective_function_value), *arrays)
 
     def record(self, status: str = "optimal") -> SolverRecord:
         """Return what this program has cost so far."""

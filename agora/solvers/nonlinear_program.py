@@ -33,17 +33,12 @@ class NonlinearProgram:
     What changes from solve to solve are bounds and values of its variables, so parameters are variables
     whose bounds are equal (not fixed ones, which become numbers). In a sweep programs that differ in numbers
     alone share their derivatives. IPOPT runs in process, in CasADi's wheel, whatever the chain finds first.
-
-    Parameters
-    ----------
-    program : ConcreteModel
-        Any program with continuous variables and one active objective; its rows must not change.
-    options : dict, optional
-        IPOPT options that replace the defaults of this file.
     """
 
     program: pyo.ConcreteModel
+    """Any program with continuous variables and one active objective; its rows must not change."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """IPOPT options that replace the defaults of this file."""
     solves: int = 0
     iterations: int = 0
     seconds: float = 0.0
@@ -88,14 +83,13 @@ class NonlinearProgram:
         last: Any = self._last if warm else None
         solver, variables = self._compiled.solver(last is not None), self.variables
         multipliers = {} if last is None else {"lam_x0": last["lam_x"], "lam_g0": last["lam_g"]}
-        lower, upper = self._structure.lower, self._structure.upper
         answer = solver(
             x0=[0.0 if v.value is None else float(v.value) for v in variables],
             p=self._structure.numbers,
             lbx=[-np.inf if v.lb is None else float(v.lb) for v in variables],
             ubx=[np.inf if v.ub is None else float(v.ub) for v in variables],
-            lbg=lower,
-            ubg=upper,
+            lbg=self._structure.lower,
+            ubg=self._structure.upper,
             **multipliers,
         )
         stats, taken = solver.stats(), time.perf_counter() - start

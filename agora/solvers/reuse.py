@@ -38,12 +38,8 @@ Value = TypeVar("Value")
 class Workbench:
     """What a process keeps from row to row: programs, states to start from, numbers.
 
-    Attributes
-    ----------
-    warm : bool
-        Whether a program of this row started where one of the block's first row ended.
-    reused : int
-        Programs and numbers of this row that were there already.
+    `warm` says whether a program of this row started where one of the block's first row ended, `reused` how
+    many programs and numbers of this row were there already.
     """
 
     def __init__(self) -> None:
@@ -119,12 +115,7 @@ def working_at(bench: Workbench) -> Iterator[None]:
 def kept(key: Hashable, build: Callable[[], KeptType]) -> KeptType:
     """Return a program of the structure that `key` names, kept or newly built.
 
-    Parameters
-    ----------
-    key : hashable
-        All that `build` depends on; what else changes from row to row is set after this call.
-    build : callable
-        Builds the program.
+    The key holds all that `build` depends on; what else changes from row to row is set after this call.
     """
     bench = _bench.get()
     return build() if bench is None else bench.take(key, build)

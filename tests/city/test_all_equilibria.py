@@ -1,4 +1,4 @@
-"""Every equilibrium of small cities: the counts of the spec, an older road, and what starts can reach."""
+"""Every equilibrium of small cities: the counts of the spec, an older method, and what starts can reach."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_equilibria_of_three_cells_by_orbit() -> None:
 
 
 @pytest.mark.parametrize("t", [0.1, 0.17, 0.22])
-def test_two_roads_list_the_same(t: float) -> None:
+def test_two_methods_list_the_same(t: float) -> None:
     uneven = circle(3, land=[0.5, 0.3, 0.2])
     game = FirmsGame(city(uneven, t, 4.0))
     found, others = every_equilibrium(game), by_faces(game)

@@ -313,7 +313,7 @@ def test_the_program_on_the_lattice_is_the_potential(number: int) -> None:
         _, bound = solve_within(program, 10.0)
         game = FirmsGame(at)
         assert bound * lattice.land**2 / 8 == pytest.approx(
-            game.potential(game.settle(lattice.firms(steps))), abs=1e-11
+            game.potential(game.lower_stage(lattice.firms(steps))), abs=1e-11
         )
 
 

@@ -106,7 +106,7 @@ def test_all_decompositions_are_one_problem(formulation: Callable[..., None]) ->
     game, random = FirmsGame(place), np.random.default_rng(4)
     for _ in range(3):
         firms = game.feasible(random.uniform(0, 1 / 6, 6))
-        expected = game.potential(game.settle(firms))
+        expected = game.potential(game.lower_stage(firms))
         for build in (
             place.program,
             place.reduced_program,
@@ -229,18 +229,18 @@ def test_kinds_on_two_cells() -> None:
     # figure 1b: ends and kink are maximisers, between them minimisers (Proposition 4)
     game = FirmsGame(city(two_cell(land=(0.6, 0.4)), t=0.105, tau=float(np.log(10))))
     for m1, kind in ((0.5, "local maximiser"), (0.3, "local maximiser")):
-        assert game.kind(game.settle(np.array([m1, 0.5 - m1]))) == kind
+        assert game.kind(game.lower_stage(np.array([m1, 0.5 - m1]))) == kind
     # interior equilibrium: f' = 2(1−δ)(m − M/2) = (1+φ)t
     between = 0.25 + 2 * 0.105 / (2 * 0.9)
-    assert game.kind(game.settle(np.array([between, 0.5 - between]))) == "minimiser"
-    assert game.kind(game.settle(np.array([0.45, 0.05]))) == "no equilibrium"
+    assert game.kind(game.lower_stage(np.array([between, 0.5 - between]))) == "minimiser"
+    assert game.kind(game.lower_stage(np.array([0.45, 0.05]))) == "no equilibrium"
 
 
 def test_a_saddle_is_called_a_saddle() -> None:
     # three cells, δ = .5, t = .15: (1.6, 1, .4) m̄ is an interior equilibrium on an edge of kinks (spec)
     game = FirmsGame(city(circle(3), t=0.15, tau=3 * float(np.log(2))))
-    assert game.kind(game.settle(np.array([1.6, 1.0, 0.4]) / 6)) == "saddle"
-    assert game.kind(game.settle(np.array([2.0, 0.5, 0.5]) / 6)) in ("saddle", "minimiser")
+    assert game.kind(game.lower_stage(np.array([1.6, 1.0, 0.4]) / 6)) == "saddle"
+    assert game.kind(game.lower_stage(np.array([2.0, 0.5, 0.5]) / 6)) in ("saddle", "minimiser")
 
 
 def test_symmetric_copies_count_once() -> None:

@@ -84,7 +84,7 @@ def test_the_smoothed_cost_is_the_cost_and_its_gradient_is_right(
     links = graph.number_of_edges()
     longest = max(x for *_, x in graph.edges(data="length"))
     smooth = SmoothCommuting(at.network, t, 1.0, 1e-5)
-    exact = game.settle(firms).total_commuting_cost
+    exact = game.lower_stage(firms).total_commuting_cost
     assert smooth.cost(firms) <= exact + 1e-12
     assert smooth.cost(firms) >= exact - 1e-5 * t * links * longest
     wide = SmoothCommuting(at.network, t, 1.0, 0.05)
@@ -98,7 +98,7 @@ def test_dynamics_may_lead_to_different_equilibria() -> None:
     game = FirmsGame(at_half(8, 0.05))
     start = game.feasible(np.random.default_rng(1).dirichlet(np.full(8, 8.0)) * 0.5)
     ends = {d: history(game, d, start, HORIZONS[d], steps=40).end for d in ("best-response", "bnn")}
-    values = {d: game.potential(game.settle(end)) for d, end in ends.items()}
+    values = {d: game.potential(game.lower_stage(end)) for d, end in ends.items()}
     assert values["best-response"] > values["bnn"] + 1e-3
 
 

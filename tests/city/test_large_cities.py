@@ -39,14 +39,14 @@ CITIES: dict[str, tuple[nx.Graph, float, float, str]] = {
 @pytest.mark.usefixtures("small_memory")
 @pytest.mark.parametrize("shape", CITIES)
 def test_a_large_city_is_certified_and_its_numbers_are_the_dense_ones(shape: str) -> None:
-    graph, cost, decay, road = CITIES[shape]
+    graph, cost, decay, method = CITIES[shape]
     large = city(graph, cost, decay)
     assert large.interaction.product is not None
     solution = solve(large, starts=3)
     facts = solution.certificate.facts
     assert solution.status == "local maximiser"
     assert not solution.is_global
-    assert (facts["kernel"], facts["kernel_error"]) == (road, 1e-12 if road == "truncated" else 0.0)
+    assert (facts["kernel"], facts["kernel_error"]) == (method, 1e-12 if method == "truncated" else 0.0)
     assert facts["tangent_eigenvalue"] > 0
     # the dense oracle, from the tables
     cells, totals = solution.tables["cells"], solution.tables["totals"].iloc[0]
@@ -68,9 +68,9 @@ def test_the_kind_of_a_state_is_that_of_the_dense_game() -> None:
         patch.setattr(externalities, "LARGEST_DENSE", 10_000)
         dense = firms_game.FirmsGame(city(grid(6, 6), 0.02, 12.0))
         for state in found:
-            settled = dense.settle(state.firms)
-            assert dense.kind(settled) == game.kind(state) == "local maximiser"
-            assert dense.potential(settled) == pytest.approx(game.potential(state), abs=1e-12)
+            exact = dense.lower_stage(state.firms)
+            assert dense.kind(exact) == game.kind(state) == "local maximiser"
+            assert dense.potential(exact) == pytest.approx(game.potential(state), abs=1e-12)
         assert game.definiteness[0] is not None
         assert 0 < game.definiteness[0] <= dense.tangent_eigenvalue * (1 + 1e-12)
 

@@ -1,4 +1,4 @@
-"""Products with the exponential kernel of large networks: every road against the dense kernel."""
+"""Products with the exponential kernel of large networks: every method against the dense kernel."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ SHAPES = {
 @pytest.mark.parametrize("decay", [0.1, 3.0, 40.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_product_is_that_of_the_dense_kernel(shape: str, decay: float) -> None:
-    graph, road = SHAPES[shape]
+    graph, method = SHAPES[shape]
     network = cell_network(graph)
     kernel = np.exp(-decay * network.distances)
     product = kernel_product(network, decay)
-    assert product.road == road
+    assert product.method == method
     for seed in range(3):
         firms = np.random.default_rng(seed).random(network.number)
         gap = np.abs(product.apply(firms) - kernel @ firms).max()
@@ -45,7 +45,7 @@ def test_a_product_is_that_of_the_dense_kernel(shape: str, decay: float) -> None
 
 
 @pytest.mark.parametrize("decay", [0.1, 3.0, 40.0])
-@pytest.mark.parametrize("shape", [name for name, (_, road) in SHAPES.items() if road != "truncated"])
+@pytest.mark.parametrize("shape", [name for name, (_, method) in SHAPES.items() if method != "truncated"])
 def test_the_least_eigenvalue_is_the_kernels_or_a_bound_below_it(shape: str, decay: float) -> None:
     network = cell_network(SHAPES[shape][0])
     true = float(np.linalg.eigvalsh(np.exp(-decay * network.distances))[0])
@@ -64,7 +64,7 @@ def test_any_network_in_rows_and_cut_off(graph: nx.Graph) -> None:
     for most in (0, 10**6):  # none kept: row by row
         for cutoff in (1e-3, 1e-12):
             product = truncated_product(network, 20.0, cutoff, most)
-            assert product.road == ("truncated" if most else "rows")
+            assert product.method == ("truncated" if most else "rows")
             gap = dense - product.apply(firms)
             assert gap.max() <= cutoff * firms.sum() + 1e-14
             assert gap.min() >= -1e-14

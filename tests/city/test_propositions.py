@@ -118,9 +118,9 @@ def test_the_saddle_that_proposition_a1_calls_a_maximiser() -> None:
     d = float(np.exp(-tau / 4))
     game = FirmsGame(city(circle(4), 0.9 * (1 - d**2) / 4, tau))
     m = np.array([2.0, 1.0, 0.0, 1.0]) / 8
-    state = game.settle(m)
+    state = game.lower_stage(m)
     assert game.kind(state) == "saddle"
-    moved = game.settle(m + 0.01 * np.array([0, -1, 0, 1]))
+    moved = game.lower_stage(m + 0.01 * np.array([0, -1, 0, 1]))
     rise = game.potential(moved) - game.potential(state)
     assert rise == pytest.approx((1 - d**2) * 0.01**2, rel=1e-6)
 
@@ -137,7 +137,7 @@ EIGHT = {
 def switch(tau: float, first: int, second: int) -> float:
     """Return the t at which two patterns of eight cells have one potential; f and ȟ/t by the program."""
     game = FirmsGame(city(circle(8), 1.0, tau))
-    states = [game.settle(np.array(EIGHT[j]) / 16) for j in (first, second)]
+    states = [game.lower_stage(np.array(EIGHT[j]) / 16) for j in (first, second)]
     f = [game.city.interaction.potential(state.firms) for state in states]
     return (f[1] - f[0]) / (states[1].total_commuting_cost - states[0].total_commuting_cost)
 
@@ -193,7 +193,7 @@ def test_proposition_7_over_the_plane() -> None:
 def test_commuting_cost_per_household(centres: int, per_household: float) -> None:
     """Section 6.2 prints 0, t/8, t/8, t/4 for m̄, m¹, m², m⁴; true are 0, t/4, t/8, t/8."""
     game = FirmsGame(city(circle(8), 1.0, 8.0))
-    cost = game.settle(np.array(EIGHT[centres]) / 16).total_commuting_cost
+    cost = game.lower_stage(np.array(EIGHT[centres]) / 16).total_commuting_cost
     assert cost / 0.5 == pytest.approx(per_household, abs=1e-12)
 
 
@@ -208,7 +208,7 @@ def test_uniform_is_a_minimiser_with_excess_land() -> None:
     """Proposition D.1: with (1+φ)M < 1 the uniform pattern is a locally minimising KKT point."""
     for cells in (2, 4, 8):
         game = FirmsGame(city(circle(cells), 0.1, 3.0, firm_mass=0.4))
-        state = game.settle(np.full(cells, 0.4 / cells))
+        state = game.lower_stage(np.full(cells, 0.4 / cells))
         assert game.kind(state) == "minimiser"
     full = FirmsGame(city(circle(8), 0.1, 3.0))
-    assert full.kind(full.settle(np.full(8, 1 / 16))) == "local maximiser"
+    assert full.kind(full.lower_stage(np.full(8, 1 / 16))) == "local maximiser"

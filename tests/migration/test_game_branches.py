@@ -121,7 +121,7 @@ def test_a_rush_to_two_cells_fulfils_itself() -> None:
 @pytest.mark.parametrize(
     ("centres", "hhi", "crowds"), [([0], 6.83780541, [0, 16]), ([0, 14], 6.62589424, [0, 14])]
 )
-def test_two_crowds_by_two_roads(centres: list[int], hhi: float, crowds: list[int]) -> None:
+def test_two_crowds_by_two_routes(centres: list[int], hhi: float, crowds: list[int]) -> None:
     # the first is our own value: a rush to one cell empties the other side, where a second crowd forms
     even = game("K3", 32, initial={"kind": "uniform"})
     start = replied(even, crowded(even, centres, 0.3, 33), 20, even.period_lengths())

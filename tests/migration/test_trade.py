@@ -1,4 +1,4 @@
-"""The trade equilibrium's rows and numbers: golden text, two roads, known wages, Walras' law."""
+"""The trade equilibrium's rows and numbers: golden text, two methods, known wages, Walras' law."""
 
 from __future__ import annotations
 

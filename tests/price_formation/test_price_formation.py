@@ -1,4 +1,4 @@
-"""Price formation: equations, closed forms, roads that agree."""
+"""Price formation: equations, closed forms, methods that agree."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_case_3_tends_to_its_limit() -> None:
     assert facts["price_level"] == pytest.approx(-0.1617, abs=5e-4)
 
 
-# --- roads agree ---------------------------------------------------------------------------------
+# --- methods agree -------------------------------------------------------------------------------
 
 
 def test_highs_and_ipopt_agree_with_the_structure() -> None:

@@ -36,7 +36,7 @@ def test_relabelling_scaling_and_shifting(seed: int) -> None:
     assert solved(states + 1, masses, **moved) == pytest.approx(base, abs=1e-10)
 
 
-# 13, 20, 28, 31 and 70706 need colder ladders or have more mixed replies than prices can make indifferent
+# 13, 20, 28, 31 and 70706 need colder schedules or have more mixed replies than prices can make indifferent
 @pytest.mark.parametrize(
     "seed", [0, 1, 2, 13, 28, 70706, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in (3, 20, 31))]
 )

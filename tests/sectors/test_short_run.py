@@ -1,4 +1,4 @@
-"""The short run: multipliers are prices, wages and profit rates; two roads agree; errors are caught."""
+"""The short run: multipliers are prices, wages and profit rates; two methods agree; errors are caught."""
 
 from __future__ import annotations
 

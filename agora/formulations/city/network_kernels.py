@@ -46,7 +46,7 @@ class KernelProduct:
 
     Attributes
     ----------
-    road : str
+    method : str
         How products are computed: ``tree``, ``product``, ``truncated`` or ``rows``.
     apply : callable
         m (I,) → D m (I,).
@@ -54,7 +54,7 @@ class KernelProduct:
         No entry of D m is off by more than this times Σ |m|, but for rounding.
     """
 
-    road: str
+    method: str
     apply: Callable[[Vector], Vector]
     error: float
     _least: Callable[[], tuple[float | None, str]]

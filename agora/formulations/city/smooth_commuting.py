@@ -141,12 +141,12 @@ class SmoothCommuting:
         """
         _, circulations, _ = self._tree
         _, _, lengths = self._links
-        w, before, last, settled = np.zeros(len(flow)), turn, np.inf, False
+        w, before, last, converged = np.zeros(len(flow)), turn, np.inf, False
         for _ in range(STEPS):
             x = flow + circulations @ turn
             root = np.hypot(x, self.width)
             u, cost = x / root, self._length(x, root)
-            if settled:
+            if converged:
                 w = u  # the decrement is then that of the cost itself
             w = w * min(1.0, (1 - 2 * ROUNDING) / max(float(np.abs(w).max()), ROUNDING))
             curve = (1 - w * u) / root
@@ -158,13 +158,13 @@ class SmoothCommuting:
             # Once a step promises less than the cost is rounded to, cost no longer tells good steps from
             # bad, but prices still gain: whole steps are taken until the promise stops shrinking.
             within = decrement <= ROUNDING * cost
-            if within and settled and (decrement <= ROUNDING**2 * cost or decrement >= last / 4):
+            if within and converged and (decrement <= ROUNDING**2 * cost or decrement >= last / 4):
                 return turn if decrement <= last else before
             along = circulations @ step
             share = 1.0 if within else self._share(x, along, cost, decrement)
             before, turn = turn, turn + share * step
             w = u + curve * along
-            last, settled = decrement if settled else np.inf, within
+            last, converged = decrement if converged else np.inf, within
         wide = self.width / float(np.abs(flow).max())
         raise RuntimeError(
             f"the smoothed commuting flow of least cost was not found in {STEPS} steps of Newton's method: "

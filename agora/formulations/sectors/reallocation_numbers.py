@@ -70,7 +70,7 @@ class Reallocation:
         climbing: Vector = self.scale * level - self.moving_cost * self.noise * spread
         return climbing
 
-    def worth(self, firms: Vector) -> Vector:
+    def value(self, firms: Vector) -> Vector:
         """Return ψ = δΦ/δn: the profit rate, less the crowding that noise makes; (…, I)."""
         rates = self.economy.profit_rates(firms) * np.expand_dims(self.unit(firms), -1)
         if self.noise == 0:
@@ -83,7 +83,7 @@ class Reallocation:
 
     def speeds(self, firms: Vector) -> Vector:
         """Return v, the speed that each firm on a link likes best, from tail to head; (…, E)."""
-        value = self.worth(firms)
+        value = self.value(firms)
         slope = (value[..., self.links.heads] - value[..., self.links.tails]) / self.links.lengths
         if self.fixed_cost > 0:
             slope = np.where(slope**2 > 2 * self.moving_cost * self.fixed_cost, slope, 0.0)

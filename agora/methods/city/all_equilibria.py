@@ -17,6 +17,7 @@ being a best response to itself (Osawa & Akamatsu 2019, Proposition 3). The list
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -24,12 +25,10 @@ from itertools import combinations, product
 import networkx as nx
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from agora.data.checks import InputError
 from agora.data.geographies import CellNetwork, rearrangements
-from agora.methods.city.centres import city_method
-from agora.methods.city.firms_game import FirmsGame, State
+from agora.methods.city.firms_game import FirmsGame, State, city_method
 from agora.methods.city.lattice_city import check_convex
 from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
@@ -42,24 +41,16 @@ MOST_CELLS, MOST_FACES = 6, 400_000
 
 @dataclass(frozen=True)
 class Equilibrium:
-    """One equilibrium of a city.
-
-    Attributes
-    ----------
-    state : State
-        Firms and commuting.
-    potential : float
-        g(m), numéraire.
-    kind : str
-        Local maximiser, saddle, minimiser.
-    orbit : int
-        Equilibria with the same number are turned into each other by symmetries of the geography.
-    """
+    """One equilibrium of a city."""
 
     state: State
+    """Firms and commuting."""
     potential: float
+    """g(m), numéraire."""
     kind: str
+    """Local maximiser, saddle, minimiser."""
     orbit: int
+    """Equilibria with the same number are turned into each other by symmetries of the geography."""
 
 
 def every_equilibrium(game: FirmsGame, progress: Progress = silent) -> list[Equilibrium]:
@@ -73,24 +64,24 @@ def every_equilibrium(game: FirmsGame, progress: Progress = silent) -> list[Equi
     """
     city = game.city
     _check(city)
-    found: list[State] = []
+    states: list[State] = []
     for number, firms in enumerate(_stationary_points(game), start=1):
-        if any(np.abs(firms - other.firms).max() <= 1e-9 * game.scale for other in found):
+        if any(np.abs(firms - other.firms).max() <= 1e-9 * game.scale for other in states):
             continue
         progress(f"testing stationary point {number}")
-        state = game.settle(game.feasible(firms))
+        state = game.state(firms)
         if game.gap(state) <= 1e-10:
-            found.append(state)
+            states.append(state)
     symmetries = list(rearrangements(city.network))
     orbits: list[list[State]] = []
-    for state in found:
-        home = next(
-            (o for o in orbits if _turned_into(o[0].firms, state.firms, symmetries, game.scale)), None
-        )
-        if home is None:
-            orbits.append([state])
+    for state in states:
+        for orbit in orbits:
+            turned = (np.abs(orbit[0].firms[turn] - state.firms).max() for turn in symmetries)
+            if any(difference <= 1e-7 * game.scale for difference in turned):
+                orbit.append(state)
+                break
         else:
-            home.append(state)
+            orbits.append([state])
     orbits.sort(key=lambda o: (-round(game.potential(o[0]), 12), len(o)))
     return [
         Equilibrium(state, game.potential(state), game.kind(state), number)
@@ -102,11 +93,8 @@ def every_equilibrium(game: FirmsGame, progress: Progress = silent) -> list[Equi
 def _check(city: FujitaOgawa) -> None:
     network = city.network
     if network.number > MOST_CELLS:
-        raise InputError(
-            "geography (number of cells)",
-            network.number,
-            f"at most {MOST_CELLS} for method = 'all-equilibria'",
-        )
+        limit = f"at most {MOST_CELLS} for method = 'all-equilibria'"
+        raise InputError("geography (number of cells)", network.number, limit)
     if city.geography.is_directed():
         raise InputError("geography", "a directed graph", "undirected for method = 'all-equilibria'")
     city.check_potential()
@@ -128,13 +116,9 @@ def _check(city: FujitaOgawa) -> None:
 
 def _forests(network: CellNetwork) -> Iterator[tuple[tuple[int, int, float], ...]]:
     """Yield every forest of links, each link in one of its directions: (tail, head, length)."""
-    links = [
-        (u, v, x)
-        for u, v, x in zip(
-            network.tails.tolist(), network.heads.tolist(), network.lengths.tolist(), strict=True
-        )
-        if u < v
-    ]
+    once = network.tails < network.heads
+    columns = (each[once].tolist() for each in (network.tails, network.heads, network.lengths))
+    links = list(zip(*columns, strict=True))
     for size in range(network.number):
         for chosen in combinations(links, size):
             graph = nx.Graph((u, v) for u, v, _ in chosen)
@@ -151,38 +135,26 @@ def _stationary_points(game: FirmsGame) -> Iterator[Vector]:
     city = game.city
     land, number = game.land, city.network.number
     kernel = np.asarray(city.interaction.jacobian(np.zeros(number)))
-    vacancies = [()] if city.no_excess_land else _subsets(number)
+    # with excess land, at least one cell has vacant land
+    sizes = range(1) if city.no_excess_land else range(1, number + 1)
+    vacancies = [cells for size in sizes for cells in combinations(range(number), size)]
     for forest in _forests(city.network):
-        pieces = list(nx.connected_components(_graph(number, forest)))
+        graph = nx.Graph((u, v) for u, v, _ in forest)
+        graph.add_nodes_from(range(number))
+        pieces = list(nx.connected_components(graph))
         for vacant in vacancies:
             for fillings in product((0, 1, 2), repeat=number):
                 free = [i for i in range(number) if fillings[i] == 1]
-                if any(fillings[i] == 2 for i in vacant) or not _fits(
-                    city, pieces, set(vacant), fillings, land
-                ):
+                full_and_vacant = any(fillings[i] == 2 for i in vacant)
+                if full_and_vacant or not _fits(city, pieces, set(vacant), fillings, land):
                     continue
                 firms = _solve_face(game, kernel, forest, vacant, free, fillings)
                 if firms is not None:
                     yield firms
 
 
-def _subsets(number: int) -> list[tuple[int, ...]]:
-    """Return the sets of cells that may have vacant land: with excess land, at least one."""
-    return [s for size in range(1, number + 1) for s in combinations(range(number), size)]
-
-
-def _graph(number: int, forest: tuple[tuple[int, int, float], ...]) -> nx.Graph:
-    graph = nx.Graph((u, v) for u, v, _ in forest)
-    graph.add_nodes_from(range(number))
-    return graph
-
-
 def _fits(
-    city: FujitaOgawa,
-    pieces: list[set[int]],
-    vacant: set[int],
-    fillings: tuple[int, ...],
-    land: Vector,
+    city: FujitaOgawa, pieces: list[set[int]], vacant: set[int], fillings: tuple[int, ...], land: Vector
 ) -> bool:
     """Tell whether firms inside the face can house their workers within each piece of the forest."""
     low = sum(float(land[i]) for i in range(len(land)) if fillings[i] == 2)
@@ -252,11 +224,7 @@ def _solve_face(
     return fixed
 
 
-# --- symmetries and basins -----------------------------------------------------------------------------
-
-
-def _turned_into(first: Vector, second: Vector, symmetries: list[NDArray[np.int_]], scale: float) -> bool:
-    return any(np.abs(first[turn] - second).max() <= 1e-7 * scale for turn in symmetries)
+# --- basins -----------------------------------------------------------------------------
 
 
 def basins(game: FirmsGame, equilibria: list[Equilibrium], samples: int, seed: int = 1) -> Vector:
@@ -290,73 +258,52 @@ def even_distributions(game: FirmsGame, samples: int, random: np.random.Generato
 
 
 class EquilibriaOptions(Options):
-    """How to list all equilibria.
-
-    Parameters
-    ----------
-    samples : int
-        Distributions of firms from which basins are estimated.
-    seed : int
-        Of the samples.
-    """
+    """How to list all equilibria."""
 
     samples: Count = 200
+    """Distributions of firms from which basins are estimated."""
     seed: Whole = 1
+    """Seed of the samples."""
 
 
 def all_equilibria(city: FujitaOgawa, chosen: EquilibriaOptions, progress: Progress = silent) -> Answer:
-    """Return the global maximiser of a small city and the table of all its equilibria.
-
-    Parameters
-    ----------
-    city : FujitaOgawa
-        Of at most `MOST_CELLS` cells.
-    chosen : EquilibriaOptions
-        How basins are estimated.
-
-    Raises
-    ------
-    InputError
-        See `every_equilibrium`.
-    """
+    """Return the global maximiser of a small city and its equilibria; raises as `every_equilibrium` does."""
     game = FirmsGame(city)
-    found = every_equilibrium(game, progress)
+    equilibria = every_equilibrium(game, progress)
     progress("basins")
-    shares = basins(game, found, chosen.samples, chosen.seed)
-    top = found[0]
+    shares = basins(game, equilibria, chosen.samples, chosen.seed)
+    top = equilibria[0]
     allocation, prices = game.allocation(top.state)
-    sizes = {orbit: sum(e.orbit == orbit for e in found) for orbit in {e.orbit for e in found}}
-    equilibria = pd.DataFrame(
+    sizes, kinds = Counter(e.orbit for e in equilibria), Counter(sorted(e.kind for e in equilibria))
+    numbers, names = np.arange(1, len(equilibria) + 1), cell_names(city.network)
+    listed = pd.DataFrame(
         {
-            "equilibrium": range(1, len(found) + 1),
-            "potential": [e.potential for e in found],
-            "kind": [e.kind for e in found],
-            "total_commuting_cost": [e.state.total_commuting_cost for e in found],
-            "orbit": [e.orbit for e in found],
-            "orbit_size": [sizes[e.orbit] for e in found],
+            "equilibrium": numbers,
+            "potential": [e.potential for e in equilibria],
+            "kind": [e.kind for e in equilibria],
+            "total_commuting_cost": [e.state.total_commuting_cost for e in equilibria],
+            "orbit": [e.orbit for e in equilibria],
+            "orbit_size": [sizes[e.orbit] for e in equilibria],
             "basin": shares,
         }
     )
-    names = cell_names(city.network)
     firms = pd.DataFrame(
-        [
-            (number, cell, float(mass))
-            for number, e in enumerate(found, start=1)
-            for cell, mass in zip(names, e.state.firms, strict=True)
-        ],
-        columns=["equilibrium", "cell", "firms"],
+        {
+            "equilibrium": np.repeat(numbers, len(names)),
+            "cell": names * len(equilibria),
+            "firms": np.concatenate([e.state.firms for e in equilibria]),
+        }
     )
-    kinds = [e.kind for e in found]
     facts = {
         "kind": top.kind,
-        "equilibria": len(found),
+        "equilibria": len(equilibria),
         "orbits": len(sizes),
-        "kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        "kinds": dict(kinds),
         "tangent_eigenvalue": game.tangent_eigenvalue,
         "basin_samples": chosen.samples,
     }
-    tables = {**city.tables(allocation), "equilibria": equilibria, "equilibrium_firms": firms}
-    words = f"highest of all {len(found)} equilibria: every face of the program searched"
+    tables = {**city.tables(allocation), "equilibria": listed, "equilibrium_firms": firms}
+    words = f"highest of all {len(equilibria)} equilibria: every face of the program searched"
     convex = f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g})"
     assumptions = ("a linear and symmetric externality", convex)
     proof = Proof("enumeration", words, bound=top.potential, gap=0.0, assumptions=assumptions)

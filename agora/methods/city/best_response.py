@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,11 @@ import pandas as pd
 
 from agora.data.geographies import CellNetwork
 from agora.formulations.city.network_kernels import LARGEST_DENSE
-from agora.methods.city.centres import city_method
-from agora.methods.city.firms_game import FirmsGame, State
+from agora.methods.city.firms_game import FirmsGame, State, city_method
 from agora.methods.city.starts import large_city_starts, starting_points
 from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.solvers import SolverRecord
 from agora.typing import Vector
 
 FEW_CELLS = 10
@@ -25,28 +26,27 @@ LARGEST_FOR_SYMMETRY = 300
 
 
 @dataclass
-class Found:
-    """A distinct state, and how often it was reached."""
+class DistinctState:
+    """A state that differs from all others reached, and the times that it was reached."""
 
     state: State
     potential: float
     kind: str
     times: int = 1
 
+    @classmethod
+    def of(cls, game: FirmsGame, state: State, times: int = 1) -> DistinctState:
+        """Return a state with its potential and its kind."""
+        return cls(state, game.potential(state), game.kind(state), times)
+
 
 class StartOptions(Options):
-    """How to search for local maximisers.
-
-    Parameters
-    ----------
-    starts : int
-        Number of starting points.
-    seed : int
-        Seed of everything random.
-    """
+    """How to search for local maximisers."""
 
     starts: Count = 20
+    """Number of starting points."""
     seed: Whole = 1
+    """Seed of everything random."""
 
 
 def best_response(city: FujitaOgawa, chosen: StartOptions, progress: Progress = silent) -> Answer:
@@ -57,57 +57,70 @@ def best_response(city: FujitaOgawa, chosen: StartOptions, progress: Progress = 
     """
     city.check_potential()
     game = FirmsGame(city)
-    found: list[Found] = []
+    states: list[DistinctState] = []
     points = large_city_starts if city.network.number > LARGEST_DENSE else starting_points
     for number, start in enumerate(points(city, chosen.starts, np.random.default_rng(chosen.seed))):
         progress(f"best responses from start {number + 1} of {chosen.starts}")
-        keep_distinct(game, found, game.climb(start))
-    found.sort(key=lambda f: -f.potential)
-    top = found[0]
-    allocation, prices = game.allocation(top.state)
+        keep_distinct(game, states, game.climb(start))
+    states.sort(key=lambda s: -s.potential)
+    top = states[0]
     eigenvalue, meaning = game.definiteness
-    facts = {
-        "kind": top.kind,
+    facts: dict[str, Any] = {
         "starts": chosen.starts,
-        "distinct_states": len(found),
+        "distinct_states": len(states),
         "tangent_eigenvalue": eigenvalue,
     }
     product = city.interaction.product
     if product is not None:
-        facts |= {"definiteness": meaning, "kernel": product.road, "kernel_error": product.error}
-    tables = {**city.tables(allocation), "equilibria": equilibria_table(found, city.network)}
+        facts |= {"definiteness": meaning, "kernel": product.method, "kernel_error": product.error}
     proof = Proof("none", "none: the best of the states found; others may be higher")
-    return Answer(top.kind, top.potential, tables, proof, facts, (game.linear.record(), prices))
+    return city_answer(game, top, states, top.kind, proof, facts)
 
 
 METHOD = city_method("best-response", StartOptions, best_response)
 """Local maximisers, by linear programs."""
 
 
-def keep_distinct(game: FirmsGame, found: list[Found], state: State, times: int = 1) -> None:
-    """Add a state to those found, or count it as one of them up to symmetry."""
+def city_answer(
+    game: FirmsGame,
+    top: DistinctState,
+    states: list[DistinctState],
+    status: str,
+    proof: Proof,
+    facts: dict[str, Any],
+    records: Sequence[SolverRecord] = (),
+) -> Answer:
+    """Return the answer that is the state `top`, with a table of distinct states."""
+    allocation, prices = game.allocation(top.state)
+    tables = {**game.city.tables(allocation), "equilibria": equilibria_table(states, game.city.network)}
+    solvers = (game.linear.record(), prices, *records)
+    return Answer(status, top.potential, tables, proof, {"kind": top.kind, **facts}, solvers)
+
+
+def keep_distinct(game: FirmsGame, states: list[DistinctState], state: State, times: int = 1) -> None:
+    """Add a state to distinct ones, or count it as one of them up to symmetry."""
     potential = game.potential(state)
-    for other in found:
+    for other in states:
         if abs(other.potential - potential) <= 1e-9 * max(1.0, abs(potential)) and equivalent(
             game.city.network, other.state.firms, state.firms
         ):
             other.times += times
             return
-    found.append(Found(state, potential, game.kind(state), times))
+    states.append(DistinctState.of(game, state, times))
 
 
-def equilibria_table(found: list[Found], network: CellNetwork) -> pd.DataFrame:
+def equilibria_table(states: list[DistinctState], network: CellNetwork) -> pd.DataFrame:
     """Return one row a distinct state: potential, kind, how often reached; few cells: firms in each."""
     columns: dict[str, Any] = {
-        "equilibrium": range(1, len(found) + 1),
-        "potential": [f.potential for f in found],
-        "kind": [f.kind for f in found],
-        "total_commuting_cost": [f.state.total_commuting_cost for f in found],
-        "reached": [f.times for f in found],
+        "equilibrium": range(1, len(states) + 1),
+        "potential": [s.potential for s in states],
+        "kind": [s.kind for s in states],
+        "total_commuting_cost": [s.state.total_commuting_cost for s in states],
+        "reached": [s.times for s in states],
     }
     if network.number <= FEW_CELLS:
         for i, cell in enumerate(network.cells):
-            columns[f"firms_{cell}"] = [float(f.state.firms[i]) for f in found]
+            columns[f"firms_{cell}"] = [float(s.state.firms[i]) for s in states]
     return pd.DataFrame(columns)
 
 
@@ -129,10 +142,5 @@ def equivalent(network: CellNetwork, first: Vector, second: Vector) -> bool:
         for tail, head, length in zip(network.tails, network.heads, network.lengths, strict=True):
             graph.add_edge(int(tail), int(head), length=round(float(length), 12))
         graphs.append(graph)
-    return bool(
-        nx.is_isomorphic(
-            *graphs,
-            node_match=lambda a, b: a["colour"] == b["colour"],
-            edge_match=lambda a, b: a["length"] == b["length"],
-        )
-    )
+    same = (lambda a, b, name=name: a[name] == b[name] for name in ("colour", "length"))
+    return bool(nx.is_isomorphic(*graphs, *same))

@@ -10,7 +10,7 @@ certified with them. Where a search is cut short, the chord of the bounds at han
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -33,29 +33,21 @@ NEIGHBOURS = 4
 
 @dataclass(frozen=True)
 class Envelope:
-    """The highest value of a city over a range of commuting costs, and what is proved of it.
-
-    Attributes
-    ----------
-    costs, bounds : array (K,)
-        Commuting costs searched at, rising, and bounds on V there.
-    configurations : array (L, I)
-        The configurations on the envelope, by falling travel: the first wins at low commuting costs.
-    production, travel : array (L,)
-        V = production − rate · t · travel of each.
-    rate : float
-        See `ChainBounds.rate`.
-    switches : array (L − 1,)
-        Commuting costs at which one configuration gives way to the next.
-    """
+    """The highest value of a city over a range of commuting costs, and what is proved of it."""
 
     costs: Vector
     bounds: Vector
+    """Commuting costs searched at (K,), rising, and bounds on V there."""
     configurations: Steps
+    """The configurations on the envelope (L, I), by falling travel: the first wins at low commuting
+    costs."""
     production: Vector
     travel: Vector
+    """V = production − rate · t · travel of each (L,)."""
     rate: float
+    """See `ChainBounds.rate`."""
     switches: Vector
+    """Commuting costs at which one configuration gives way to the next (L − 1,)."""
 
     def best(self, cost: float) -> int:
         """Return which configuration is the best known one at a commuting cost."""
@@ -77,45 +69,30 @@ class Envelope:
 
 
 def envelope(bounds: ChainBounds, low: float, high: float, seconds: float = 60.0) -> Envelope:
-    """Search at both ends of a range of commuting costs and at every kink between them.
+    """Search at both ends of a range of commuting costs, 0 < low ≤ high, and at every kink between them.
 
-    Parameters
-    ----------
-    bounds : ChainBounds
-        The city.
-    low, high : float
-        0 < low < high.
-    seconds : float
-        For each search.
+    Each search takes at most so many `seconds`.
     """
     searched: dict[float, float] = {}
-
-    def search_at(cost: float) -> None:
-        if cost not in searched:
-            searched[cost] = bounds.maximum(cost, seconds=seconds).bound
-
-    search_at(low)
-    search_at(high)
-    while True:
-        rows, pieces = _pieces(bounds, low, high)
-        fresh = [t for t in pieces if not any(abs(t - s) <= 1e-12 * high for s in searched)]
-        if not fresh:
-            break
+    fresh = sorted({low, high})
+    while fresh:
         for cost in fresh:
-            search_at(cost)
-    configurations, production, travel = bounds.lines()
+            searched[cost] = bounds.maximum(cost, seconds=seconds).bound
+        known = _known_envelope(bounds, searched)
+        fresh = [t for t in known.switches.tolist() if not any(abs(t - s) <= 1e-12 * high for s in searched)]
+    return known
+
+
+def _known_envelope(bounds: ChainBounds, searched: Mapping[float, float]) -> Envelope:
+    """Return the upper envelope of the known configurations, with the bounds at the costs searched at."""
     costs = np.array(sorted(searched))
+    configurations, production, travel = bounds.lines()
+    low, high = float(costs[0]), float(costs[-1])
+    rows, kinks = upper_envelope(-bounds.rate * travel, production, low, high, narrow=1e-12)
     return Envelope(
         costs, np.array([searched[t] for t in costs]), configurations[rows], production[rows],
-        travel[rows], bounds.rate, np.array(pieces),
+        travel[rows], bounds.rate, kinks,
     )  # fmt: skip
-
-
-def _pieces(bounds: ChainBounds, low: float, high: float) -> tuple[list[int], list[float]]:
-    """Return the known configurations on the upper envelope over a range, and the kinks between them."""
-    _, production, travel = bounds.lines()
-    lines, kinks = upper_envelope(-bounds.rate * travel, production, low, high, narrow=1e-12)
-    return lines.tolist(), kinks.tolist()
 
 
 def business_centres(steps: Steps) -> int:
@@ -155,10 +132,8 @@ def certified_map(
         certified.
     """
     every, rising = [float(decay) for decay in decays], [float(cost) for cost in sorted(costs)]
-    jobs = [
-        (geography, every[first : first + NEIGHBOURS], rising, seconds)
-        for first in range(0, len(every), NEIGHBOURS)
-    ]
+    starts = range(0, len(every), NEIGHBOURS)
+    jobs = [(geography, every[first : first + NEIGHBOURS], rising, seconds) for first in starts]
     start, done = time.perf_counter(), 0
     rows: list[dict[str, object]] = []
 
@@ -210,14 +185,16 @@ def _one_decay(
 ) -> list[dict[str, object]]:
     lattice = lattice_city(filled_city(geography, decay))
     bounds = ChainBounds(lattice, pool)
-    found = envelope(bounds, costs[0], costs[-1], seconds)
+    best = envelope(bounds, costs[0], costs[-1], seconds)
     rows: list[dict[str, object]] = []
     for cost in costs:
-        if not found.certified(cost) and cost not in found.costs:
-            found = _with_search(bounds, found, cost, seconds)
-        steps = found.configurations[found.best(cost)]
-        potential, bound = (lattice.potential(f(cost)) for f in (found.value, found.bound))
-        certified = found.certified(cost)
+        if not best.certified(cost) and cost not in best.costs:
+            searched = dict(zip(best.costs.tolist(), best.bounds.tolist(), strict=True))
+            searched[cost] = bounds.maximum(cost, seconds=seconds).bound
+            best = _known_envelope(bounds, searched)
+        steps = best.configurations[best.best(cost)]
+        potential, bound = (lattice.potential(f(cost)) for f in (best.value, best.bound))
+        certified = best.certified(cost)
         rows.append(
             {
                 "decay": decay,
@@ -231,18 +208,6 @@ def _one_decay(
             }
         )
     return rows
-
-
-def _with_search(bounds: ChainBounds, found: Envelope, cost: float, seconds: float) -> Envelope:
-    """Return the envelope with one more search, at a cost at which it is not certified."""
-    outcome = bounds.maximum(cost, seconds=seconds)
-    rows, kinks = _pieces(bounds, float(found.costs[0]), float(found.costs[-1]))
-    configurations, production, travel = bounds.lines()
-    order = np.argsort(np.append(found.costs, cost))
-    return Envelope(
-        np.append(found.costs, cost)[order], np.append(found.bounds, outcome.bound)[order],
-        configurations[rows], production[rows], travel[rows], found.rate, np.array(kinks),
-    )  # fmt: skip
 
 
 def pattern(steps: Steps) -> str:

@@ -44,41 +44,30 @@ TANGENTS = 3
 
 @dataclass(frozen=True)
 class Bounded:
-    """The outcome of a search, in units of V.
-
-    Attributes
-    ----------
-    best : array (I,)
-        The best configuration, along the chain.
-    value, bound : float
-        Its value, and a value no configuration exceeds.
-    listed : array (N, I), array (N,)
-        Distinct configurations within the asked distance of the best, best first, and their values;
-        on a circle up to rotation, and beside each also its mirror image with opposite steps if it is
-        as good.
-    visited : int
-        Beginnings of configurations looked at.
-    root : float
-        The bound before any search.
-    complete : bool
-        Whether the best configuration is proved best, up to rounding.
-    all_listed : bool
-        Whether `listed` holds every configuration within the asked distance; else it may miss some.
-    """
+    """The result of a search: the best configuration, its value V, and a bound on all others."""
 
     best: Steps
+    """The best configuration (I,), along the chain."""
     value: float
     bound: float
+    """Its value, and a value no configuration exceeds."""
     listed: Steps
+    """Distinct configurations (N, I) within the asked distance of the best, best first, and their
+    values; on a circle up to rotation, and beside each also its mirror image with opposite steps if it is
+    as good."""
     values: Vector
     visited: int
+    """Beginnings of configurations looked at."""
     root: float
+    """The bound before any search."""
     complete: bool
+    """Whether the best configuration is proved best, up to rounding."""
     all_listed: bool = True
+    """Whether `listed` holds every configuration within the asked distance; else it may miss some."""
 
 
 class Pool:
-    """Configurations met so far; they serve every commuting cost and every decay."""
+    """The configurations evaluated so far, which serve every commuting cost and every decay."""
 
     def __init__(self) -> None:
         self.known: dict[bytes, Steps] = {}
@@ -95,21 +84,14 @@ class Pool:
 
 @dataclass
 class ChainBounds:
-    """Bounds and searches for one city on a circle or a line at any commuting cost.
-
-    Parameters
-    ----------
-    city : LatticeCity
-        Of shape ``circle`` or ``line``.
-    pool : Pool
-        Configurations to start from; what is found is added.
-    points : int
-        Grid points of the field for each flow.
-    """
+    """Bounds and searches for one city on a circle or a line at any commuting cost."""
 
     city: LatticeCity
+    """The city, of shape ``circle`` or ``line``."""
     pool: Pool = field(default_factory=Pool)
+    """Configurations to start from; what is found is added."""
     points: int = 0
+    """Grid points of the field for each flow."""
 
     def __post_init__(self) -> None:
         if self.city.shape not in ("circle", "line"):
@@ -127,7 +109,7 @@ class ChainBounds:
 
     @property
     def rate(self) -> float:
-        """What a unit of flow over a unit of length takes from V at t = 1, 8/a."""
+        """The cost in V of a unit of flow over a unit of length at t = 1, 8/a."""
         return 8 / self.city.land
 
     def lines(self) -> tuple[Steps, Vector, Vector]:
@@ -158,7 +140,7 @@ class ChainBounds:
 
     @cached_property
     def _ratios(self) -> Vector:
-        """δ of each link: how much of a firm's effect is left after it."""
+        """δ of each link, the share of a firm's effect that is left after it."""
         first = self.city.along
         steps = np.arange(len(self.city.lengths))
         return first[steps, (steps + 1) % self.city.number]
@@ -179,7 +161,7 @@ class ChainBounds:
 
     @cached_property
     def toll(self) -> Vector:
-        """What a unit of flow from a cell to the next takes from V at t = 1."""
+        """The cost in V of a unit of flow from a cell to the next at t = 1."""
         lengths = self.city.lengths if self.circle else np.append(self.city.lengths, 0.0)
         return self.rate * lengths
 
@@ -188,48 +170,40 @@ class ChainBounds:
     def maximum(
         self, cost: float, *, within: float = 0.0, seconds: float = np.inf, width: int = 400_000
     ) -> Bounded:
-        """Search the best configuration at a commuting cost, and all within a distance of it.
+        """Search the best configuration at a commuting cost t > 0.
 
-        Parameters
-        ----------
-        cost : float
-            t > 0.
-        within : float
-            Configurations whose V is at most so much lower are listed.
-        seconds : float
-            Time for the search; when it runs out, the bound reached is reported.
-        width : int
-            Beginnings followed at a time before a search is given up, which bounds the memory.
+        Configurations whose V is lower by at most `within` are listed. When the `seconds` run out, or there
+        are more than `width` beginnings to follow at a time, the bound reached is reported.
         """
         deadline = time.perf_counter() + seconds
-        road = _Circle(self, cost) if self.circle else _Line(self, cost)
-        root = road.begin()
+        method = _Circle(self, cost) if self.circle else _Line(self, cost)
+        root = method.begin()
         while True:
             start = self.best_known(cost)[1]
-            threshold = start - within - road.rounding
-            listings = list(road.listings(threshold, deadline, width))
+            threshold = start - within - method.rounding
+            listings = list(method.listings(threshold, deadline, width))
             for listing in listings:
                 self.pool.add(listing.paths)
             best, value = self.best_known(cost)
-            if value <= start + road.rounding:
+            if value <= start + method.rounding:
                 break
         bound = max((listing.bound for listing in listings if not listing.complete), default=-np.inf)
-        complete = bound <= value + road.rounding
-        configurations = self._distinct([listing.paths for listing in listings], best)
+        complete = bound <= value + method.rounding
+        configurations = self._distinct(np.concatenate([best[None], *(each.paths for each in listings)]))
         values = self.values(configurations, cost)
         order = np.argsort(-values, kind="stable")
-        order = order[values[order] >= value - within - road.rounding]
+        order = order[values[order] >= value - within - method.rounding]
         return Bounded(
             best, value, value if complete else bound, configurations[order], values[order],
             sum(listing.visited for listing in listings), max(root, value), complete,
         )  # fmt: skip
 
-    def _distinct(self, found: list[Steps], best: Steps) -> Steps:
-        rows = np.concatenate([best[None], *found])
+    def _distinct(self, configurations: Steps) -> Steps:
+        """Return the different ones; on a circle, up to its symmetries, those and their opposites."""
         if not self.circle:
-            return np.unique(rows, axis=0)
+            return np.unique(configurations, axis=0)
         seen: dict[bytes, Steps] = {}
-        for steps in np.unique(rows, axis=0):
+        for steps in np.unique(configurations, axis=0):
             for turned in (steps, -steps):
                 seen.setdefault(_turned(turned).tobytes(), turned)
         return np.array(list(seen.values()), dtype=np.int8)
@@ -237,12 +211,10 @@ class ChainBounds:
 
 def _turned(steps: Steps) -> Steps:
     """Return the first of a configuration's rotations and reflections in the order of numbers."""
-    doubled = [np.concatenate([s, s]) for s in (steps, steps[::-1])]
-    windows = np.concatenate(
-        [np.lib.stride_tricks.sliding_window_view(d, len(steps))[: len(steps)] for d in doubled]
-    )
-    first: Steps = windows[np.lexsort(windows.T[::-1])[0]]
-    return first
+    every = np.arange(len(steps))
+    turns = (every[:, None] + every) % len(steps)
+    images = np.concatenate([steps[turns], steps[::-1][turns]])
+    return np.asarray(images[np.lexsort(images.T[::-1])[0]])
 
 
 class _Line:
@@ -252,15 +224,14 @@ class _Line:
         self.bounds = bounds
         toll = cost * bounds.toll
         self.program = PathProgram(bounds.chain, 1.0, bounds.city.attraction[:, None], toll)
-        self.rounding = ROUNDING * float(
-            1 + np.abs(bounds.city.along).sum() + toll.sum() * bounds.chain.highest
-        )
+        scale = 1 + np.abs(bounds.city.along).sum() + toll.sum() * bounds.chain.highest
+        self.rounding = ROUNDING * float(scale)
 
     def begin(self) -> float:
         """Find a first good configuration; return the bound."""
         self.tables = self.program.tables()
-        found = search(self.program, self.tables, _only, -np.inf, width=BEAM, cut=True)
-        self.bounds.pool.add(found.paths)
+        good = search(self.program, self.tables, _only, -np.inf, width=BEAM, cut=True)
+        self.bounds.pool.add(good.paths)
         return float(self.tables[0][0, 0])
 
     def listings(self, threshold: float, deadline: float, width: int) -> Iterable[Listing]:
@@ -289,9 +260,9 @@ class _Circle:
         self.curvature = 1 + float(loss)
         cells = np.arange(number)
         self.excess = self.curvature * bent[(cells[:, None] - cells) % number] - city.along
-        place = np.arange(number) + 0.5
         self.variance = 1 / np.tanh(rate * half)
-        self.reach = (np.exp(-rate * place) + np.exp(-rate * (number - place))) / (1 + np.exp(-rate * number))
+        left = np.arange(number) + 0.5
+        self.reach = (np.exp(-rate * left) + np.exp(-rate * (number - left))) / (1 + np.exp(-rate * number))
         ordered = np.sort(self.reach)
         most = ordered[(number + 1) // 2 :].sum() - ordered[: number // 2].sum()
         self.largest = self.variance * float(most) * (1 + 1e-12)
@@ -300,60 +271,50 @@ class _Circle:
 
     def begin(self) -> float:
         """Bound every configuration by the field at the cut; find a first good one."""
-        self.fields = np.linspace(0.0, self.largest, FIELDS)
-        self.ranges = self._bounds(self.fields, np.zeros((1, self.bounds.city.number)))
+        self.fields, nowhere = np.linspace(0.0, self.largest, FIELDS), np.zeros((1, self.bounds.city.number))
+        self.ranges = self._bounds(self.fields, nowhere)
         top = int(self.ranges.argmax())
-        paths = PathProgram(
-            self.bounds.chain, self.curvature, self._linear(self.fields[top : top + 2], None), self.toll
-        )
-        total = _Chords(self.fields[top : top + 2], self.curvature / self.variance, np.zeros(1))
-        found = search(paths, paths.tables(), total, -np.inf, width=BEAM, cut=True)
-        self.bounds.pool.add(found.paths)
+        fields = self.fields[top : top + 2]
+        paths = self._program(self._linear(fields, nowhere))
+        good = search(paths, paths.tables(), self._chords(fields, nowhere), -np.inf, width=BEAM, cut=True)
+        self.bounds.pool.add(good.paths)
         return float(self.ranges.max())
 
-    def _linear(self, fields: Vector, tangents: Vector | None) -> Vector:
+    def _linear(self, fields: Vector, tangents: Vector) -> Vector:
         """Return the linear terms (I, fields × tangents)."""
         pull = 2 * self.curvature * self.reach[:, None] * fields
-        if tangents is None:
-            return np.asarray(pull)
         slope = -2 * self.excess @ tangents.T
-        linear: Vector = (pull[:, :, None] + slope[:, None, :]).reshape(len(pull), -1)
-        return linear
+        return np.asarray((pull[:, :, None] + slope[:, None, :]).reshape(len(pull), -1))
+
+    def _program(self, linear: Vector) -> PathProgram:
+        return PathProgram(self.bounds.chain, self.curvature, linear, self.toll)
+
+    def _chords(self, fields: Vector, tangents: Vector) -> _Chords:
+        """Return the bound between two fields (2,), tight at the tangents (K, I)."""
+        constants = ((tangents @ self.excess) * tangents).sum(axis=1)
+        return _Chords(fields, self.curvature / self.variance, constants)
 
     def _bounds(self, fields: Vector, tangents: Vector) -> Vector:
         """Return the bound of each range between two fields."""
-        program = PathProgram(self.bounds.chain, self.curvature, self._linear(fields, tangents), self.toll)
-        ends = program.bounds().reshape(len(fields), len(tangents))
-        constants = ((tangents @ self.excess) * tangents).sum(axis=1)
-        ranges = [
-            _Chords(fields[k : k + 2], self.curvature / self.variance, constants)(
-                ends[k : k + 2].reshape(1, -1)
-            )
-            for k in range(len(fields) - 1)
-        ]
+        ends = self._program(self._linear(fields, tangents)).bounds().reshape(len(fields), len(tangents))
+        pairs = [slice(k, k + 2) for k in range(len(fields) - 1)]
+        ranges = [self._chords(fields[pair], tangents)(ends[pair].reshape(1, -1)) for pair in pairs]
         return np.concatenate(ranges)
 
     def listings(self, threshold: float, deadline: float, width: int) -> Iterable[Listing]:
         """List all configurations above a threshold, range by range of the field at the cut."""
         tangents = self._tangents(threshold)
-        constants = ((tangents @ self.excess) * tangents).sum(axis=1)
         for k in np.flatnonzero(self.ranges >= threshold):
             if len(tangents) > 1 and self._bounds(self.fields[k : k + 2], tangents)[0] < threshold:
                 continue
             fields = np.linspace(self.fields[k], self.fields[k + 1], PARTS + 1)
             linear = self._linear(fields, tangents)
-            tables = PathProgram(self.bounds.chain, self.curvature, linear, self.toll).tables()
+            tables = self._program(linear).tables()
             for part in range(PARTS):
                 columns = slice(part * len(tangents), (part + 2) * len(tangents))
-                program = PathProgram(self.bounds.chain, self.curvature, linear[:, columns], self.toll)
-                yield search(
-                    program,
-                    [table[:, columns] for table in tables],
-                    _Chords(fields[part : part + 2], self.curvature / self.variance, constants),
-                    threshold,
-                    width=width,
-                    deadline=deadline,
-                )
+                program, some = self._program(linear[:, columns]), [table[:, columns] for table in tables]
+                chords = self._chords(fields[part : part + 2], tangents)
+                yield search(program, some, chords, threshold, width=width, deadline=deadline)
 
     def _tangents(self, threshold: float) -> Vector:
         """Return configurations at which to make the bound tight: good ones for which it is not."""
@@ -393,5 +354,5 @@ class _Chords:
         ends = values.reshape(len(values), 2, len(self.constants))
         slope = (ends[:, 1] - ends[:, 0]) / (high - low)
         top = np.clip(slope / (2 * self.bend), low, high)
-        bound: Vector = (ends[:, 0] + slope * (top - low) - self.bend * top**2 + self.constants).min(axis=1)
-        return bound
+        bounds = ends[:, 0] + slope * (top - low) - self.bend * top**2 + self.constants
+        return np.asarray(bounds.min(axis=1))

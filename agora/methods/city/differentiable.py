@@ -13,10 +13,10 @@ from agora.typing import Tables
 
 
 def city_optimum(model: FujitaOgawa, tables: Tables) -> Differentiable:
-    """Take (P0): the firms where the solution has them, its multipliers supporting them."""
+    """Return (P0) at the solution's firms, with the multipliers that support them."""
     firms = np.array(tables["cells"]["firms"], dtype=float)
     game = FirmsGame(model)
-    strict = game.kind(game.settle(game.feasible(firms)), tolerance=1e-6) == "local maximiser"
+    strict = game.kind(game.state(firms), tolerance=1e-6) == "local maximiser"
 
     def build(other: FujitaOgawa) -> pyo.ConcreteModel:
         return other.program()
@@ -28,7 +28,7 @@ def city_optimum(model: FujitaOgawa, tables: Tables) -> Differentiable:
         start = np.array([float(mass.value) for mass in before.firms.values()])
         return _city_program(near, near.climb(near.feasible(start)))
 
-    state = game.respond(game.city.interaction.level(firms)) if strict else game.settle(game.feasible(firms))
+    state = game.respond(game.city.interaction.level(firms)) if strict else game.state(firms)
     if strict and np.abs(state.firms - firms).max() > 1e-6 * float(model.network.land.max()):
         state = game.climb(game.feasible(firms))
     note = "(P0) at the local maximiser" if strict else "(P0) at an equilibrium that is no local maximiser"

@@ -36,47 +36,34 @@ def degree(city: FujitaOgawa) -> float:
     """
     known = city.spillover.degree
     if known is None:
-        raise InputError(
-            "externality.kind", city.spillover.kind, "a kind whose degree of homogeneity is known"
-        )
+        allowed = "a kind whose degree of homogeneity is known"
+        raise InputError("externality.kind", city.spillover.kind, allowed)
     return known
 
 
 def welfare(city: FujitaOgawa, firms: Vector) -> float:
     """Return Σ A_i m_i − ȟ(m) of a distribution of firms (I,), numéraire."""
     game = FirmsGame(city)
-    return (
-        float(city.interaction.level(firms) @ firms) - game.settle(game.feasible(firms)).total_commuting_cost
-    )
+    return float(city.interaction.level(firms) @ firms) - game.state(firms).total_commuting_cost
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """A welfare optimum and what makes firms choose it.
-
-    Attributes
-    ----------
-    firms : array (I,)
-        m°.
-    welfare, bound : float
-        Σ A_i m_i − ȟ, and a value that no distribution exceeds, numéraire.
-    is_global : bool
-        Whether the bound is reached.
-    subsidy : array (I,)
-        s_i, numéraire per firm.
-    shortfall : float
-        What firms could still gain, in total, at m° with the subsidy: 0 where it decentralises m°.
-    budget : float
-        Σ s_i m_i, numéraire.
-    """
+    """A welfare optimum and the subsidy with which firms choose it."""
 
     firms: Vector
+    """The optimal distribution of firms m° (I,)."""
     welfare: float
     bound: float
+    """Σ A_i m_i − ȟ, and a value that no distribution exceeds, numéraire."""
     is_global: bool
+    """Whether the bound is reached."""
     subsidy: Vector
+    """The subsidy s_i (I,), numéraire per firm."""
     shortfall: float
+    """What firms could still gain, in total, at m° with the subsidy: 0 where it decentralises m°."""
     budget: float
+    """The cost of the subsidy, Σ s_i m_i, numéraire."""
 
 
 def welfare_optimum(city: FujitaOgawa, seconds: float = 60.0, progress: Progress = silent) -> Optimum:
@@ -89,11 +76,11 @@ def welfare_optimum(city: FujitaOgawa, seconds: float = 60.0, progress: Progress
     """
     factor = degree(city) + 1
     cheaper = city.model_copy(update={"commuting_cost": city.commuting_cost / factor})
-    found = certified_maximiser(cheaper, GlobalOptions(seconds=seconds), progress)
-    firms = found.tables["cells"]["firms"].to_numpy(dtype=float)
+    answer = certified_maximiser(cheaper, GlobalOptions(seconds=seconds), progress)
+    firms = answer.tables["cells"]["firms"].to_numpy(dtype=float)
     subsidy = decentralising_subsidy(city, firms)
     return Optimum(
-        firms, factor * found.objective, factor * float(found.facts["bound"]), found.is_global, subsidy,
+        firms, factor * answer.objective, factor * float(answer.facts["bound"]), answer.is_global, subsidy,
         shortfall(city, firms, subsidy), float(subsidy @ firms),
     )  # fmt: skip
 
@@ -107,14 +94,14 @@ def decentralising_subsidy(city: FujitaOgawa, firms: Vector) -> Vector:
     the equilibrium has A_i; for A linear and symmetric s_i = A_i.
     """
     with np.errstate(invalid="ignore"):
-        given: Vector = np.nan_to_num(city.interaction.jacobian(firms) * firms[:, None], nan=0.0).sum(axis=0)
-    return given
+        given = np.nan_to_num(city.interaction.jacobian(firms) * firms[:, None], nan=0.0)
+    return np.asarray(given.sum(axis=0))
 
 
 def shortfall(city: FujitaOgawa, firms: Vector, subsidy: Vector) -> float:
     """Return what firms could gain in total by best responses at a distribution, given a subsidy."""
     game = FirmsGame(city)
-    state = game.settle(game.feasible(firms))
+    state = game.state(firms)
     level = city.interaction.level(firms) + subsidy
     best = game.respond(level)
     return best.answer.objective - (float(level @ firms) - state.total_commuting_cost)
@@ -148,27 +135,26 @@ def anarchy_map(
     rows, pool = [], Pool()
     for number, decay in enumerate(decays, start=1):
         progress(f"decay {number} of {len(decays)}")
-        lattice, found = certified_envelope(
-            filled_city(geography, float(decay)), float(min(costs)) / 2, float(max(costs)), seconds, pool
-        )
+        city, low, high = filled_city(geography, float(decay)), float(min(costs)) / 2, float(max(costs))
+        lattice, envelope = certified_envelope(city, low, high, seconds, pool)
         unit = lattice.land**2 / 8
         for cost in costs:
-            chosen, ideal = found.best(cost), found.best(cost / 2)
+            chosen, ideal = envelope.best(cost), envelope.best(cost / 2)
             optimum, equilibrium = (
-                2 * lattice.potential(float(found.production[k]))
-                - unit * found.rate * cost * float(found.travel[k])
+                2 * lattice.potential(float(envelope.production[k]))
+                - unit * envelope.rate * cost * float(envelope.travel[k])
                 for k in (ideal, chosen)
             )
             rows.append(
                 {
                     "decay": float(decay),
                     "commuting_cost": float(cost),
-                    "centres_optimum": business_centres(found.configurations[ideal]),
-                    "centres_equilibrium": business_centres(found.configurations[chosen]),
+                    "centres_optimum": business_centres(envelope.configurations[ideal]),
+                    "centres_equilibrium": business_centres(envelope.configurations[chosen]),
                     "welfare_optimum": optimum,
                     "welfare_equilibrium": equilibrium,
                     "anarchy": optimum / equilibrium,
-                    "certified": found.certified(cost) and found.certified(cost / 2),
+                    "certified": envelope.certified(cost) and envelope.certified(cost / 2),
                 }
             )
     return pd.DataFrame(rows)
@@ -211,20 +197,18 @@ def worst_anarchy_map(
             city = filled_city(geography, float(decay)).model_copy(update={"commuting_cost": float(cost)})
             game = FirmsGame(city)
             every = every_equilibrium(game)
-            worth = np.array(
-                [game.potential(e.state) + city.interaction.potential(e.state.firms) for e in every]
-            )
+            values = np.array([e.potential + city.interaction.potential(e.state.firms) for e in every])
             stable = np.array([e.kind == "local maximiser" for e in every])
             optimum = welfare_optimum(city).welfare
-            found = {
-                "selected": float(worth[0]),
-                "best": float(worth.max()),
-                "worst": float(worth.min()),
-                "worst_stable": float(worth[stable].min()),
+            welfares = {
+                "selected": float(values[0]),
+                "best": float(values.max()),
+                "worst": float(values.min()),
+                "worst_stable": float(values[stable].min()),
             }
             ratios = {
                 f"anarchy_{name}": optimum / value if value > 0 else np.inf
-                for name, value in found.items()
+                for name, value in welfares.items()
                 if name != "best"
             }
             rows.append(
@@ -233,7 +217,7 @@ def worst_anarchy_map(
                     "commuting_cost": float(cost),
                     "equilibria": len(every),
                     "welfare_optimum": optimum,
-                    **{f"welfare_{name}": value for name, value in found.items()},
+                    **{f"welfare_{name}": value for name, value in welfares.items()},
                     **ratios,
                 }
             )

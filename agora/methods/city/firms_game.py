@@ -10,8 +10,10 @@ Everything rests on one linear program kept in the solver, max A·m − h over l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -20,8 +22,9 @@ from agora.formulations.city.commuting_numbers import closed_form_commuting_cost
 from agora.formulations.city.network_kernels import LARGEST_DENSE
 from agora.formulations.city.spillovers import smallest_tangent_eigenvalue
 from agora.methods.city.shared_programs import BestResponses, SupportingPrices
+from agora.methods.method import Answer, AnyOptions, Method, Progress
 from agora.models.city.fujita_ogawa import FujitaOgawa
-from agora.models.city.tables import CityAllocation, Commuters, offered_wages
+from agora.models.city.tables import CityAllocation, Commuters, number_of_centres, offered_wages
 from agora.solvers import LinearAnswer, SolverRecord
 from agora.typing import Vector
 
@@ -55,17 +58,17 @@ class FirmsGame:
         """Return ȟ (numéraire) for distributions of firms, shape (…, I)."""
         if callable(self._closed_form):
             imbalance = (1 + self.city.labor_per_firm) * firms - self.land
-            costs: Vector = self.city.commuting_cost * self._closed_form(imbalance)
-            return costs
+            return np.asarray(self.city.commuting_cost * self._closed_form(imbalance))
         rows = firms.reshape(-1, len(self.land))
-        return np.array([self.settle(row).total_commuting_cost for row in rows]).reshape(firms.shape[:-1])
+        costs = np.array([self.lower_stage(row).total_commuting_cost for row in rows])
+        return costs.reshape(firms.shape[:-1])
 
     def potential(self, state: State) -> float:
         """Return g(m) = f(m) − ȟ(m), in the numéraire."""
         return self.city.interaction.potential(state.firms) - state.total_commuting_cost
 
-    def settle(self, firms: Vector) -> State:
-        """Let households settle given the firms: the lower stage (S)."""
+    def lower_stage(self, firms: Vector) -> State:
+        """Return the households' least commuting cost given the firms: the lower stage (S)."""
         self.linear.set_costs(self.columns, np.zeros(len(firms)))
         self.linear.set_bounds(self.columns, firms, firms)
         try:
@@ -73,6 +76,10 @@ class FirmsGame:
         finally:
             self.linear.set_bounds(self.columns, np.zeros(len(firms)), np.full(len(firms), np.inf))
         return State(firms, -answer.objective, answer)
+
+    def state(self, firms: Vector) -> State:
+        """Return the state of a distribution of firms that is feasible up to rounding."""
+        return self.lower_stage(self.feasible(firms))
 
     def feasible(self, firms: Vector) -> Vector:
         """Return the firms with rounding removed: 0 ≤ m ≤ a and Σ m = M to the last digit that counts."""
@@ -110,12 +117,9 @@ class FirmsGame:
                 if promise <= 1e-12 * max(1.0, abs(step.answer.objective)):
                     other = self.other_response(step, level)
                     if other is None or not self._rises(state, other):
-                        return (
-                            State(firms, state.total_commuting_cost, step.answer)
-                            if _same(step, firms, self.scale)
-                            else state
-                        )
-                    step = self.settle(other)
+                        same = np.abs(step.firms - firms).max() <= 1e-9 * self.scale
+                        return replace(state, answer=step.answer) if same else state
+                    step = self.lower_stage(other)
                 else:
                     step = self._best_on_segment(state, step, promise)
             state, firms = step, step.firms
@@ -140,7 +144,7 @@ class FirmsGame:
             return share * cost - f(state.firms + share * move)
 
         share = float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-12}).x)
-        return step if share > 1 - 1e-9 else self.settle(state.firms + share * move)
+        return step if share > 1 - 1e-9 else self.lower_stage(state.firms + share * move)
 
     # --- what kind of state --------------------------------------------------------------------
 
@@ -157,10 +161,10 @@ class FirmsGame:
         with self.linear.optimal_face(answer):
             for sign in (1.0, -1.0):
                 self.linear.set_costs(self.columns, sign * direction)
-                found = np.maximum(self.linear.solve().values[self.columns], 0.0)
-                gap = float(np.abs(found - state.firms).max())
+                other = np.maximum(self.linear.solve().values[self.columns], 0.0)
+                gap = float(np.abs(other - state.firms).max())
                 if gap > distance:
-                    farthest, distance = found, gap
+                    farthest, distance = other, gap
         return farthest
 
     def gap(self, state: State) -> float:
@@ -191,13 +195,10 @@ class FirmsGame:
         step = 1e-4 * self.scale
         donors = np.flatnonzero(state.firms > step)
         receivers = np.flatnonzero(state.firms < self.land - step)
-        for i in donors:
-            for j in receivers:
-                if i == j:
-                    continue
+        for i, j in product(donors, receivers):
+            if i != j:
                 moved = state.firms.copy()
-                moved[i] -= step
-                moved[j] += step
+                moved[[i, j]] += -step, step
                 rise = float(self.commuting_costs(moved)) - state.total_commuting_cost
                 if (level[j] - level[i]) - rise / step < -1e-7:
                     return False
@@ -230,23 +231,16 @@ class FirmsGame:
         arriving = np.bincount(network.heads, flow, network.number)
         leaving = np.bincount(network.tails, flow, network.number)
         employment = (residents + arriving - leaving).astype(float)
+        none = np.zeros(0)
         quantities = CityAllocation(
-            state.firms,
-            residents,
-            employment,
-            Commuters(flow),
-            np.zeros(0),
-            np.zeros(0),
-            0.0,
-            city.commuting_cost,
+            state.firms, residents, employment, Commuters(flow), none, none, 0.0, city.commuting_cost
         )
         profit, supporting, record = SupportingPrices.of(city).solve(city, quantities)
         level, phi, negligible = city.interaction.level(state.firms), city.labor_per_firm, 1e-9 * self.scale
         bid = (level - profit) / (1 + phi)
         floor = np.where(residents > negligible, np.clip(bid, 0.0, supporting), 0.0)
-        wage = lowest_wages(
-            network, city.commuting_cost, supporting, floor, quantities.commuters.ties(network)
-        )
+        ties = quantities.commuters.ties(network)
+        wage = lowest_wages(network, city.commuting_cost, supporting, floor, ties)
         used = state.firms + residents > negligible
         rent = np.where(used, np.maximum(np.maximum(wage, level - phi * wage - profit), 0.0), 0.0)
         rent[self.land - state.firms - residents > negligible] = 0.0
@@ -254,5 +248,15 @@ class FirmsGame:
         return replace(quantities, wage=wage, rent=rent, profit=profit), record
 
 
-def _same(state: State, firms: Vector, scale: float) -> bool:
-    return bool(np.abs(state.firms - firms).max() <= 1e-9 * scale)
+def city_method(
+    name: str, options: type[AnyOptions], solve: Callable[[FujitaOgawa, AnyOptions, Progress], Answer]
+) -> Method[FujitaOgawa, AnyOptions]:
+    """Return a method of the city, which counts the centres of its answer."""
+
+    def run(model: FujitaOgawa, chosen: AnyOptions, progress: Progress) -> Answer:
+        answer = solve(model, chosen, progress)
+        residents, employment = answer.tables["cells"][["residents", "employment"]].to_numpy(dtype=float).T
+        centres = number_of_centres(model.network, residents, employment)
+        return replace(answer, facts={**answer.facts, "centres": centres})
+
+    return Method(name, options, run)

@@ -34,8 +34,7 @@ from scipy.optimize import brentq
 from agora.data.checks import InputError, nearest
 from agora.data.fields import POSITIVE
 from agora.formulations.city.smooth_commuting import SmoothCommuting
-from agora.methods.city.centres import city_method
-from agora.methods.city.firms_game import FirmsGame
+from agora.methods.city.firms_game import FirmsGame, city_method
 from agora.methods.method import Answer, Count, Options, Progress, Proof, Whole, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
 from agora.models.city.tables import cell_names
@@ -65,44 +64,25 @@ FALL = 1e-9
 
 @dataclass(frozen=True)
 class History:
-    """A path of the firms' distribution.
-
-    Attributes
-    ----------
-    times : array (K,)
-        Without a unit: that of the payoffs' inverse, for best response of the rate of revision.
-    firms : array (K, I)
-        m along the path.
-    potential : array (K,)
-        What the dynamic raises, numéraire.
-    end : array (I,)
-        The equilibrium reached by best responses from the last distribution.
-    distance : float
-        Largest difference between the last distribution and `end`, as a share of the mean land of a cell.
-    """
+    """A path of the firms' distribution."""
 
     times: Vector
+    """Without a unit, (K,): that of the payoffs' inverse, for best response of the rate of revision."""
     firms: Vector
+    """m along the path (K, I)."""
     potential: Vector
+    """Potential that the dynamic raises (K,), numéraire."""
     end: Vector
+    """The equilibrium reached by best responses from the last distribution (I,)."""
     distance: float
+    """Largest difference between the last distribution and `end`, as a share of the mean land of a
+    cell."""
 
 
 def history(game: FirmsGame, dynamic: str, start: Vector, horizon: float, steps: int = 100) -> History:
-    """Follow a dynamic from a distribution of firms.
+    """Follow one of `DYNAMICS` from a distribution of firms (I,), 0 ≤ m ≤ a, Σ m = M, until `horizon` > 0.
 
-    Parameters
-    ----------
-    game : FirmsGame
-        The city.
-    dynamic : str
-        One of `DYNAMICS`.
-    start : array (I,)
-        0 ≤ m ≤ a, Σ m = M.
-    horizon : float
-        > 0.
-    steps : int
-        Times at which the path is recorded; also the implicit steps of best response and projection.
+    The path is recorded at so many `steps`: also the implicit ones of best response and projection.
 
     Raises
     ------
@@ -119,10 +99,10 @@ def history(game: FirmsGame, dynamic: str, start: Vector, horizon: float, steps:
     if dynamic in ("best-response", "projection"):
         move = _best_response if dynamic == "best-response" else _projection(city)
         path = [start]
-        for _ in range(steps):
+        while len(path) <= steps:
             path.append(game.feasible(move(game, path[-1], horizon / steps)))
         firms = np.array(path)
-        potential = np.array([game.potential(game.settle(m)) for m in firms])
+        potential = np.array([game.potential(game.lower_stage(m)) for m in firms])
     else:
         firms, potential = _integrated(game, dynamic, start, times)
     drop = float(np.diff(potential).min())
@@ -144,18 +124,16 @@ def _checked_start(city: FujitaOgawa, start: Vector) -> Vector:
         raise InputError("start", firms.tolist(), "between 0 and the land of each cell")
     if abs(firms.sum() - city.firm_mass) > 1e-9 * city.firm_mass:
         raise InputError("start (sum)", float(firms.sum()), f"the mass of firms, {city.firm_mass:g}")
-    clipped: Vector = np.clip(firms, 0.0, land)
-    return clipped
+    return np.asarray(np.clip(firms, 0.0, land))
 
 
 # --- by programs -------------------------------------------------------------------------------------
 
 
 def _best_response(game: FirmsGame, firms: Vector, step: float) -> Vector:
-    """Move as ṁ = b − m does while b stays the best response."""
+    """Return the firms after a time in which ṁ = b − m while b stays the best response."""
     target = game.respond(game.city.interaction.level(firms)).firms
-    moved: Vector = target + np.exp(-step) * (firms - target)
-    return moved
+    return np.asarray(target + np.exp(-step) * (firms - target))
 
 
 def _projection(city: FujitaOgawa) -> Callable[[FirmsGame, Vector, float], Vector]:
@@ -174,11 +152,8 @@ def _projection(city: FujitaOgawa) -> Callable[[FirmsGame, Vector, float], Vecto
     program.movement = pyo.Objective(rule=movement_rule, sense=pyo.maximize)
 
     def move(_: FirmsGame, firms: Vector, step: float) -> Vector:
-        for cell, level, mass in zip(
-            cells, city.interaction.level(firms).tolist(), firms.tolist(), strict=True
-        ):
-            program.level[cell].set_value(level)
-            program.before[cell].set_value(mass)
+        program.level.store_values(dict(zip(cells, city.interaction.level(firms).tolist(), strict=True)))
+        program.before.store_values(dict(zip(cells, firms.tolist(), strict=True)))
         program.pace.set_value(0.5 / step)
         try:
             solve_program(program)
@@ -195,16 +170,11 @@ def _projection(city: FujitaOgawa) -> Callable[[FirmsGame, Vector, float], Vecto
 def _integrated(game: FirmsGame, dynamic: str, start: Vector, times: Vector) -> tuple[Vector, Vector]:
     city, land = game.city, game.land
     if not city.no_excess_land or city.geography.is_directed():
-        raise InputError(
-            "dynamic",
-            dynamic,
-            "best-response or projection on directed geographies and with excess land, M(1 + φ) < Σ a",
-        )
-    commuting = SmoothCommuting(
-        city.network, city.commuting_cost, city.labor_per_firm, SMOOTHING * game.scale
-    )
+        allowed = "best-response or projection on directed geographies and with excess land, M(1 + φ) < Σ a"
+        raise InputError("dynamic", dynamic, allowed)
+    width = SMOOTHING * game.scale
+    commuting = SmoothCommuting(city.network, city.commuting_cost, city.labor_per_firm, width)
     velocity = {"smith": _smith, "bnn": _bnn, "replicator": _replicator}[dynamic]
-
     flows = commuting.flows(start)
 
     def motion(_: float, firms: Vector) -> Vector:
@@ -214,15 +184,8 @@ def _integrated(game: FirmsGame, dynamic: str, start: Vector, times: Vector) -> 
         payoff = city.interaction.level(inside) - commuting.firm_cost_with(flows)
         return velocity(payoff, inside, land - inside)
 
-    solved = solve_ivp(
-        motion,
-        (0.0, float(times[-1])),
-        start,
-        method="LSODA",
-        t_eval=times,
-        rtol=1e-8,
-        atol=1e-10 * game.scale,
-    )
+    span, atol = (0.0, float(times[-1])), 1e-10 * game.scale
+    solved = solve_ivp(motion, span, start, method="LSODA", t_eval=times, rtol=1e-8, atol=atol)
     if not solved.success:
         raise RuntimeError(f"the integration of the dynamic {dynamic} failed: {solved.message}")
     firms = np.array([game.feasible(m) for m in solved.y.T])
@@ -233,8 +196,7 @@ def _integrated(game: FirmsGame, dynamic: str, start: Vector, times: Vector) -> 
 def _smith(payoff: Vector, firms: Vector, room: Vector) -> Vector:
     gain = np.maximum(payoff[:, None] - payoff[None, :], 0.0)  # of moving from the column to the row
     flow = room[:, None] * gain * firms[None, :]
-    moved: Vector = flow.sum(axis=1) - flow.sum(axis=0)
-    return moved
+    return np.asarray(flow.sum(axis=1) - flow.sum(axis=0))
 
 
 def _bnn(payoff: Vector, firms: Vector, room: Vector) -> Vector:
@@ -256,41 +218,29 @@ def _replicator(payoff: Vector, firms: Vector, room: Vector) -> Vector:
 
 
 class HistoryOptions(Options):
-    """How to follow a history.
-
-    Parameters
-    ----------
-    dynamic : str
-        ``best-response``, ``projection``, ``smith``, ``bnn``, ``replicator``.
-    start : sequence of float, optional
-        Firms of each cell at the beginning, in the sorted order of the cells; unless given, the even
-        distribution disturbed at random.
-    horizon : float, optional
-        Length of the history; unless given, `HORIZONS`.
-    steps : int
-        Times recorded.
-    seed : int
-        Of the disturbance.
-    """
+    """How to follow a history."""
 
     dynamic: Dynamic = "best-response"
+    """``best-response``, ``projection``, ``smith``, ``bnn``, ``replicator``."""
     start: tuple[float, ...] | None = None
+    """Firms of each cell at the beginning, in the sorted order of the cells; unless given, the even
+    distribution disturbed at random."""
     horizon: float | None = Field(default=None, gt=0, json_schema_extra=POSITIVE)
+    """Length of the history; unless given, `HORIZONS`."""
     steps: Count = 100
+    """Times recorded."""
     seed: Whole = 1
+    """Seed of the disturbance."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start is not None:
             yield "seed", "no start is given"
 
 
-def where_it_leads(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress = silent) -> Answer:
+def reached_equilibrium(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress = silent) -> Answer:
     """Return the equilibrium to which a history leads, with the path in tables of its own.
 
-    Raises
-    ------
-    InputError
-        See `history`; for a city without a potential.
+    Raises `InputError` as `history` does, and for a city without a potential.
     """
     city.check_potential()
     dynamic = chosen.dynamic
@@ -328,5 +278,5 @@ def where_it_leads(city: FujitaOgawa, chosen: HistoryOptions, progress: Progress
     return Answer(kind, game.potential(state), tables, proof, facts, (game.linear.record(), prices))
 
 
-METHOD = city_method("history", HistoryOptions, where_it_leads)
+METHOD = city_method("history", HistoryOptions, reached_equilibrium)
 """The equilibrium to which a dynamic leads."""

@@ -52,7 +52,7 @@ class Level:
 
 @dataclass(frozen=True)
 class _Move:
-    """One step from a level to the next: who can take it, where it leads, what its field is worth."""
+    """One step from a level to the next: the flows that can take it, where it leads, what its field gains."""
 
     step: int
     first: int
@@ -63,22 +63,15 @@ class _Move:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain of n cells.
-
-    Attributes
-    ----------
-    variance, carry : array (n,)
-        d_k > 0 and ρ_k (ρ_1 is not used).
-    highest : int
-        Largest |x_k| to be considered.
-    points : int
-        Points of the grid of fields for each flow.
-    """
+    """A chain of n cells."""
 
     variance: Vector
     carry: Vector
+    """d_k > 0 and ρ_k (n,); ρ_1 is not used."""
     highest: int
+    """Largest |x_k| to be considered."""
     points: int = 96
+    """Points of the grid of fields for each flow."""
 
     @property
     def number(self) -> int:
@@ -95,17 +88,17 @@ class Chain:
             flows = np.arange(-top, top + 1)
             lows, highs = [], []
             for step in STEPS:
-                place = flows - step + before
-                inside = (place >= 0) & (place <= 2 * before)
-                place = np.clip(place, 0, 2 * before)
-                lows.append(np.where(inside, rho * low[place] + d * step, np.inf))
-                highs.append(np.where(inside, rho * high[place] + d * step, -np.inf))
+                row = flows - step + before
+                inside = (row >= 0) & (row <= 2 * before)
+                row = np.clip(row, 0, 2 * before)
+                lows.append(np.where(inside, rho * low[row] + d * step, np.inf))
+                highs.append(np.where(inside, rho * high[row] + d * step, -np.inf))
             low, high = np.min(lows, axis=0), np.max(highs, axis=0)
             width = np.maximum(high - low, 1e-9)
             levels.append(Level(top, low, width / (self.points - 1)))
         return tuple(levels)
 
-    def place(self, k: int, flow: Whole, field: Vector) -> tuple[Whole, Vector]:
+    def interpolation(self, k: int, flow: Whole, field: Vector) -> tuple[Whole, Vector]:
         """Return the grid point left of each state after k cells, and the share of the point right of it."""
         level = self.levels[k]
         row = flow + level.highest
@@ -133,7 +126,7 @@ class Chain:
             rows = flows + here.highest
             fields = here.lowest[rows, None] + here.spacing[rows, None] * np.arange(self.points)
             arrivals = np.broadcast_to((flows + step)[:, None], fields.shape)
-            left, share = self.place(k + 1, arrivals.ravel(), (rho * fields + d * step).ravel())
+            left, share = self.interpolation(k + 1, arrivals.ravel(), (rho * fields + d * step).ravel())
             number = fields.size
             weights = csr_array(
                 (
@@ -149,33 +142,25 @@ class Chain:
 
 @dataclass(frozen=True)
 class PathProgram:
-    """What paths along a chain are worth, for several linear terms at once.
-
-    Attributes
-    ----------
-    chain : Chain
-        The cells.
-    curvature : float
-        γ > 0.
-    linear : array (n, B)
-        b, one column a linear term.
-    toll : array (n,)
-        w_k ≥ 0, for a unit of flow from cell k to the next.
-    """
+    """The values of paths along a chain, for several linear terms at once."""
 
     chain: Chain
+    """The cells."""
     curvature: float
+    """γ > 0."""
     linear: Vector
+    """b (n, B), one column a linear term."""
     toll: Vector
+    """w_k ≥ 0 (n,), for a unit of flow from cell k to the next."""
 
     def bounds(self) -> Vector:
         """Return bounds (B,) on the value of every path."""
         width = self.linear.shape[1]
-        found = np.empty(width)
+        bounds = np.empty(width)
         for start in range(0, width, BLOCK):
             block = slice(start, start + BLOCK)
-            found[block] = deque(self._backward(self.linear[:, block]), maxlen=1)[0][0]
-        return found
+            bounds[block] = deque(self._backward(self.linear[:, block]), maxlen=1)[0][0]
+        return bounds
 
     def tables(self) -> list[Vector]:
         """Return F_0, …, F_n on the grids: arrays (flows × fields, B)."""
@@ -191,36 +176,29 @@ class PathProgram:
             value = value - np.repeat(cost, chain.points)[:, None]
             best = np.full((2 * here + 1, chain.points, width), -np.inf)
             for move in chain.moves(k):
-                worth = move.weights @ value
-                worth += self.curvature * move.field_gain[:, None]
+                gain = move.weights @ value
+                gain += self.curvature * move.field_gain[:, None]
                 if move.step:
-                    worth += move.step * linear[k]
+                    gain += move.step * linear[k]
                 part = best[move.first : move.first + move.count]
-                np.maximum(part, worth.reshape(part.shape), out=part)
+                np.maximum(part, gain.reshape(part.shape), out=part)
             value = best.reshape(-1, width)
             yield value
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Paths found by a search.
-
-    Attributes
-    ----------
-    paths : integer array (N, n)
-        Their steps.
-    bound : float
-        No path that is not listed can be worth more: the threshold, or more if the search was cut short.
-    visited : int
-        Beginnings of paths looked at.
-    complete : bool
-        Whether every path above the threshold is listed.
-    """
+    """Paths found by a search."""
 
     paths: NDArray[np.int8]
+    """Their steps (N, n)."""
     bound: float
+    """No path that is not listed has a higher value: the threshold, or more if the search was cut
+    short."""
     visited: int
+    """Beginnings of paths looked at."""
     complete: bool
+    """Whether every path above the threshold is listed."""
 
 
 def search(
@@ -236,23 +214,9 @@ def search(
     """List every path whose bound is at least `threshold`.
 
     All beginnings of paths are continued cell by cell; a beginning is dropped when its value so far
-    plus the highest value to come is below the threshold.
-
-    Parameters
-    ----------
-    program, tables
-        A program and its tables.
-    total : callable
-        (N, B) → (N,): the bound of N paths from their values under the B linear terms.
-    threshold : float
-        Of the bound.
-    width : int
-        Beginnings followed at a time; if there are more, the search stops, or with `cut` goes on with
-        the most promising ones.
-    cut : bool
-        See `width`.
-    deadline : float
-        Of `time.perf_counter()`, seconds.
+    plus the highest value to come is below the threshold. `total` turns the values of N paths under the B
+    linear terms (N, B) into their bounds (N,). If there are more than `width` beginnings, or the clock
+    (`time.perf_counter`) is beyond `deadline`, the search stops, or with `cut` goes on with the best.
     """
     chain = program.chain
     front = _Front.start(program.linear.shape[1])
@@ -280,7 +244,7 @@ def search(
 
 @dataclass(frozen=True)
 class _Front:
-    """Beginnings of paths of equal length: where they are, what they are worth, whence they came."""
+    """Beginnings of paths of equal length: their states, their values, and their origins."""
 
     flow: Whole
     field: Vector
@@ -292,11 +256,8 @@ class _Front:
     @classmethod
     def start(cls, width: int) -> _Front:
         """Return the empty beginning."""
-        nobody = np.zeros(1, dtype=np.int32)
-        return cls(
-            np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros((1, width)), np.zeros(1), nobody,
-            np.zeros(1, dtype=np.int8),
-        )  # fmt: skip
+        zero, origin, step = np.zeros(1), np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int8)
+        return cls(np.zeros(1, dtype=np.int64), zero, np.zeros((1, width)), zero, origin, step)
 
     def only(self, kept: Whole) -> _Front:
         """Return some of the beginnings."""
@@ -306,12 +267,7 @@ class _Front:
         )  # fmt: skip
 
     def continued(
-        self,
-        program: PathProgram,
-        table: Vector,
-        total: Callable[[Vector], Vector],
-        threshold: float,
-        k: int,
+        self, program: PathProgram, table: Vector, total: Callable[[Vector], Vector], threshold: float, k: int
     ) -> _Front:
         """Return the continuations by one cell whose bound is at least the threshold."""
         chain = program.chain
@@ -324,7 +280,7 @@ class _Front:
             value = self.value[able] + step * program.linear[k]
             value += (common - np.abs(flow) * program.toll[k])[:, None]
             field = behind + d * step
-            left, share = chain.place(k + 1, flow, field)
+            left, share = chain.interpolation(k + 1, flow, field)
             bound = total(value + table[left] * (1 - share)[:, None] + table[left + 1] * share[:, None])
             kept = np.flatnonzero(bound >= threshold)
             steps = np.full(len(kept), step, dtype=np.int8)

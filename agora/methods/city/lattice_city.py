@@ -34,27 +34,18 @@ EQUAL = 1e-12
 
 @dataclass(frozen=True)
 class LatticeCity:
-    """What the lattice configurations of a city are worth, whatever its commuting cost.
-
-    Attributes
-    ----------
-    network : CellNetwork
-        The geography; all cells have the same land a.
-    kernel : array (I, I)
-        D, in the order of the network.
-    shape : str
-        ``circle`` (links of equal length), ``line``, ``tree`` or ``graph``.
-    order : integer array (I,)
-        The cells along the circle or the line; else the order of the network.
-    lengths : array
-        Of the links along the circle (I, the last closes it) or the line (I − 1).
-    """
+    """The values of a city's lattice configurations, whatever its commuting cost."""
 
     network: CellNetwork
+    """The geography; all cells have the same land a."""
     kernel: Vector
+    """D (I, I), in the order of the network."""
     shape: str
+    """``circle`` (links of equal length), ``line``, ``tree`` or ``graph``."""
     order: NDArray[np.int_]
+    """The cells along the circle or the line (I,); else the order of the network."""
     lengths: Vector
+    """Lengths of the links along the circle, (I,), the last of which closes it, or the line, (I − 1,)."""
 
     @property
     def land(self) -> float:
@@ -73,10 +64,9 @@ class LatticeCity:
 
     @cached_property
     def attraction(self) -> Vector:
-        """2 D1, along the chain: what a step is worth where all other cells are half full."""
-        total: Vector = 2 * self.along.sum(axis=1)
-        centred: Vector = total - total.mean()  # Σ u = 0, so a constant does not matter
-        return centred
+        """2 D1, along the chain: the value of a step where all other cells are half full."""
+        total = 2 * self.along.sum(axis=1)
+        return np.asarray(total - total.mean())  # Σ u = 0, so a constant does not matter
 
     @property
     def uniform(self) -> float:
@@ -93,8 +83,7 @@ class LatticeCity:
     def production(self, steps: Steps) -> Vector:
         """Return 2 (D1)'u + u'Du of configurations (N, I) along the chain."""
         u = np.asarray(steps, dtype=float)
-        value: Vector = ((u @ self.along) * u).sum(axis=-1) + u @ self.attraction
-        return value
+        return np.asarray(((u @ self.along) * u).sum(axis=-1) + u @ self.attraction)
 
     def travel(self, steps: Steps) -> Vector:
         """Return Σ ℓ |x| of configurations (N, I) along the chain, land × length."""

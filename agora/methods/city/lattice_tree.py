@@ -15,7 +15,7 @@ Three steps build it, all exact: a cell's own lines 2ua + bu; sums of children, 
 split; and across a link the line (slope s, intercept k) becomes (δs, k + s²(1 − δ²)/4). Lines that are
 highest for no field that can occur are dropped: no grid, no error but rounding.
 
-The same from the root downwards gives what the rest of the city is worth to every subtree, hence the exact
+The same from the root downwards gives the value of the rest of the city to every subtree, hence the exact
 value of the best completion of a part of a configuration. So all configurations within a distance of the
 best are listed without a dead end; parts with the same (x, s, k) are exchangeable and listed once.
 """
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +47,13 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Lines:
-    """The highest of some lines, by rising slope, and whence each came.
-
-    Attributes
-    ----------
-    slope, intercept : array (L,)
-        Of lines none of which is below the others everywhere.
-    origin : integer array (L, 3)
-        Of a sum: the flow of the first part, and the lines of both parts.
-    """
+    """The highest of some lines, by rising slope, and the origin of each."""
 
     slope: Vector
     intercept: Vector
+    """Slopes and intercepts (L,) of lines none of which is below the others everywhere."""
     origin: Whole
+    """Origins (L, 3) of a sum's lines: the flow of the first part, and the lines of both parts."""
 
     def kinks(self) -> Vector:
         """Return the fields at which one line gives way to the next (L − 1,)."""
@@ -68,8 +62,7 @@ class Lines:
     def best(self, slope: Vector, intercept: Vector) -> Vector:
         """Return the highest sum with other lines less the square of the field, max_a (N,)."""
         ends = (slope[:, None] + self.slope) ** 2 / 4 + self.intercept
-        highest: Vector = ends.max(axis=1) + intercept
-        return highest
+        return np.asarray(ends.max(axis=1) + intercept)
 
 
 Table = dict[int, Lines]
@@ -99,15 +92,11 @@ def summed(first: Table, second: Table, most: int, reach: float, sign: int = 1) 
             parts.setdefault(flow, []).append(
                 (one.slope[i] + other.slope[j], one.intercept[i] + other.intercept[j], origin)
             )
-    return {
-        flow: highest_lines(
-            np.concatenate([slope for slope, _, _ in pieces]),
-            np.concatenate([intercept for _, intercept, _ in pieces]),
-            np.concatenate([origin for _, _, origin in pieces]),
-            reach,
-        )
-        for flow, pieces in sorted(parts.items())
-    }
+    highest: Table = {}
+    for flow, pieces in sorted(parts.items()):
+        slope, intercept, origin = (np.concatenate(column) for column in zip(*pieces, strict=True))
+        highest[flow] = highest_lines(slope, intercept, origin, reach)
+    return highest
 
 
 @dataclass(frozen=True)
@@ -124,7 +113,7 @@ class Parts:
         return Parts(self.flow[kept], self.slope[kept], self.intercept[kept], self.steps[kept])
 
     def above(self, outside: Table, threshold: float) -> Parts:
-        """Return one of each kind whose best completion is worth at least `threshold`."""
+        """Return one of each kind whose best completion has a value of at least `threshold`."""
         kept = np.zeros(len(self.flow), dtype=bool)
         for flow in np.unique(self.flow).tolist():
             if flow in outside:
@@ -137,15 +126,10 @@ class Parts:
 
 @dataclass
 class TreeBounds:
-    """The exact search for one city on a tree.
-
-    Parameters
-    ----------
-    city : LatticeCity
-        Of shape ``tree`` or ``line``.
-    """
+    """The exact search for one city on a tree."""
 
     city: LatticeCity
+    """The city, of shape ``tree`` or ``line``."""
 
     def __post_init__(self) -> None:
         number, lengths = self.city.number, self.city.network.matrix()
@@ -176,24 +160,10 @@ class TreeBounds:
     def maximum(
         self, cost: float, *, within: float = 0.0, seconds: float = np.inf, width: int = 100_000
     ) -> Bounded:
-        """Return the best configuration at a commuting cost, and all within a distance of it.
+        """Return the best configuration at a commuting cost t > 0.
 
-        Parameters
-        ----------
-        cost : float
-            t > 0.
-        within : float
-            Configurations whose V is at most so much lower are listed.
-        seconds : float
-            Time for the dynamic program.
-        width : int
-            Configurations of a part of the tree followed at a time; if there are more, none but the best
-            is listed.
-
-        Raises
-        ------
-        OutOfTimeError
-            If the time runs out.
+        Configurations whose V is lower by at most `within` are listed, unless more than `width` of a part of
+        the tree have to be followed at a time. Raises `OutOfTimeError` when the `seconds` run out.
         """
         self.deadline = time.perf_counter() + seconds
         self.toll = cost * 8 / self.city.land * self.length
@@ -201,22 +171,22 @@ class TreeBounds:
         rounding = ROUNDING * scale
         self._upwards()
         final = self.sums[self.order[0]][-1][0]
-        values = final.slope**2 / 4 + final.intercept
-        bound = float(values.max())
+        ends = final.slope**2 / 4 + final.intercept
+        bound = float(ends.max())
         best = np.zeros(self.city.number, dtype=np.int8)
-        self._trace(self.order[0], 0, int(values.argmax()), best)
+        self._trace(self.order[0], 0, int(ends.argmax()), best)
         value = self._value(best, cost)
         visited = sum(len(lines.slope) for table in self.up for lines in table.values())
         self._downwards()
         listed = self._listed(value - within - rounding, width)
-        found = best[None] if listed is None else np.concatenate([best[None], listed])
-        found = self._distinct(found, cost)
-        numbers = np.array([self._value(steps, cost) for steps in found])
-        order = np.argsort(-numbers, kind="stable")
-        order = order[numbers[order] >= value - within - rounding]
+        every = best[None] if listed is None else np.concatenate([best[None], listed])
+        every = self._distinct(every, cost)
+        values = np.array([self._value(steps, cost) for steps in every])
+        order = np.argsort(-values, kind="stable")
+        order = order[values[order] >= value - within - rounding]
         complete = bound <= value + rounding
         return Bounded(
-            best, value, value if complete else bound, found[order], numbers[order], visited, bound, complete,
+            best, value, value if complete else bound, every[order], values[order], visited, bound, complete,
             listed is not None,
         )  # fmt: skip
 
@@ -225,10 +195,10 @@ class TreeBounds:
         production = float(self.city.production(along)[0])
         return production - cost * 8 / self.city.land * float(self.city.travel(along)[0])
 
-    def _distinct(self, found: Steps, cost: float) -> Steps:
+    def _distinct(self, configurations: Steps, cost: float) -> Steps:
         """Return the configurations without those of the same value and the same number of full cells."""
         kinds: dict[tuple[float, ...], Steps] = {}
-        for steps in found:
+        for steps in configurations:
             u = steps.astype(float)
             marks = (self._value(steps, cost), float((steps > 0).sum()), float(u @ self.city.kernel @ u))
             kinds.setdefault(tuple(round(mark, ALIKE - 2) + 0.0 for mark in marks), steps)
@@ -242,13 +212,18 @@ class TreeBounds:
 
     def _across(self, cell: int, table: Table) -> Table:
         """Carry lines in the field of a cell to its parent, or back: the link is the same both ways."""
-        delta = float(self.delta[cell])
-        variance = 1 - delta**2
-        carried: Table = {}
-        for flow, lines in table.items():
-            intercept = lines.intercept + lines.slope**2 * variance / 4 - self.toll[cell] * abs(flow)
-            carried[flow] = Lines(lines.slope * delta, intercept, lines.origin)
-        return carried
+        delta = self.delta[cell]
+        return {
+            flow: Lines(
+                lines.slope * delta, self._intercept(cell, lines.slope, lines.intercept, flow), lines.origin
+            )
+            for flow, lines in table.items()
+        }
+
+    def _intercept(self, cell: int, slope: Vector, intercept: Vector, flow: int | Whole) -> Vector:
+        """Return the intercepts of lines beyond the link of a cell to its parent."""
+        variance, toll = 1 - self.delta[cell] ** 2, self.toll[cell]
+        return np.asarray(intercept + slope**2 * variance / 4 - toll * np.abs(flow))
 
     def _in_time(self, cells: list[int]) -> Iterator[int]:
         for cell in cells:
@@ -283,7 +258,7 @@ class TreeBounds:
             steps[cell] = flow
 
     def _downwards(self) -> None:
-        """Find what the rest of the city is worth to every sum and to every subtree."""
+        """Compute the value of the rest of the city to every sum and to every subtree."""
         nothing = Lines(np.zeros(1), np.zeros(1), np.zeros((1, 3), dtype=np.int64))
         number = self.city.number
         self.outside: list[list[Table]] = [[] for _ in range(number)]
@@ -301,7 +276,7 @@ class TreeBounds:
     # --- all configurations within a distance -----------------------------------------------------
 
     def _listed(self, threshold: float, width: int) -> Steps | None:
-        """Return one configuration of every kind worth at least `threshold`; None if there are too many."""
+        """Return one configuration of every kind with a value ≥ `threshold`; None if there are too many."""
         below: dict[int, Parts] = {}
         for cell in self._in_time(self.order[::-1]):
             steps = np.zeros((3, self.city.number), dtype=np.int8)
@@ -319,10 +294,8 @@ class TreeBounds:
                     parts.flow[i] + other.flow[j], parts.slope[i] + other.slope[j],
                     parts.intercept[i] + other.intercept[j], parts.steps[i] + other.steps[j],
                 ).above(self.outside[cell][k], threshold)  # fmt: skip
-            delta, toll = float(self.delta[cell]), float(self.toll[cell])
-            below[cell] = Parts(
-                parts.flow, parts.slope * delta,
-                parts.intercept + parts.slope**2 * (1 - delta**2) / 4 - toll * np.abs(parts.flow),
-                parts.steps,
+            below[cell] = replace(
+                parts, slope=parts.slope * self.delta[cell],
+                intercept=self._intercept(cell, parts.slope, parts.intercept, parts.flow),
             )  # fmt: skip
         return below[self.order[0]].steps

@@ -9,8 +9,7 @@ import pyomo.environ as pyo
 
 from agora.formulations.city.commuting import add_commuting_edges, add_commuting_pairs
 from agora.methods.city.best_response import StartOptions
-from agora.methods.city.centres import city_method
-from agora.methods.city.firms_game import FirmsGame
+from agora.methods.city.firms_game import FirmsGame, city_method
 from agora.methods.city.starts import starting_points
 from agora.methods.method import Answer, Progress, Proof, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
@@ -19,20 +18,14 @@ from agora.solvers import SolveFailed, SolverRecord, solve_program
 RELAXATIONS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Bounds on each complementarity product, solved in turn."""
 
-
 COMMUTING = {"edges": add_commuting_edges, "pairs": add_commuting_pairs}
 
 
 class PotentialOptions(StartOptions):
-    """How to solve the overall program (P0).
-
-    Parameters
-    ----------
-    commuting : str
-        ``edges`` or ``pairs``: the formulation of commuting.
-    """
+    """How to solve the overall program (P0)."""
 
     commuting: Literal["edges", "pairs"] = "edges"
+    """``edges`` or ``pairs``: the formulation of commuting."""
 
 
 def potential_program(city: FujitaOgawa, chosen: PotentialOptions, progress: Progress = silent) -> Answer:
@@ -55,7 +48,7 @@ def potential_program(city: FujitaOgawa, chosen: PotentialOptions, progress: Pro
     if best is None:
         raise SolveFailed(f"IPOPT found no solution of (P0) from {starts} starts.", record)
     value, program, record = best
-    state = game.settle(game.feasible(np.array([float(v.value) for v in program.firms.values()])))
+    state = game.state(np.array([float(v.value) for v in program.firms.values()]))
     kind = game.kind(state, tolerance=1e-6)
     facts = {"kind": kind, "starts": starts, "failed_starts": failed}
     return Answer(kind, value, city.read(program), Proof("none", "none: a local solution"), facts, (record,))
@@ -111,13 +104,8 @@ def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord)
     if city.has_potential:
         objective = float(totals["potential"])
         game = FirmsGame(city)
-        kind = game.kind(
-            game.settle(game.feasible(tables["cells"]["firms"].to_numpy(dtype=float))), tolerance=1e-6
-        )
-    facts = {
-        "kind": kind,
-        "objective": "potential" if city.has_potential else "welfare",
-    }
+        kind = game.kind(game.state(tables["cells"]["firms"].to_numpy(dtype=float)), tolerance=1e-6)
+    facts = {"kind": kind, "objective": "potential" if city.has_potential else "welfare"}
     status = kind if kind != "no equilibrium" else "equilibrium"
     proof = Proof("none", "none: one equilibrium, others may exist")
     return Answer(status, objective, tables, proof, facts, (record,))

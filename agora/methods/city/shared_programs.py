@@ -18,7 +18,21 @@ from agora.solvers.reuse import kept
 from agora.typing import Vector
 
 
-class BestResponses:
+class _KeptLinear:
+    """A linear program that keeps its basis."""
+
+    linear: LinearProgram
+
+    def state(self) -> Any:
+        """Return the basis."""
+        return self.linear.state()
+
+    def rewind(self, state: Any | None) -> None:
+        """Start from a basis, or from nothing."""
+        self.linear.rewind(state)
+
+
+class BestResponses(_KeptLinear):
     """max Σ A_i m_i − h(n) for cities that differ in t, M and the externality alone."""
 
     def __init__(self, city: FujitaOgawa) -> None:
@@ -39,16 +53,8 @@ class BestResponses:
         shared.linear.set_rows(shared.mass, mass, mass)
         return shared
 
-    def state(self) -> Any:
-        """Return the basis."""
-        return self.linear.state()
 
-    def rewind(self, state: Any | None) -> None:
-        """Start from a basis, or from nothing."""
-        self.linear.rewind(state)
-
-
-class SupportingPrices:
+class SupportingPrices(_KeptLinear):
     """The highest profit that supports an allocation, for any allocation, t and externality."""
 
     def __init__(self, city: FujitaOgawa) -> None:
@@ -74,7 +80,7 @@ class SupportingPrices:
         return kept(("supporting prices", city.network, city.labor_per_firm), lambda: cls(city))
 
     def solve(self, city: FujitaOgawa, allocation: CityAllocation) -> tuple[float, Vector, SolverRecord]:
-        """Return the highest profit (numéraire per firm), wages that go with it (I,), and who did it."""
+        """Return the highest profit (numéraire per firm), the wages with it (I,), and the solver's record."""
         level = city.interaction.level(allocation.firms)
         limits = price_limits(city.network, allocation, city.commuting_cost, city.labor_per_firm, level)
         linear, zero = self.linear, np.zeros(city.network.number)
@@ -85,11 +91,3 @@ class SupportingPrices:
         linear.set_bounds(self.wage, zero, limits.wage)
         answer = linear.solve()
         return float(answer.values[self.profit[0]]), answer.values[self.wage], linear.record()
-
-    def state(self) -> Any:
-        """Return the basis."""
-        return self.linear.state()
-
-    def rewind(self, state: Any | None) -> None:
-        """Start from a basis, or from nothing."""
-        self.linear.rewind(state)

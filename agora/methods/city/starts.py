@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,9 @@ from agora.typing import Vector
 FEWEST_COARSE, MOST_COARSE = 100, 700
 """Cells of the coarse city."""
 COARSE_STARTS = 12
+Indices = NDArray[np.int_]
 CANDIDATES, MOVES = 12, 6
-"""Cells tried as a better middle of what is nearest to a centre, and how often."""
+"""Cells tried as a better middle of the cells nearest to a centre, and how often."""
 
 
 def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator) -> list[Vector]:
@@ -33,42 +35,40 @@ def starting_points(city: FujitaOgawa, number: int, random: np.random.Generator)
     Centres are spread over the geography, once in the middle of links and once in cells, so that
     centres of an even and of an odd number of cells are both met.
     """
-    network = city.network
-    cells = network.number
+    network, cells = city.network, city.network.number
     everywhere, once = np.arange(cells), network.tails < network.heads
-    kinds = []
-    for first, second in ((network.tails[once], network.heads[once]), (everywhere, everywhere)):
-        kinds.append(((network.distances[:, first] + network.distances[:, second]) / 2, first, second))
+    kinds = ((network.tails[once], network.heads[once]), (everywhere, everywhere))
     points = [city.firm_mass * network.land / network.land.sum()]
     for count in range(1, max(1, cells // 4) + 1):
-        for places, first, second in kinds:
+        for first, second in kinds:
             if len(points) <= number // 2:
-                centres = _spread(places, first, second, count, random)
-                points.append(filled(city, places[:, centres].min(axis=1)))
+                distances = (network.distances[:, first] + network.distances[:, second]) / 2
+                centres = _spread(distances, first, second, count, random)
+                points.append(filled(city, distances[:, centres].min(axis=1)))
     while len(points) < number:
         points.append(filled(city, random.random(cells)))
     return points[:number]
 
 
 def _spread(
-    places: Vector, first: NDArray[np.int_], second: NDArray[np.int_], count: int, random: np.random.Generator
+    distances: Vector, first: Indices, second: Indices, count: int, random: np.random.Generator
 ) -> list[int]:
-    """Choose places far apart, then move each to the middle of the cells nearest to it.
+    """Choose centres far apart, then move each to the middle of the cells nearest to it.
 
-    `places` holds the distance of every cell (rows) to every place (columns); a place is the middle
+    `distances` are those of every cell (rows) from every possible centre (columns), which is the middle
     of its `first` and `second` cell.
     """
-    chosen = [int(random.integers(places.shape[1]))]
+    chosen = [int(random.integers(distances.shape[1]))]
     while len(chosen) < count:
-        near = places[:, chosen]
+        near = distances[:, chosen]
         apart = ((near[first] + near[second]) / 2).min(axis=1)
         chosen.append(int(np.argmax(apart)))
     for _ in range(50):
-        nearest = places[:, chosen].argmin(axis=1)
+        nearest = distances[:, chosen].argmin(axis=1)
         moved = []
-        for k, place in enumerate(chosen):
-            spread = places[nearest == k].sum(axis=0)
-            moved.append(place if spread[place] <= spread.min() * (1 + 1e-12) else int(spread.argmin()))
+        for k, centre in enumerate(chosen):
+            spread = distances[nearest == k].sum(axis=0)
+            moved.append(centre if spread[centre] <= spread.min() * (1 + 1e-12) else int(spread.argmin()))
         if moved == chosen:
             break
         chosen = moved
@@ -82,8 +82,6 @@ def filled(city: FujitaOgawa, order_by: Vector) -> Vector:
     for cell in np.argsort(order_by, kind="stable"):
         firms[cell] = min(land[cell], left)
         left -= firms[cell]
-        if left <= 0:
-            break
     return firms
 
 
@@ -94,23 +92,22 @@ def large_city_starts(city: FujitaOgawa, number: int, random: np.random.Generato
     """Yield distributions of firms to start from, without the distances of all pairs of cells.
 
     First the best city of a coarser grid or torus, where there is one; then one, two, … centres in the
-    middle of equal parts of the geography; the even distribution in third place.
+    middle of equal parts of the geography; the even distribution comes third.
     """
+    yield from islice(_large_city_starts(city, number, random), number)
+
+
+def _large_city_starts(city: FujitaOgawa, number: int, random: np.random.Generator) -> Iterator[Vector]:
     coarse = coarse_city(city)
-    made = 0
     if coarse is not None:
         yield refined(city, *coarse, random)
-        made = 1
-    for centres in range(1, number + 1):
-        if made < number:
-            yield filled(city, _distance_to_centres(city, centres, random))
-            made += 1
-        if centres == 1 and made < number:
-            yield city.firm_mass * city.network.land / city.network.land.sum()
-            made += 1
+    yield filled(city, _distance_to_centres(city, 1, random))
+    yield city.firm_mass * city.network.land / city.network.land.sum()
+    for centres in range(2, number + 1):
+        yield filled(city, _distance_to_centres(city, centres, random))
 
 
-def coarse_city(city: FujitaOgawa) -> tuple[FujitaOgawa, NDArray[np.int_]] | None:
+def coarse_city(city: FujitaOgawa) -> tuple[FujitaOgawa, Indices] | None:
     """Return a city whose cells are blocks of those of a grid or torus, and the block of each cell."""
     factors = cartesian_factors(city.network)
     if factors is None:
@@ -127,8 +124,8 @@ def coarse_city(city: FujitaOgawa) -> tuple[FujitaOgawa, NDArray[np.int_]] | Non
     if not blocks:
         return None
     side = blocks[0]
-    place = np.arange(rows * columns)
-    block = place // columns // side * (columns // side) + place % columns // side
+    cell = np.arange(rows * columns)
+    block = cell // columns // side * (columns // side) + cell % columns // side
     land = np.bincount(block, city.network.land)
     make = torus if closed else grid
     geography = make(rows // side, columns // side, spacing=spacing * side, land=land.tolist())
@@ -136,9 +133,7 @@ def coarse_city(city: FujitaOgawa) -> tuple[FujitaOgawa, NDArray[np.int_]] | Non
     return FujitaOgawa(geography=geography, **{name: getattr(city, name) for name in parameters}), block
 
 
-def refined(
-    city: FujitaOgawa, coarse: FujitaOgawa, block: NDArray[np.int_], random: np.random.Generator
-) -> Vector:
+def refined(city: FujitaOgawa, coarse: FujitaOgawa, block: Indices, random: np.random.Generator) -> Vector:
     """Return the best city of a coarser geography, its firms spread evenly over the cells of each block."""
     game = FirmsGame(coarse)
     states = [game.climb(start) for start in starting_points(coarse, COARSE_STARTS, random)]
@@ -164,15 +159,14 @@ def _distance_to_centres(city: FujitaOgawa, centres: int, random: np.random.Gene
     chosen = [int(random.integers(number))]
     while len(chosen) < centres:
         chosen.append(int(dijkstra(lengths, indices=chosen, min_only=True).argmax()))
-    places = np.array(chosen)
+    middles = np.array(chosen)
     for _ in range(MOVES):
-        nearest = dijkstra(lengths, indices=places).argmin(axis=0)
+        nearest = dijkstra(lengths, indices=middles).argmin(axis=0)
         moved = []
-        for k, place in enumerate(places.tolist()):
+        for k, middle in enumerate(middles.tolist()):
             part = np.flatnonzero(nearest == k)
-            tried = np.append(random.choice(part, min(CANDIDATES, len(part)), replace=False), place)
+            tried = np.append(random.choice(part, min(CANDIDATES, len(part)), replace=False), middle)
             totals = (dijkstra(lengths, indices=tried)[:, part] * city.network.land[part]).sum(axis=1)
             moved.append(int(tried[totals.argmin()]))
-        places = np.array(moved)
-    distance: Vector = dijkstra(lengths, indices=places, min_only=True)
-    return distance
+        middles = np.array(moved)
+    return np.asarray(dijkstra(lengths, indices=middles, min_only=True))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agora.data.checks import InputError
 from agora.data.geographies import CellNetwork
-from agora.methods.city.best_response import Found, equilibria_table, keep_distinct
+from agora.methods.city.best_response import DistinctState, city_answer, keep_distinct
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.method import Answer, Progress, Proof, silent
 from agora.models.city.fujita_ogawa import FujitaOgawa
@@ -31,11 +31,8 @@ LARGEST = 10
 def global_maximiser(city: FujitaOgawa, progress: Progress = silent, folded: bool = True) -> Answer:
     """Return the certified global maximiser, the runner-up, and all strict local maximisers.
 
-    Raises
-    ------
-    InputError
-        If an assumption of the enumeration fails: at most 10 cells, no excess land, ∇A positive
-        definite on the tangent space.
+    Raises `InputError` if an assumption fails: at most 10 cells, no excess land, ∇A positive definite on the
+    tangent space.
     """
     city.check_potential()
     game = check_enumerable(city)
@@ -49,33 +46,28 @@ def global_maximiser(city: FujitaOgawa, progress: Progress = silent, folded: boo
     progress(f"testing {len(candidates)} vertices, {len(first)} up to symmetry")
     order = first[np.argsort(-values, kind="stable")]
     reached = dict(zip([row.tobytes() for row in candidates[first]], sizes.tolist(), strict=True))
-    maximisers: list[Found] = []
+    maximisers: list[DistinctState] = []
     for state in local_maximisers(game, candidates[first]):
         if folded:
             keep_distinct(game, maximisers, state, times=reached[state.firms.tobytes()])
         else:
-            maximisers.append(Found(state, game.potential(state), game.kind(state)))
-    maximisers.sort(key=lambda f: -f.potential)
-    top = game.settle(candidates[order[0]])
-    winner = Found(top, game.potential(top), game.kind(top))
-    allocation, prices = game.allocation(top)
-    runner_up = next((f.potential for f in maximisers if f.potential < winner.potential - 1e-12), None)
+            maximisers.append(DistinctState.of(game, state))
+    maximisers.sort(key=lambda m: -m.potential)
+    top = DistinctState.of(game, game.lower_stage(candidates[order[0]]))
     facts = {
-        "kind": winner.kind,
         "vertices": len(candidates),
-        "runner_up": runner_up,
+        "runner_up": next((m.potential for m in maximisers if m.potential < top.potential - 1e-12), None),
         "distinct_local_maximisers": len(maximisers),
     }
-    tables = {**city.tables(allocation), "equilibria": equilibria_table(maximisers, city.network)}
     convex = f"f is convex (least tangent eigenvalue {game.tangent_eigenvalue:.6g})"
     proof = Proof(
         "enumeration",
         f"{convex}, so the maximum is at one of the {len(candidates)} vertices, all evaluated",
-        bound=winner.potential,
+        bound=top.potential,
         gap=0.0,
         assumptions=("no excess land", convex),
     )
-    return Answer("global maximiser", winner.potential, tables, proof, facts, (game.linear.record(), prices))
+    return city_answer(game, top, maximisers, "global maximiser", proof, facts)
 
 
 def check_enumerable(city: FujitaOgawa) -> FirmsGame:
@@ -149,7 +141,7 @@ def _fillings(mask: int, land: Vector, phi: float) -> list[tuple[float, ...]]:
     """Return the ways to fill a shed with firms for its own workers, at most one cell partly."""
     members = [cell for cell in range(len(land)) if mask >> cell & 1]
     wanted = float(land[members].sum()) / (1 + phi)
-    found: dict[tuple[float, ...], None] = {}
+    fillings: dict[tuple[float, ...], None] = {}
     for open_cell in members:
         others = [cell for cell in members if cell != open_cell]
         for full in product((0.0, 1.0), repeat=len(others)):
@@ -158,8 +150,8 @@ def _fillings(mask: int, land: Vector, phi: float) -> list[tuple[float, ...]]:
             rest = wanted - float(firms.sum())
             if -1e-12 <= rest <= land[open_cell] + 1e-12:
                 firms[open_cell] = min(max(rest, 0.0), float(land[open_cell]))
-                found[tuple(np.round(firms, 13).tolist())] = None
-    return list(found)
+                fillings[tuple(np.round(firms, 13).tolist())] = None
+    return list(fillings)
 
 
 def potentials(game: FirmsGame, candidates: Vector) -> Vector:
@@ -170,29 +162,19 @@ def potentials(game: FirmsGame, candidates: Vector) -> Vector:
 
 def local_maximisers(game: FirmsGame, candidates: Vector) -> list[State]:
     """Return the candidates that are strict local maximisers of the potential."""
-    costs = game.commuting_costs(candidates)
-    found = []
-    for firms, cost in zip(candidates, costs, strict=True):
+    maximisers = []
+    for firms, cost in zip(candidates, game.commuting_costs(candidates), strict=True):
         level = game.city.interaction.level(firms)
-        best = game.respond(level)
-        if best.answer.objective - (float(level @ firms) - cost) > 1e-10 * max(
-            1.0, abs(best.answer.objective)
-        ):
-            continue
-        state = game.settle(firms)
-        if game.other_response(state, level) is None:
-            found.append(state)
-    return found
+        highest = game.respond(level).answer.objective
+        if highest - (float(level @ firms) - cost) <= 1e-10 * max(1.0, abs(highest)):
+            state = game.lower_stage(firms)
+            if game.other_response(state, level) is None:
+                maximisers.append(state)
+    return maximisers
 
 
 def orbits(network: CellNetwork, states: Vector) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Return one state of each orbit, by its row, and how many of the states belong to it.
-
-    Parameters
-    ----------
-    states : array (N, I)
-        Distributions, all different, in the order of the network.
-    """
+    """Return one of each orbit of the different states (N, I), by its row, and how many belong to it."""
     group = network.symmetries
     if group is None:
         return np.arange(len(states)), np.ones(len(states), dtype=int)

@@ -32,27 +32,20 @@ from agora.numerics import bisected
 from agora.typing import Vector
 
 FLOOR = 1e-6
-"""Utilities below this count as nothing: a number of marketplaces nobody can pay for has this bound."""
+"""Utilities below this count as nothing: a number of marketplaces that no site can pay for has this bound."""
 
 
 @dataclass(frozen=True)
 class StructureProblem:
-    """Where marketplaces may be, and what follows.
-
-    Attributes
-    ----------
-    economy : Economy
-        Preferences and technology.
-    ground : Ground
-        Where sites are and marketplaces may be.
-    need : callable
-        Locations, shape (…, k · width), on a line ascending → set-up need in composites, shape (…); affine
-        within the ground's pieces.
-    """
+    """An economy and the ground on which its marketplaces may be."""
 
     economy: Economy
+    """Preferences and technology."""
     ground: Ground
+    """Where sites are and marketplaces may be."""
     need: Callable[[Vector], Vector]
+    """Locations, shape (…, k · width), on a line ascending → set-up need in composites, shape (…); affine
+    within the ground's pieces."""
 
     def travel(self, locations: Vector) -> Vector:
         """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
@@ -64,37 +57,27 @@ class StructureProblem:
 
     def solve(self, locations: Vector, start: MarketEquilibrium | None = None) -> MarketEquilibrium:
         """Return the equilibrium with marketplaces at `locations` (k · width,)."""
-        places = self.ordered(locations)
-        return solve_market(self.economy, self.travel(places), float(self.need(places)), start)
+        locations = self.ordered(locations)
+        return solve_market(self.economy, self.travel(locations), float(self.need(locations)), start)
 
 
 @dataclass(frozen=True)
 class StructureResult:
-    """The best structure with a given number of marketplaces.
-
-    Attributes
-    ----------
-    number : int
-        k, the number of marketplaces.
-    locations : array (k · width,)
-        The best locations found, ascending on a line.
-    utility, bound : float
-        Its utility, and a proved upper bound for every structure with k marketplaces.
-    boxes : int
-        Boxes examined.
-    equilibrium : MarketEquilibrium
-        The equilibrium there.
-    beyond : bool
-        Whether `bound` is proved for every larger number of marketplaces too.
-    """
+    """The best structure with a given number of marketplaces."""
 
     number: int
+    """k, the number of marketplaces."""
     locations: Vector
+    """The best locations found (k · width,), ascending on a line."""
     utility: float
     bound: float
+    """Its utility, and a proved upper bound for every structure with k marketplaces."""
     boxes: int
+    """Boxes examined."""
     equilibrium: MarketEquilibrium
+    """The equilibrium there."""
     beyond: bool = False
+    """Whether `bound` is proved for every larger number of marketplaces too."""
 
 
 def best_structure(
@@ -116,20 +99,25 @@ def best_structure(
     bound = max(search.utility, FLOOR) * (1 + gap)
     if search.heap:
         bound = max(bound, search.open_bound())
-    places = problem.ordered(search.locations)
-    return StructureResult(number, places, search.utility, bound, search.boxes, search.equilibrium)
+    locations = problem.ordered(search.locations)
+    return StructureResult(number, locations, search.utility, bound, search.boxes, search.equilibrium)
 
 
 def least_bound(problem: StructureProblem, number: int) -> float:
     """Return a utility that no structure with `number` or more marketplaces exceeds.
 
     What is reached if every site is as near to a marketplace as D allows, at the set-up cost of the fewest,
-    all in one place: less travel and less need never harm.
+    all at one location: less travel and less need never harm.
     """
-    places = problem.ground.candidates
-    ways = problem.travel(problem.ordered(places.ravel()))
-    need = float(problem.need(np.tile(places[0], number)))
+    candidates = problem.ground.candidates
+    ways = problem.travel(problem.ordered(candidates.ravel()))
+    need = float(problem.need(np.tile(candidates[0], number)))
     return max(solve_market(problem.economy, ways, need).utility, FLOOR) * (1 + 1e-9)
+
+
+def prices_and_head(x: Vector) -> tuple[Vector, float]:
+    """Return prices (goods,), the first one, and the price of a head from log prices and that (goods,)."""
+    return np.exp(np.append(0.0, np.clip(x[:-1], -20, 20))), float(x[-1])
 
 
 class _Search:
@@ -184,9 +172,9 @@ class _Search:
 
         A source of prices only: bounds hold at any.
         """
-        places = self.corners(box)
-        ways = self.problem.travel(places).min(axis=0)
-        return solve_market(self.problem.economy, ways, float(self.problem.need(places).min()))
+        ends = self.corners(box)
+        ways = self.problem.travel(ends).min(axis=0)
+        return solve_market(self.problem.economy, ways, float(self.problem.need(ends).min()))
 
     def margins(self, box: Vector, at: MarketEquilibrium, target: float | None = None) -> Vector:
         """Return by how much each corner could do better than the target, at given prices.
@@ -205,8 +193,7 @@ class _Search:
 
         total = problem.ground.corner_values(box, values_at).sum(axis=-1)
         rest = head - np.asarray(problem.need(self.corners(box))) * economy.setup_price(at.prices)
-        margins: Vector = total + rest
-        return margins
+        return np.asarray(total + rest)
 
     def step(self) -> None:
         """Halve the most promising open box along its decisive side, if it is still open."""
@@ -220,7 +207,7 @@ class _Search:
             self.push(part, centre)
 
     def decisive_side(self, box: Vector, at: MarketEquilibrium) -> int:
-        """Return the side along which the bound changes most; a marketplace nobody uses has none."""
+        """Return the side along which the bound changes most; a marketplace without use has none."""
         values = self.margins(box, at)
         change = np.zeros(len(box))
         for side in range(len(box)):
@@ -235,22 +222,21 @@ class _Search:
         """Climb from the best structure within its pieces."""
         ground, number = self.problem.ground, self.number
         limits: list[tuple[float, float]] = []
-        for place in self.locations.reshape(number, ground.width):
-            around = [p for p in ground.pieces if ((p[:, 0] <= place) & (place <= p[:, 1])).all()]
+        for location in self.locations.reshape(number, ground.width):
+            around = [p for p in ground.pieces if ((p[:, 0] <= location) & (location <= p[:, 1])).all()]
             limits += [
                 (min(float(p[axis, 0]) for p in around), max(float(p[axis, 1]) for p in around))
                 for axis in range(ground.width)
             ]
         if isinstance(ground, Line):
             limits = [ground.region] * number
-        found = minimize(
-            lambda d: -self.problem.solve(d, self.equilibrium).utility,
-            self.locations,
-            method="L-BFGS-B",
-            bounds=limits,
-            options={"ftol": 1e-15, "gtol": 1e-10},
-        )
-        self.consider(np.asarray(found.x, dtype=float), self.equilibrium)
+
+        def loss(locations: Vector) -> float:
+            return -self.problem.solve(locations, self.equilibrium).utility
+
+        options = {"ftol": 1e-15, "gtol": 1e-10}
+        climbed = minimize(loss, self.locations, method="L-BFGS-B", bounds=limits, options=options)
+        self.consider(np.asarray(climbed.x, dtype=float), self.equilibrium)
 
     def open_bound(self) -> float:
         """Return a utility that no open box can exceed, by bisection on the target; infinite if unproved."""

@@ -42,28 +42,20 @@ from agora.typing import Vector
 
 @dataclass(frozen=True)
 class Structure:
-    """What the price program says about some marketplaces.
-
-    Attributes
-    ----------
-    locations : tuple
-        d′, ascending.
-    gain : float
-        λ, the greatest gain of any coalition with them (the least gain if the solver failed).
-    prices, income, costs, travel : array (I,), (J,), (types, J), (J,)
-        Prices summing to one, and what follows from them: a member's income and cost of a unit of
-        utility at each site; hours of travel.
-    record : SolverRecord
-        Who solved it.
-    """
+    """The solution of the price program for given marketplaces."""
 
     locations: tuple[float, ...]
+    """Locations d′, ascending."""
     gain: float
+    """λ, the greatest gain of any coalition with them (the least gain if the solver failed)."""
     prices: Vector
     income: Vector
     costs: Vector
     travel: Vector
+    """Prices (I,) summing to one, and what follows from them: a member's income (J,), its costs of a unit of
+    utility at each site (types, J); hours of travel (J,)."""
     record: SolverRecord
+    """The record of its solver."""
     program: pyo.ConcreteModel
 
 
@@ -78,15 +70,7 @@ class NumberResult:
 
 
 class StructureSearch:
-    """Structures with a given number of marketplaces; each is solved once.
-
-    Parameters
-    ----------
-    test : CoalitionTest
-        The allocation that is tested.
-    number : int
-        k, how many marketplaces.
-    """
+    """Structures with k marketplaces, `number`, for the allocation that is tested; each is solved once."""
 
     def __init__(self, test: CoalitionTest, number: int) -> None:
         self.test, self.number = test, number
@@ -94,14 +78,14 @@ class StructureSearch:
 
     def at(self, locations: tuple[float, ...]) -> Structure:
         """Return what is known about a structure; solve its price program at the first time."""
-        places = tuple(sorted(locations))
-        if places not in self.known:
-            self.known[places] = self._solve(places)
-        return self.known[places]
+        locations = tuple(sorted(locations))
+        if locations not in self.known:
+            self.known[locations] = self._solve(locations)
+        return self.known[locations]
 
-    def _solve(self, places: tuple[float, ...]) -> Structure:
+    def _solve(self, locations: tuple[float, ...]) -> Structure:
         test = self.test
-        program = test.price_program(places)
+        program = test.price_program(locations)
         try:
             record = solve_program(program)
             gain = float(pyo.value(program.gain))
@@ -110,12 +94,12 @@ class StructureSearch:
         prices = np.array([max(pyo.value(p), 1e-12) for p in program.commodity_price.values()])
         rents = np.array([max(pyo.value(r), 1e-12) for r in program.land_rent.values()]) / prices.sum()
         prices = prices / prices.sum()
-        travel = test.travel(places)
+        travel = test.travel(locations)
         wages = prices[np.array(test.makes) - 1]
         fee = setup_fee(test.needs(self.number), prices)
         income = wages * (test.time - travel) + test.plot * rents.sum() - fee
         costs = living_costs(list(test.tastes.values()), test.makes, prices, rents)
-        return Structure(places, gain, prices, income, costs, travel, record, program)
+        return Structure(locations, gain, prices, income, costs, travel, record, program)
 
     @cached_property
     def regions(self) -> list[tuple[tuple[float, ...], ...]]:
@@ -161,9 +145,8 @@ class StructureSearch:
         except SolveFailed:
             return start
         low, high = self.test.region
-        return self.at(
-            tuple(float(np.clip(pyo.value(place), low, high)) for place in program.location.values())
-        )
+        moved = np.clip([pyo.value(location) for location in program.location.values()], low, high)
+        return self.at(tuple(moved.tolist()))
 
     def run(self, tolerance: float, deadline: float, known: float = -np.inf) -> NumberResult:
         """Cut the region until no structure gains `tolerance` more than the best, or time runs out.
@@ -181,7 +164,7 @@ class StructureSearch:
             for half in _halves(simplex):
                 heapq.heappush(heap, (-self.bound(half), next(order), half))
         polished, best = self.polish(), self.best()
-        if polished.gain >= best.gain - min(1e-8, tolerance):  # solvers cannot tell them apart
+        if polished.gain >= best.gain - min(1e-8, tolerance):  # solvers cannot distinguish them
             best = polished
         bound = max(-heap[0][0] if heap else best.gain, best.gain, self.best().gain)
         return NumberResult(best, bound, len(self.known), next(order))
@@ -217,24 +200,11 @@ def most_improving_coalition(
 ) -> Answer:
     """Return the coalition and the marketplaces with the greatest gain, or prove that there is none.
 
-    Parameters
-    ----------
-    test : CoalitionTest
-        The allocation that is tested.
-    tolerance : float
-        > 0: the proved bound exceeds the gain found by at most this, unless time runs out.
-    seconds : float
-        > 0: for each number of marketplaces.
-    progress : callable, optional
-        Called with a short text as the work goes on.
-
-    Returns
-    -------
-    Answer
-        ``objective``: the gain λ found (see `CoalitionTest`); ``facts["bound"]``: no coalition, with
-        any of the structures, gains more; ``facts["improves"]``: whether λ exceeds `tolerance`;
-        ``facts["unblocked"]``: whether it is proved that none gains more than `tolerance`. Tables of
-        `coalition_tables`, and ``structures``, the best one for each number of marketplaces.
+    The answer's objective is the gain λ of the best coalition met (see `CoalitionTest`), and its facts say:
+    ``bound``, no coalition with any structure gains more; ``improves``, whether λ exceeds the tolerance > 0;
+    ``unblocked``, whether it is proved that no gain does. Its table ``structures`` has the best one for each
+    number of marketplaces. The bound exceeds λ by no more than the tolerance, unless the `seconds` > 0 for a
+    number of marketplaces run out.
 
     Raises
     ------
@@ -242,30 +212,28 @@ def most_improving_coalition(
         For a bad tolerance or time.
     """
     tolerance, seconds = positive("tolerance", tolerance), positive("seconds", seconds)
-    found: list[NumberResult] = []
+    results: list[NumberResult] = []
     for number in range(1, test.marketplaces + 1):
         progress(f"searching structures with {number} marketplaces")
-        known = max((result.structure.gain for result in found), default=-np.inf)
-        found.append(StructureSearch(test, number).run(tolerance / 2, time.monotonic() + seconds, known))
-    best = max(found, key=lambda result: result.structure.gain).structure
-    bound = max(result.bound for result in found)
+        known = max((result.structure.gain for result in results), default=-np.inf)
+        results.append(StructureSearch(test, number).run(tolerance / 2, time.monotonic() + seconds, known))
+    best = max(results, key=lambda result: result.structure.gain).structure
+    bound = max(result.bound for result in results)
     improves, unblocked = best.gain > tolerance, bound <= tolerance
     tables = test.read_prices(best.program)
-    tables["structures"] = pd.DataFrame(
+    tables["structures"] = structures = pd.DataFrame(
         {
-            "number": range(1, test.marketplaces + 1),
-            "gain": [result.structure.gain for result in found],
-            "bound": [result.bound for result in found],
-            "locations": [", ".join(f"{d:.6f}" for d in result.structure.locations) for result in found],
-            "solved": [result.structures for result in found],
-            "simplices": [result.simplices for result in found],
+            "number": number,
+            "gain": result.structure.gain,
+            "bound": result.bound,
+            "locations": ", ".join(f"{d:.6f}" for d in result.structure.locations),
+            "solved": result.structures,
+            "simplices": result.simplices,
         }
+        for number, result in enumerate(results, start=1)
     )
-    facts: dict[str, Any] = {
-        "improves": improves,
-        "unblocked": unblocked,
-        "structures": sum(result.structures for result in found),
-    }
+    solved, simplices = (int(structures[column].sum()) for column in ("solved", "simplices"))
+    facts: dict[str, Any] = {"improves": improves, "unblocked": unblocked, "structures": solved}
     if improves:
         status = "a coalition improves upon the allocation"
     elif unblocked:
@@ -274,7 +242,7 @@ def most_improving_coalition(
         status = "no improving coalition found, and none excluded"
     words = (
         f"no coalition gains more than {bound:.9g}: at the prices found at the corners of "
-        f"{sum(result.simplices for result in found)} simplices of locations, nobody could afford it"
+        f"{simplices} simplices of locations, nobody could afford it"
     )
     proof = Proof("bound", words, bound, bound - best.gain, tolerance)
     return Answer(status, best.gain, tables, proof, facts, (best.record,))
@@ -282,26 +250,18 @@ def most_improving_coalition(
 
 @dataclass(frozen=True)
 class CoreTest:
-    """Whether any allocation at all can satisfy every type.
-
-    Attributes
-    ----------
-    alone : dict
-        Type → what it can have by itself: the answer's tables show where and how.
-    utility : dict
-        Type → the utility that it reaches alone.
-    best : Answer
-        The allocation of everybody that comes nearest to giving every type that much, or that gives
-        most above it; its gain is a share of the types' utilities alone.
-    at_least : float
-        ε: whatever the allocation, some type can leave and make all its members better off by at
-        least this share of their utility. Proved; not positive if nothing is shown.
-    """
+    """The result of the test whether any allocation can satisfy every type."""
 
     alone: dict[str, Answer]
+    """Type → what it can have by itself: the answer's tables show where and how."""
     utility: dict[str, float]
+    """Type → the utility that it reaches alone."""
     best: Answer
+    """The allocation of everybody that comes nearest to giving every type that much, or that gives most
+    above it; its gain is a share of the types' utilities alone."""
     at_least: float
+    """ε: whatever the allocation, some type can leave and make all its members better off by at least
+    this share of their utility. Proved; not positive if nothing is shown."""
 
     @property
     def empty(self) -> bool:
@@ -319,12 +279,7 @@ def core_test(
     every allocation some type gets (1 + λ̄) u*_t at most and by leaving gains ε = 1 / (1 + λ̄) − 1 at
     least: the core is empty (Berliant & Konishi 2000, Example 1 and footnote 22).
 
-    Parameters
-    ----------
-    test : CoalitionTest
-        The economy; the utilities in it do not matter.
-    tolerance, seconds, progress
-        As in `most_improving_coalition`, for each of its searches.
+    The utilities in the test do not matter; tolerance and seconds are those of each search.
 
     Raises
     ------
@@ -347,15 +302,10 @@ def core_test(
 
 
 class CoalitionOptions(SearchOptions):
-    """How to search for an improving coalition.
-
-    Parameters
-    ----------
-    gain_tolerance : float
-        Gain up to which "no coalition improves" is proved.
-    """
+    """How to search for an improving coalition."""
 
     gain_tolerance: float = Field(default=1e-6, gt=0, json_schema_extra=POSITIVE)
+    """Gain up to which "no coalition improves" is proved."""
 
 
 def _run(test: CoalitionTest, chosen: CoalitionOptions, progress: Progress) -> Answer:

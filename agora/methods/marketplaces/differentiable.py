@@ -18,30 +18,30 @@ from agora.methods.marketplaces.marketplaces import IPOPT_FROM_SOLUTION
 from agora.models.marketplaces.coalition import CoalitionTest
 from agora.models.marketplaces.marketplaces import Marketplaces, start_from
 from agora.solvers import solve_program
-from agora.typing import Tables
+from agora.typing import Tables, Vector
 
 FROM_NEAR_BY: dict[str, Any] = {**IPOPT_FROM_SOLUTION, "max_iter": 200}
-SAME_PLACE = 1e-6
+SAME_LOCATION = 1e-6
 """Positions closer than this are the same."""
 
 
 def marketplaces_optimum(model: Marketplaces, tables: Tables) -> Differentiable:
-    """Take the envy-free Pareto program: for the given places, or with the best structure's free to move."""
+    """Return the envy-free Pareto program, its locations given or, of the best structure, free to move."""
     line_of(model)
-    places = np.array(tables["marketplaces"]["location"], dtype=float)
+    locations = np.array(tables["marketplaces"]["location"], dtype=float)
     if isinstance(model.marketplaces, tuple):
-        given = _GivenPlaces([("given", k) for k in range(len(places))])
+        given = _FixedLocations([("given", k) for k in range(len(locations))])
         return given.differentiable(model, "the marketplaces stay where they are given")
     if isinstance(model.railway.cost_per_length, float):
-        nearest = np.abs(line_of(model).positions[:, None] - places).argmin(axis=1)
-        return _free_places(model, [int(k) for k in nearest], places)
+        nearest = np.abs(line_of(model).positions[:, None] - locations).argmin(axis=1)
+        return _free_locations(model, [int(k) for k in nearest], locations)
     anchors = []
-    for place in places:
-        site = int(np.abs(line_of(model).positions - place).argmin())
-        mark = int(np.abs(model.rail_marks - place).argmin())
-        if abs(line_of(model).positions[site] - place) <= SAME_PLACE:
+    for location in locations:
+        site = int(np.abs(line_of(model).positions - location).argmin())
+        mark = int(np.abs(model.rail_marks - location).argmin())
+        if abs(line_of(model).positions[site] - location) <= SAME_LOCATION:
             anchors.append(("site", site))
-        elif abs(model.rail_marks[mark] - place) <= SAME_PLACE:
+        elif abs(model.rail_marks[mark] - location) <= SAME_LOCATION:
             anchors.append(("mark", mark))
         else:
             raise InputError(
@@ -49,7 +49,7 @@ def marketplaces_optimum(model: Marketplaces, tables: Tables) -> Differentiable:
                 model.railway.cost_per_length,
                 "one number where a marketplace lies between the sites and the ends of stretches",
             )
-    return _GivenPlaces(anchors).differentiable(
+    return _FixedLocations(anchors).differentiable(
         model, "marketplaces stay at their sites and ends of stretches"
     )
 
@@ -62,26 +62,25 @@ def line_of(model: Marketplaces) -> Line:
 
 
 @dataclass(frozen=True)
-class _GivenPlaces:
+class _FixedLocations:
     """Marketplaces that are parameters, or move with a site or with the end of a stretch of railway."""
 
     anchors: list[tuple[str, int]]
 
-    def places(self, model: Marketplaces) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def locations(self, model: Marketplaces) -> Vector:
         at = {"site": line_of(model).positions, "mark": model.rail_marks, "given": model.marketplaces}
         return np.array([float(at[kind][k]) for kind, k in self.anchors])  # type: ignore[index]
 
     def build(self, model: Marketplaces) -> pyo.ConcreteModel:
-        return model.fixed_program(self.places(model).tolist())
+        return model.fixed_program(self.locations(model).tolist())
 
     def read(self, model: Marketplaces, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
-        return model.tables(program, self.places(model))
+        return model.tables(program, self.locations(model))
 
     def follow(self, model: Marketplaces, before: pyo.ConcreteModel) -> pyo.ConcreteModel:
-        program, places = self.build(model), self.places(model)
+        program, locations = self.build(model), self.locations(model)
         if model.substitution is None:
-            need = model.setup_cost * float(model.units(np.sort(places)))
-            start_from(model, program, solve_market(model.economy, model.travel(places), need), places)
+            _start(model, program, model.travel(locations), locations)
         solve_program(program, FROM_NEAR_BY if model.substitution is None else ACCURATE)
         return program
 
@@ -90,15 +89,15 @@ class _GivenPlaces:
         return Differentiable(program, self.build, self.read, self.follow, note)
 
 
-def _free_places(model: Marketplaces, groups: list[int], places: np.ndarray[Any, Any]) -> Differentiable:
+def _free_locations(model: Marketplaces, groups: list[int], locations: Vector) -> Differentiable:
     def build(other: Marketplaces) -> pyo.ConcreteModel:
         return other.free_program(groups)
 
     def follow(other: Marketplaces, before: pyo.ConcreteModel) -> pyo.ConcreteModel:
-        start = np.array([float(place.value) for place in before.location.values()])
+        start = np.array([float(location.value) for location in before.location.values()])
         return _solved_from(other, build(other), start, groups)
 
-    program = _solved_from(model, build(model), places, groups)
+    program = _solved_from(model, build(model), locations, groups)
     return Differentiable(
         program, build, lambda other, solved: other.read(solved), follow,
         "the best structure, its marketplaces free to move, each site at the same marketplace",
@@ -106,30 +105,35 @@ def _free_places(model: Marketplaces, groups: list[int], places: np.ndarray[Any,
 
 
 def _solved_from(
-    model: Marketplaces, program: pyo.ConcreteModel, places: np.ndarray[Any, Any], groups: list[int]
+    model: Marketplaces, program: pyo.ConcreteModel, locations: Vector, groups: list[int]
 ) -> pyo.ConcreteModel:
     low, high = line_of(model).region
-    places = np.clip(places, low, high)
-    travel = np.abs(line_of(model).positions - places[groups])
-    need = model.setup_cost * float(model.units(np.sort(places)))
-    start_from(model, program, solve_market(model.economy, travel, need), places)
-    for k, place in enumerate(places.tolist()):
-        program.location[k].set_value(place)
+    locations = np.clip(locations, low, high)
+    travel = np.abs(line_of(model).positions - locations[groups])
+    _start(model, program, travel, locations)
+    for k, location in enumerate(locations.tolist()):
+        program.location[k].set_value(location)
     for site, hours in enumerate(travel.tolist()):
         program.travel[site].set_value(hours)
     solve_program(program, FROM_NEAR_BY)
     return program
 
 
+def _start(model: Marketplaces, program: pyo.ConcreteModel, travel: Vector, locations: Vector) -> None:
+    """Start a program from the equilibrium of its marketplaces, which sites reach in the hours `travel`."""
+    need = model.setup_cost * float(model.units(np.sort(locations)))
+    start_from(model, program, solve_market(model.economy, travel, need), locations)
+
+
 # --- the coalition test ---
 
 
 def coalition_optimum(model: CoalitionTest, tables: Tables) -> Differentiable:
-    """Take the coalition's program with marketplaces that may move, from those of the solution."""
-    places = sorted(float(place) for place in tables["marketplaces"]["location"])
+    """Return the coalition's program with marketplaces that may move, from those of the solution."""
+    locations = sorted(float(location) for location in tables["marketplaces"]["location"])
 
     def build(other: CoalitionTest) -> pyo.ConcreteModel:
-        return other.location_program(places)
+        return other.location_program(locations)
 
     program = build(model)
     solve_program(program, ACCURATE)

@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 
 from agora.formulations.marketplaces.grounds import Line
 from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, site_values
-from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult
+from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult, prices_and_head
 from agora.typing import Vector
 
 
@@ -34,18 +34,16 @@ def bounded_structure(problem: StructureProblem, number: int, enough: float = 0.
     spread = marks[np.linspace(0, len(marks) - 1, number + 2).round().astype(int)[1:-1]]
     start = problem.solve(spread)
     locations, state = _climbed(problem, marks, spread, start)
-    if state.utility <= 0:
-        bound, places = _least_bound(problem, number, marks, replace(start, utility=0.5), enough)
-    else:
-        bound, places = _least_bound(problem, number, marks, state, enough)
+    at = state if state.utility > 0 else replace(start, utility=0.5)
+    bound, candidates = _least_bound(problem, number, marks, at, enough)
     for _ in range(3):
         if bound <= state.utility * (1 + 1e-11):
             break
-        other, found = _climbed(problem, marks, places, state)
-        if found.utility <= state.utility * (1 + 1e-12):
+        other, reached = _climbed(problem, marks, candidates, state)
+        if reached.utility <= state.utility * (1 + 1e-12):
             break
-        locations, state = other, found
-        better, places = _least_bound(problem, number, marks, state, enough)
+        locations, state = other, reached
+        better, candidates = _least_bound(problem, number, marks, state, enough)
         bound = min(bound, better)
     return StructureResult(number, np.sort(locations), state.utility, max(bound, state.utility), 0, state)
 
@@ -66,22 +64,20 @@ def _least_bound(
 ) -> tuple[float, Vector]:
     """Minimise the bound over log prices and μ, from the prices of `at`, until it is `enough`."""
     enough = max(enough, at.utility * (1 + 1e-11))
-    goods = len(at.prices)
     best: tuple[float, Vector] = (np.inf, marks[:number])
 
     def bound(x: Vector) -> float:
         nonlocal best
-        prices = np.exp(np.concatenate([[0.0], np.clip(x[: goods - 1], -20, 20)]))
-        utility, places = allowed_utility(problem, number, marks, prices, float(x[-1]))
+        utility, locations = allowed_utility(problem, number, marks, *prices_and_head(x))
         if utility < best[0]:
-            best = utility, places
+            best = utility, locations
             if utility <= enough:
                 raise _Enough
         return float(np.log(max(utility, 1e-300)))
 
     first = np.append(np.log(at.prices[1:]), at.fee - at.rent_income)
-    simplex = np.vstack([first, *(first + 0.05 * row for row in np.eye(goods))])
-    options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-10, "maxfev": 150 * goods}
+    simplex = np.vstack([first, first + 0.05 * np.eye(len(first))])
+    options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-10, "maxfev": 150 * len(first)}
     with suppress(_Enough):
         minimize(bound, first, method="Nelder-Mead", options=options)
     return best
@@ -90,10 +86,10 @@ def _least_bound(
 def allowed_utility(
     problem: StructureProblem, number: int, marks: Vector, prices: Vector, head: float
 ) -> tuple[float, Vector]:
-    """Return u(p, μ), a bound for every structure of `number` marketplaces, and the places behind it.
+    """Return u(p, μ), a bound for every structure of `number` marketplaces, and the locations behind it.
 
-    Infinite where some structure costs no more than μ. The best places at a utility allow a higher one, and
-    so on (Dinkelbach's method), a few dynamic programs in turn; each gives a bound, converged or not: if
+    Infinite where some structure costs no more than μ. The best locations at a utility allow a higher one,
+    and so on (Dinkelbach's method), a few dynamic programs in turn; each gives a bound, converged or not: if
     the value of all sites exceeds the cost of the railway by V at u, and the rest costs `least`, no utility
     beyond u (V / least)^ε can be reached, with ε the elasticity of the preferences.
     """
@@ -107,24 +103,24 @@ def allowed_utility(
     least = unit * base - head
     if least <= 0:
         return np.inf, marks[:number]
-    utility, proved, places = 0.5, np.inf, marks[:number]
+    utility, proved, locations = 0.5, np.inf, marks[:number]
     for _ in range(30):
         values = site_values(economy, prices, utility, ways, head).T
         if not np.isfinite(values).all():
             utility *= 2
             continue
-        value, places = _along_the_line(line.positions, marks, values, unit * rail, number)
+        value, locations = _along_the_line(line.positions, marks, values, unit * rail, number)
         if value <= 0:
             utility /= 2
             continue
         proved = min(proved, utility * max(value / least, 1.0) ** tastes.elasticity)
-        beyond = unit * (float(problem.need(np.sort(places)[None, :])[0]) - base)
-        margin = wages * (economy.time - problem.travel(np.sort(places))) - head
+        beyond = unit * (float(problem.need(np.sort(locations)[None, :])[0]) - base)
+        margin = wages * (economy.time - problem.travel(np.sort(locations))) - head
         after = tastes.utility_for_land_value(prices, wages, margin, economy.plots, least + beyond)
         if after >= proved * (1 - 1e-13) or abs(after - utility) <= 1e-13 * utility:
             break
         utility = after
-    return proved * (1 + 1e-12), places
+    return proved * (1 + 1e-12), locations
 
 
 def _along_the_line(
@@ -157,10 +153,10 @@ def _along_the_line(
 
 
 def _climbed(
-    problem: StructureProblem, marks: Vector, places: Vector, start: MarketEquilibrium
+    problem: StructureProblem, marks: Vector, locations: Vector, start: MarketEquilibrium
 ) -> tuple[Vector, MarketEquilibrium]:
     """Move one marketplace at a time to a neighbouring mark while that helps, then off the marks."""
-    here = np.searchsorted(marks, places).clip(0, len(marks) - 1)
+    here = np.searchsorted(marks, locations).clip(0, len(marks) - 1)
     state = problem.solve(marks[here], start)
     moved = True
     while moved:
@@ -169,15 +165,15 @@ def _climbed(
             for step in (-1, 1):
                 trial = here.copy()
                 trial[k] = np.clip(trial[k] + step, 0, len(marks) - 1)
-                found = problem.solve(marks[trial], state)
-                if found.utility > state.utility * (1 + 1e-12):
-                    here, state, moved = trial, found, True
+                reached = problem.solve(marks[trial], state)
+                if reached.utility > state.utility * (1 + 1e-12):
+                    here, state, moved = trial, reached, True
     locations = marks[here].astype(float)
     for k in range(len(here)):
         for target in (marks[max(here[k] - 1, 0)], marks[min(here[k] + 1, len(marks) - 1)]):
             trial = locations.copy()
             trial[k] = (locations[k] + target) / 2
-            found = problem.solve(trial, state)
-            if found.utility > state.utility * (1 + 1e-12):
-                locations, state = trial, found
+            reached = problem.solve(trial, state)
+            if reached.utility > state.utility * (1 + 1e-12):
+                locations, state = trial, reached
     return locations, state

@@ -49,15 +49,10 @@ MOST_SIDES = 8
 
 
 class MarketplaceOptions(SearchOptions):
-    """How to solve a marketplace economy.
-
-    Parameters
-    ----------
-    gap : float
-        Relative gap to which every number of marketplaces is proved.
-    """
+    """How to solve a marketplace economy."""
 
     gap: float = Field(default=1e-9, gt=0, json_schema_extra=POSITIVE)
+    """Relative gap to which every number of marketplaces is proved."""
 
 
 def solve_marketplaces(
@@ -66,58 +61,53 @@ def solve_marketplaces(
     """Return the best structure, the runner-up, and the equilibrium that decentralises the best.
 
     Every number of marketplaces from one to that of the sites is searched to a proved bound, unless
-    the number or the places are given.
+    the number or the locations are given.
     """
     economy.check()
     if isinstance(economy.marketplaces, tuple):
         return _given(economy, economy.given_places)
-    numbers: list[int] = (
-        [economy.marketplaces]
-        if isinstance(economy.marketplaces, int)
-        else list(range(1, economy.number + 1))
-    )
+    numbers = list(range(1, economy.number + 1))
+    if isinstance(economy.marketplaces, int):
+        numbers = [economy.marketplaces]
     problem = structure_problem(economy)
-    found = _searched(problem, numbers, gap=chosen.gap, seconds=chosen.seconds, progress=progress)
-    ranked = _distinct(economy, found)
+    results = _searched(problem, numbers, gap=chosen.gap, seconds=chosen.seconds, progress=progress)
+    ranked = _distinct(economy, results)
     top = ranked[0]
     progress("solving the best structure")
-    places = distinct(economy.ground, top.locations)
-    program, record = _solved(economy, places, top.equilibrium)
+    locations = distinct(economy.ground, top.locations)
+    program, record = _solved(economy, locations, top.equilibrium)
     utility = float(program.utility.value)
-    bounds = [min(result.bound, least_bound(problem, result.number)) for result in found]
-    untouched = numbers[len(found) :] if not found[-1].beyond else []
+    bounds = [min(result.bound, least_bound(problem, result.number)) for result in results]
+    untouched = numbers[len(results) :] if not results[-1].beyond else []
     if untouched:
         bounds.append(least_bound(problem, untouched[0]))
     bound = max(*bounds, top.utility)
     proof = _proof(economy, bound, bound / top.utility - 1, 10 * chosen.gap)
-    at_once = untouched[0] if untouched else next((r.number for r in found if r.beyond), None)
+    at_once = untouched[0] if untouched else next((r.number for r in results if r.beyond), None)
     runner_up = ranked[1] if len(ranked) > 1 else None
     facts = {
-        "marketplaces": len(economy.ground.names(places)),
+        "marketplaces": len(economy.ground.names(locations)),
         "bounded_at_once": f"{at_once} or more" if at_once else None,
         "runner_up": runner_up.utility if runner_up else None,
         "runner_up_marketplaces": _count(economy, runner_up.locations) if runner_up else None,
-        "boxes": sum(result.boxes for result in found),
+        "boxes": sum(result.boxes for result in results),
         "methods_differ_by": abs(utility - top.utility),
     }
-    tables = {**economy.tables(program, places), "structures": structures_table(economy, found, ranked)}
+    tables = {**economy.tables(program, locations), "structures": structures_table(economy, results, ranked)}
     status = "global optimum" if proof.is_global else "best structure found"
     return Answer(status, utility, tables, proof, facts, (record,))
 
 
 def _proof(economy: Marketplaces, bound: float, gap: float, promised: float) -> Proof:
     if not gap <= promised:
-        words = "none: a limit stopped the search; the bound holds for every number and all places"
+        words = "none: a limit stopped the search; the bound holds for every number and all locations"
         return Proof("none", words, bound, gap, promised)
-    words = (
-        f"every number and all places of marketplaces bounded by {_HOW[type(economy.ground)]}, "
-        "gaps closed by branch and bound"
-    )
-    return Proof("bound", words, bound, gap, promised)
+    words = f"every number and all locations of marketplaces bounded by {_HOW[type(economy.ground)]}"
+    return Proof("bound", words + ", gaps closed by branch and bound", bound, gap, promised)
 
 
 def structure_problem(economy: Marketplaces) -> StructureProblem:
-    """Return where marketplaces may be in an economy, and what follows."""
+    """Return the economy, its ground and its set-up need as a problem of structures."""
     return StructureProblem(economy.economy, economy.ground, lambda d: economy.setup_cost * economy.units(d))
 
 
@@ -133,20 +123,19 @@ def _searched(
     deadline = time.monotonic() + seconds
     ground = problem.ground
     few = len(problem.economy.makes) <= FEW_SITES
-    found: list[StructureResult] = []
+    results: list[StructureResult] = []
     for number in numbers:
         progress(f"bounding structures with {number} of up to {numbers[-1]} marketplaces")
-        top = max((result.utility for result in found), default=0.0)
-        enough = 0.0 if few else top
+        enough = 0.0 if few else max((result.utility for result in results), default=0.0)
         if isinstance(ground, Line):
-            found.append(bounded_structure(problem, number, enough))
+            results.append(bounded_structure(problem, number, enough))
         else:
-            before = found[-1] if found and found[-1].number == number - 1 else None
-            found.append(median_structure(problem, number, enough, before, deadline))
-        if found[-1].beyond or time.monotonic() > deadline:
+            before = results[-1] if results else None
+            results.append(median_structure(problem, number, enough, before, deadline))
+        if results[-1].beyond or time.monotonic() > deadline:
             break
-    top = max(result.utility for result in found)
-    for k, result in enumerate(found):
+    top = max(result.utility for result in results)
+    for k, result in enumerate(results):
         matters = few or result.bound > top * (1 + gap)
         boxes = comb(len(ground.pieces) + result.number, result.number)
         if result.number * ground.width > MOST_SIDES:
@@ -156,99 +145,75 @@ def _searched(
             progress(f"searching structures with {result.number} marketplaces")
             exact = best_structure(problem, result.number, gap=gap, seconds=left, known=result.locations)
             best = exact if exact.utility >= result.utility else result
-            found[k] = replace(best, bound=min(exact.bound, result.bound), boxes=exact.boxes)
+            results[k] = replace(best, bound=min(exact.bound, result.bound), boxes=exact.boxes)
             top = max(top, best.utility)
-    return found
+    return results
 
 
-def _given(economy: Marketplaces, places: Vector) -> Answer:
-    need = economy.setup_cost * float(economy.units(places))
-    state = solve_market(economy.economy, economy.travel(places), need)
-    program, record = _solved(economy, places, state)
+def _given(economy: Marketplaces, locations: Vector) -> Answer:
+    need = economy.setup_cost * float(economy.units(locations))
+    state = solve_market(economy.economy, economy.travel(locations), need)
+    program, record = _solved(economy, locations, state)
     utility = float(program.utility.value)
-    facts = {
-        "marketplaces": len(economy.ground.names(places)),
-        "methods_differ_by": abs(utility - state.utility),
-    }
-    structures = pd.DataFrame(
-        {
-            "marketplaces": [len(economy.ground.names(places))],
-            "utility": [utility],
-            "bound": [utility],
-            "locations": [_written(economy, places)],
-        }
-    )
-    return Answer(
-        "global optimum for the given marketplaces",
-        utility,
-        {**economy.tables(program, places), "structures": structures},
-        Proof(
-            "convexity",
-            "for given marketplaces and fixed utility the constraints are convex: local is global",
-        ),
-        facts,
-        (record,),
-    )
+    number = len(economy.ground.names(locations))
+    facts = {"marketplaces": number, "methods_differ_by": abs(utility - state.utility)}
+    row = {"marketplaces": number, "utility": utility, "bound": utility}
+    structures = pd.DataFrame([{**row, "locations": _written(economy, locations)}])
+    tables = {**economy.tables(program, locations), "structures": structures}
+    words = "for given marketplaces and fixed utility the constraints are convex: local is global"
+    status = "global optimum for the given marketplaces"
+    return Answer(status, utility, tables, Proof("convexity", words), facts, (record,))
 
 
 def _solved(
-    economy: Marketplaces, places: Vector, at: MarketEquilibrium
+    economy: Marketplaces, locations: Vector, at: MarketEquilibrium
 ) -> tuple[pyo.ConcreteModel, SolverRecord]:
-    """Solve the program for given places from the equilibrium; from its own start if IPOPT fails."""
-    program = economy.fixed_program(places.tolist())
-    start_from(economy, program, at, places)
+    """Solve the program for given locations from the equilibrium; from its own start if IPOPT fails."""
+    program = economy.fixed_program(locations.tolist())
+    start_from(economy, program, at, locations)
     try:
         return program, solve_program(program, IPOPT_FROM_SOLUTION, interior=True)
     except SolveFailed:
-        program = economy.fixed_program(places.tolist())
+        program = economy.fixed_program(locations.tolist())
         return program, solve_program(program, IPOPT_ACCURACY, interior=True)
 
 
-def _distinct(economy: Marketplaces, found: list[StructureResult]) -> list[StructureResult]:
-    """Return results from best to worst, without those that repeat a structure of fewer marketplaces."""
-    kept: list[StructureResult] = []
-    for result in sorted(found, key=lambda r: (-r.utility, r.number)):
-        count = _count(economy, result.locations)
-        repeats = count < result.number and economy.railway.scale == "once"
-        if result.utility > 0 and not (repeats and any(_count(economy, k.locations) == count for k in kept)):
-            kept.append(result)
-    fewest: dict[int, StructureResult] = {}
-    for result in kept:
-        count = _count(economy, result.locations)
-        if count not in fewest or result.utility > fewest[count].utility:
-            fewest[count] = result
-    return sorted(fewest.values(), key=lambda r: (-r.utility, r.number))
+def _distinct(economy: Marketplaces, results: list[StructureResult]) -> list[StructureResult]:
+    """Return results from best to worst, the best one for each number of marketplaces in use."""
+    best: dict[int, StructureResult] = {}
+    for result in sorted(results, key=lambda r: (-r.utility, r.number)):
+        if result.utility > 0:
+            best.setdefault(_count(economy, result.locations), result)
+    return list(best.values())
 
 
 def structures_table(
-    economy: Marketplaces, found: list[StructureResult], ranked: list[StructureResult]
+    economy: Marketplaces, results: list[StructureResult], ranked: list[StructureResult]
 ) -> pd.DataFrame:
-    """Return one row a number of marketplaces: utility, proved bound, places, boxes examined."""
-    rows = []
-    for result in sorted(found, key=lambda r: -r.utility):
-        rows.append(
-            {
-                "marketplaces": result.number,
-                "utility": result.utility,
-                "bound": result.bound,
-                "locations": _written(economy, result.locations),
-                "used": _count(economy, result.locations),
-                "distinct": any(result is kept for kept in ranked),
-                "boxes": result.boxes,
-            }
-        )
-    return pd.DataFrame(rows)
+    """Return one row a number of marketplaces: utility, proved bound, locations, boxes examined."""
+    return pd.DataFrame(
+        {
+            "marketplaces": result.number,
+            "utility": result.utility,
+            "bound": result.bound,
+            "locations": _written(economy, result.locations),
+            "used": _count(economy, result.locations),
+            "distinct": any(result is kept for kept in ranked),
+            "boxes": result.boxes,
+        }
+        for result in sorted(results, key=lambda r: -r.utility)
+    )
 
 
-def _count(economy: Marketplaces, places: Vector) -> int:
-    """Return how many marketplaces somebody uses."""
-    return len(distinct(economy.ground, places)) // economy.ground.width
+def _count(economy: Marketplaces, locations: Vector) -> int:
+    """Return the number of marketplaces in use."""
+    return len(distinct(economy.ground, locations)) // economy.ground.width
 
 
-def _written(economy: Marketplaces, places: Vector) -> str:
-    names = economy.ground.names(places)
+def _written(economy: Marketplaces, locations: Vector) -> str:
+    names = economy.ground.names(locations)
     return " ".join(f"{name:.6g}" if isinstance(name, float) else f"{name};" for name in names).rstrip(";")
 
 
 METHOD = Method("branch-and-bound", MarketplaceOptions, solve_marketplaces)
-"""Every number and all places of marketplaces bounded, the best structure solved as a program."""
+"""Every number and all locations of marketplaces bounded, the best structure solved as a program."""

@@ -14,8 +14,8 @@ METHODS = {
 """Model → name → its method in a module of this family; the first is the default."""
 
 DIFFERENTIABLE = {
-    "graph-game": "differentiable:game_optimum",
-    "myopic-migration": "differentiable:no_optimum",
-    "spatial-game": "differentiable:game_optimum",
+    "graph-game": "continuation:game_optimum",
+    "myopic-migration": "myopic:no_optimum",
+    "spatial-game": "continuation:game_optimum",
 }
 """Model → what its answer is differentiated through; of others their program."""

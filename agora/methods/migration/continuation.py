@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyomo.environ as pyo
 from pydantic import Field
 
 from agora.data.checks import InputError
 from agora.data.fields import POSITIVE, Fields
-from agora.methods.method import Progress, collector_paused, silent
+from agora.methods.differentiable import Differentiable, followed
+from agora.methods.method import Count, Progress, collector_paused, silent
 from agora.methods.migration.path_newton import Course
 from agora.models.migration.game import MeanFieldGame
 from agora.solvers import SolveFailed, SolverRecord, solve_program
+from agora.typing import Tables
 
 NEWTON = {"mu_init": 1e-6, "max_iter": 300}
 """A system of equations has nothing to gain from the barrier."""
@@ -24,27 +27,20 @@ HALVINGS = 10
 
 
 class Continuation(Fields):
-    """From where, and in how many steps, a parameter is moved to the value that the model has.
+    """How a parameter is moved from another value to that of the model.
 
     A step that fails, or over which the concentration jumps, is halved, up to ten times; one that succeeds
     lets the next be twice as long, up to the first.
-
-    Parameters
-    ----------
-    parameter : str
-        A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …
-    start : float
-        Its first value.
-    steps : int
-        Steps to the model's own value if none is halved, ≥ 1.
-    jump : float
-        Largest relative change of the concentration H at the end, over a step; more is another branch.
     """
 
     parameter: str
+    """A number of the model: ``moving_cost``, ``trade_cost_share``, ``initial.amplitude``, …"""
     start: float
-    steps: int = Field(default=10, ge=1, json_schema_extra={"allowed": "a whole number >= 1"})
+    """Its first value."""
+    steps: Count = 10
+    """Steps to the model's own value if none is halved, ≥ 1."""
     jump: float = Field(default=0.5, gt=0, json_schema_extra=POSITIVE)
+    """Largest relative change of the concentration H at the end, over a step; more is another branch."""
 
 
 def course_of(model: MeanFieldGame, table: pd.DataFrame) -> Course:
@@ -64,18 +60,29 @@ def solve_once(
 ) -> tuple[dict[str, pd.DataFrame], SolverRecord]:
     """Solve a model's program from a start and return its tables and the solver's record."""
     with collector_paused():
-        if model.horizon == "stationary":
-            program = model.rest_program()
-            if start is not None:
-                model.start_rest(program, start.density[0], start.value[0], start.wages[0])
-        else:
-            program = model.path_program(model.period_lengths(doublings))
-            if rest is not None:
-                model.start_rest(program.rest, rest.density[0], rest.value[0], rest.wages[0])
-            if start is not None:
-                model.start(program, start.density, start.value, start.wages)
+        program = horizon_program(model, doublings)
+        start_from(model, program, start, rest)
         record = solve_program(program, NEWTON, interior=True)
         return model.read(program), record
+
+
+def horizon_program(model: MeanFieldGame, doublings: int = 1) -> pyo.ConcreteModel:
+    """Return the square program of a model's horizon; an infinite one is cut after some doublings."""
+    if model.horizon == "stationary":
+        return model.rest_program()
+    return model.path_program(model.period_lengths(doublings))
+
+
+def start_from(
+    model: MeanFieldGame, program: pyo.ConcreteModel, start: Course | None, rest: Course | None = None
+) -> None:
+    """Set the values from which a program is solved: those of its path, and of the rest where it ends."""
+    if rest is not None:
+        model.start_rest(program.rest, *(part[0] for part in rest))
+    if start is not None and model.horizon == "stationary":
+        model.start_rest(program, *(part[0] for part in start))
+    elif start is not None:
+        model.start(program, *start)
 
 
 def at_value(model: MeanFieldGame, parameter: str, value: float | str) -> MeanFieldGame:
@@ -116,23 +123,22 @@ def follow(
         here = model if target == end else at_value(model, plan.parameter, target)
         progress(f"{plan.parameter} = {target:.6g}")
         start = now if earlier is None else towards(earlier, now, (target - value) / gap)
-        problem, found = None, None
+        ahead = None
         try:
-            found, record = solve_once(here, start)
+            ahead, last = solve_once(here, start)
         except SolveFailed as failure:
-            problem = failure
-        before = float(tables["concentration"]["hhi"].iloc[-1])
-        if found is None or abs(float(found["concentration"]["hhi"].iloc[-1]) / before - 1) > plan.jump:
+            last = failure.record
+        if ahead is None or abs(_concentration(ahead) / _concentration(tables) - 1) > plan.jump:
             step /= 2
             if abs(step) < abs(whole) / 2**HALVINGS:
                 raise SolveFailed(
                     f"The branch in {plan.parameter} was followed from {plan.start:g} to {value:.6g} and no "
                     f"further towards {end:g}: it may turn back there, or {plan.jump:g} of its concentration "
                     "be gained at once.",
-                    record if problem is None else problem.record,
+                    last,
                 )
             continue
-        gap, value, tables = target - value, target, found
+        gap, value, tables, record = target - value, target, ahead, last
         earlier, now = now, course_of(model, tables["path"])
         records.append(record)
         rows.append(branch_row(len(rows), plan.parameter, value, tables, record))
@@ -148,9 +154,14 @@ def branch_row(
         "step": step,
         "parameter": parameter,
         "value": value,
-        "hhi": float(tables["concentration"]["hhi"].iloc[-1]),
+        "hhi": _concentration(tables),
         "iterations": record.iterations,
     }
+
+
+def _concentration(tables: Mapping[str, pd.DataFrame]) -> float:
+    """Return H at the end."""
+    return float(tables["concentration"]["hhi"].iloc[-1])
 
 
 def bifurcation(
@@ -165,26 +176,9 @@ def bifurcation(
 ) -> pd.DataFrame:
     """Return a branch of equilibria over a parameter, followed from `start` to each of `ends`.
 
-    Parameters
-    ----------
-    model : MeanFieldGame
-        Stationary or with a finite horizon; its own value of the parameter does not matter.
-    parameter : str
-        A number of the model.
-    start : float
-        Where the branch is found first.
-    ends : sequence of float
-        To where it is followed, apart for each.
-    first : Course, optional
-        Where the first solve starts; the initial density unless given.
-    steps : int
-        Steps to each end, if none is halved.
-
-    Returns
-    -------
-    DataFrame
-        ``value`` of the parameter, ``hhi`` = H at the end (dimensionless), ``peak``: the largest density
-        there; sorted by value.
+    The first solve is started from `first`, or from the initial density, and each end is reached in so many
+    `steps`, if none is halved. The model's own value of the parameter does not matter. Columns, sorted by
+    ``value`` of the parameter: ``hhi`` = H at the end (dimensionless), ``peak``, the largest density there.
 
     Raises
     ------
@@ -195,12 +189,11 @@ def bifurcation(
     """
     if model.horizon == "infinite":
         raise InputError("horizon", "infinite", "stationary or a number, to follow a branch")
-    found: dict[float, tuple[float, float]] = {}
+    branch: dict[float, tuple[float, float]] = {}
 
     def note(here: MeanFieldGame, tables: dict[str, pd.DataFrame]) -> None:
         last = tables["path"]["density"].to_numpy(dtype=float)[-here.arcs.number :]
-        hhi = float(tables["concentration"]["hhi"].iloc[-1])
-        found[here.branch_value(parameter)] = (hhi, float(last.max()))
+        branch[here.branch_value(parameter)] = (_concentration(tables), float(last.max()))
 
     begin = at_value(model, parameter, start)
     tables, _ = solve_once(begin, first)
@@ -214,6 +207,29 @@ def bifurcation(
             tables, _, _ = follow(there, plan, course, progress)
             note(there, tables)
             course, here = course_of(there, tables["path"]), value
-    return pd.DataFrame(
-        [{"value": value, "hhi": hhi, "peak": peak} for value, (hhi, peak) in sorted(found.items())]
-    )
+    rows = [(value, *at) for value, at in sorted(branch.items())]
+    return pd.DataFrame(rows, columns=["value", "hhi", "peak"])
+
+
+# --- what is differentiated ------------------------------------------------------------------------------
+
+
+def game_optimum(model: MeanFieldGame, tables: Tables) -> Differentiable:
+    """Return the square program of the horizon, solved from the answer: the branch that was found."""
+    course = course_of(model, tables["path"])
+    doublings = max(0, round((len(course.density) - 1) / model.steps) - 1)
+    rest = course_of(model, tables["rest"]) if model.horizon == "infinite" else None
+
+    def build(other: MeanFieldGame) -> pyo.ConcreteModel:
+        return horizon_program(other, doublings)
+
+    def read(other: MeanFieldGame, program: pyo.ConcreteModel) -> dict[str, pd.DataFrame]:
+        return other.read(program)
+
+    def follow(other: MeanFieldGame, before: pyo.ConcreteModel) -> pyo.ConcreteModel:
+        return followed(build, other, before, NEWTON)
+
+    program = build(model)
+    start_from(model, program, course._replace(wages=np.maximum(course.wages, 1e-300)), rest)
+    solve_program(program, NEWTON)
+    return Differentiable(program, build, read, follow, "the equilibrium's equations, on its branch")

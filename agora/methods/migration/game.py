@@ -1,4 +1,4 @@
-"""A mean-field game solved: one square program, and the story of how its branch was reached."""
+"""A mean-field game solved as one square program, from one start or along a branch of equilibria."""
 
 from __future__ import annotations
 
@@ -45,33 +45,22 @@ SAME = 1e-4
 
 
 class GameOptions(Options):
-    """How to solve a mean-field game.
-
-    Parameters
-    ----------
-    start : str
-        ``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell
-        or to the cells `centres` in equal parts (best replies from there, `replies` of them, before the
-        program). For an infinite horizon: where the
-        stationary equilibrium is found at which the path ends.
-    centres : list of int
-        Cells, counted from 0, to which everybody moves in an agglomerated start.
-    replies : int
-        Best replies to the start before the program is solved.
-    continuation : Continuation, optional
-        Start at another value of a parameter and follow the branch.
-    starts : int
-        Further starts in search of other equilibria; what they find is the table ``branches``.
-    seed : int
-        Of the further starts.
-    """
+    """How to solve a mean-field game."""
 
     start: Literal["initial", "agglomerated"] = "initial"
+    """``initial``: the initial density for ever. ``agglomerated``: everybody moves to the first cell or to
+    the cells `centres` in equal parts (best replies from there, `replies` of them, before the program). With
+    an infinite horizon, from where the stationary equilibrium is sought at which the path ends."""
     centres: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Cells, counted from 0, to which everybody moves in an agglomerated start."""
     replies: Whole = 20
+    """Best replies to the start before the program is solved."""
     continuation: Continuation | None = None
+    """Start at another value of a parameter and follow the branch."""
     starts: Whole = 0
+    """Further starts in search of other equilibria; what they find is the table ``branches``."""
     seed: Whole = 1
+    """Seed of the further starts."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start == "initial":
@@ -97,24 +86,14 @@ def crowded(model: MeanFieldGame, centres: Sequence[int], strength: float, times
 
 def replied(model: MeanFieldGame, density: Vector, replies: int, steps: Vector) -> Course:
     """Return the course after best replies to a path of densities, each to the last."""
-    trapezoid = model.time_scheme == "trapezoid"
+    trapezoid, moves = model.time_scheme == "trapezoid", (model.arcs, model.technology, steps)
     mu = density
     for reply in range(replies + 1):
         states = [solve_wages(model.economy, model.trade_kernel, np.maximum(now, 1e-9)) for now in mu]
         real = np.array([state.real_wage for state in states])
-        value = backward_values(
-            model.arcs,
-            model.technology,
-            steps,
-            model.discount,
-            real,
-            np.zeros_like(mu[0]),
-            trapezoid=trapezoid,
-        )
+        value = backward_values(*moves, model.discount, real, np.zeros_like(mu[0]), trapezoid=trapezoid)
         if reply < replies:
-            mu = forward_density(
-                model.arcs, model.technology, steps, value, model.initial_density, trapezoid=trapezoid
-            )
+            mu = forward_density(*moves, value, model.initial_density, trapezoid=trapezoid)
     return Course(mu, value, np.array([state.wage for state in states]))
 
 
@@ -144,8 +123,8 @@ def first_start(model: MeanFieldGame, chosen: GameOptions) -> tuple[Course | Non
         return crowd_at_rest(model, chosen.centres), f"a crowd around {_named(chosen.centres)}"
     steps = model.period_lengths()
     crowd = crowded(model, chosen.centres, 0.3, len(steps) + 1)
-    told = f"{chosen.replies} best replies to a rush to {_named(chosen.centres)}"
-    return replied(model, crowd, chosen.replies, steps), told
+    name = f"{chosen.replies} best replies to a rush to {_named(chosen.centres)}"
+    return replied(model, crowd, chosen.replies, steps), name
 
 
 def _named(centres: Sequence[int]) -> str:
@@ -156,7 +135,7 @@ def _named(centres: Sequence[int]) -> str:
 
 def crowd_at_rest(model: MeanFieldGame, centres: Sequence[int] = (0,)) -> Course:
     """Return the first stationary equilibrium that is a crowd, from crowds of falling steepness."""
-    found: list[tuple[float, Course]] = []
+    reached: list[tuple[float, Course]] = []
     for peak in PEAKS:
         try:
             bells = np.mean([bell(model, centre, peak) for centre in centres], axis=0)
@@ -164,20 +143,19 @@ def crowd_at_rest(model: MeanFieldGame, centres: Sequence[int] = (0,)) -> Course
         except SolveFailed:
             continue
         hhi = float(tables["concentration"]["hhi"].iloc[0])
-        found.append((hhi, course_of(model, tables["path"])))
+        reached.append((hhi, course_of(model, tables["path"])))
         if hhi > CROWD:
             break
-    if not found:
+    if not reached:
         return rest_course(model, bell(model, centres[0], PEAKS[-1]))
-    return max(found, key=lambda each: each[0])[1]
+    return max(reached, key=lambda each: each[0])[1]
 
 
 def bell(model: MeanFieldGame, centre: int, peak: float) -> Vector:
     """Return a density with one peak at a cell, falling with the distance to it; `peak` is its steepness."""
     distance = model.space.distances[centre]
     shape = np.exp(peak * np.cos(np.pi * distance / distance.max()))
-    density: Vector = shape / float(model.arcs.weights @ shape)
-    return density
+    return np.asarray(shape / float(model.arcs.weights @ shape))
 
 
 def solve_game(model: MeanFieldGame, chosen: GameOptions, progress: Progress = silent) -> Answer:
@@ -196,10 +174,8 @@ def solve_game(model: MeanFieldGame, chosen: GameOptions, progress: Progress = s
         facts = {"reached": f"Newton's method from {name}"}
         if plan is not None:
             tables, rows, records = follow(model, plan, start, progress)
-            facts["reached"] = (
-                f"continuation in {plan.parameter} from {plan.start:g} in {plan.steps} steps, the first from "
-                f"{name}"
-            )
+            moved = f"continuation in {plan.parameter} from {plan.start:g} in {plan.steps} steps"
+            facts["reached"] = f"{moved}, the first from {name}"
         else:
             tables, record = solve_once(model, start)
             records = [record]
@@ -211,13 +187,10 @@ def solve_game(model: MeanFieldGame, chosen: GameOptions, progress: Progress = s
         facts["equilibria_found"] = int(tables["branches"]["new"].sum()) + 1
     worst = lasry_lions_quotient(model, tables["path"])
     facts["lasry_lions_quotient"] = worst
-    proof = Proof(
-        "none",
-        "none: the equilibrium is one of possibly many"
-        if worst > 0
-        else "none: monotone near this path (Lasry–Lions quotient ≤ 0): no other equilibrium is near",
-    )
-    return Answer("equilibrium", 0.0, tables, proof, facts, tuple(records))
+    words = "none: the equilibrium is one of possibly many"
+    if worst <= 0:
+        words = "none: monotone near this path (Lasry–Lions quotient ≤ 0): no other equilibrium is near"
+    return Answer("equilibrium", 0.0, tables, Proof("none", words), facts, tuple(records))
 
 
 def lasry_lions_quotient(model: MeanFieldGame, path: pd.DataFrame) -> float:
@@ -269,11 +242,11 @@ def search(
                     row |= {"solved": True, **_described(model, course)}
                     if not _is_new(course, known):
                         continue
-                found, record = solve_once(model, course)
+                solved, record = solve_once(model, course)
             except (SolveFailed, ArithmeticError):
                 continue
             records.append(record)
-            course = course_of(model, found["path"])
+            course = course_of(model, solved["path"])
             row |= {"solved": True, "new": _is_new(course, known), **_described(model, course)}
             if row["new"]:
                 known.append(course.density)
@@ -289,8 +262,8 @@ def _is_new(course: Course, known: list[Vector]) -> bool:
 def _described(model: MeanFieldGame, course: Course) -> dict[str, float]:
     """Return the concentration at the end and the workers' mean value at the beginning."""
     m = model.arcs.weights
-    worth = float((m * course.density[0]) @ course.value[0])
-    return {"hhi": float(m @ course.density[-1] ** 2), "mean_value": worth}
+    mean = float((m * course.density[0]) @ course.value[0])
+    return {"hhi": float(m @ course.density[-1] ** 2), "mean_value": mean}
 
 
 def _infinite(
@@ -307,7 +280,7 @@ def _infinite(
     rest_tables, record = solve_once(still, start)
     rest = course_of(model, rest_tables["path"])
     records, rows, moved = [record], [], np.inf
-    before = Course(*(part[:0] for part in (rest.density, rest.value, rest.wages)))
+    before = Course(*(part[:0] for part in rest))
     for doublings in range(MOST_DOUBLINGS + 1):
         lengths = model.period_lengths(doublings)
         progress(f"horizon {lengths.sum():.6g}")
@@ -341,16 +314,8 @@ def _longer(
 ) -> tuple[Course, int]:
     """Return the path over a longer horizon, which starts as `before` and goes on at rest."""
     more = len(lengths) + 1 - len(before.density)
-    start = Course(
-        *(
-            np.concatenate([known, np.tile(part, (more, 1))])
-            for known, part in zip(
-                (before.density, before.value, before.wages),
-                (rest.density, rest.value, rest.wages),
-                strict=True,
-            )
-        )
-    )
+    pairs = zip(before, rest, strict=True)
+    start = Course(*(np.concatenate([known, np.tile(part, (more, 1))]) for known, part in pairs))
     try:
         return newton_path(model, start, steps=lengths, end=rest.value[0])
     except ArithmeticError:
@@ -360,18 +325,10 @@ def _longer(
 def _from_rest(
     model: MeanFieldGame, start: Course, rest: Course, lengths: Vector, record: SolverRecord
 ) -> tuple[Course, int]:
-    """Return a path to rest, followed as its beginning is moved from rest to the initial density.
-
-    Raises
-    ------
-    SolveFailed
-        If a share of the way is too long at a thousandth of it.
-    """
+    """Return a path to rest, followed as its beginning is moved from rest to the initial density."""
     at_rest = rest.density[0] / float(model.arcs.weights @ rest.density[0])
     done, share, taken = 0.0, 0.25, 0
-    course = Course(
-        *(np.tile(part[-1], (len(part), 1)) for part in (start.density, start.value, start.wages))
-    )
+    course = Course(*(np.tile(part[-1], (len(part), 1)) for part in start))
     while done < 1:
         there = min(1.0, done + share)
         between = (1 - there) * at_rest + there * model.initial_density
@@ -399,11 +356,9 @@ def _moved(model: MeanFieldGame, before: Course, now: Course) -> float:
     half = len(before.density) - model.steps // 2
     if half <= 0:
         return np.inf
-    gaps = [
-        np.abs(now.density[:half] - before.density[:half]),
-        np.abs(now.value[:half] - before.value[:half]),
-    ]
-    return float(max(gap.max() for gap in gaps))
+    return max(
+        float(np.abs(new[:half] - old[:half]).max()) for new, old in zip(now[:2], before[:2], strict=True)
+    )
 
 
 METHOD = Method("newton", GameOptions, solve_game)

@@ -1,16 +1,15 @@
 r"""Newton's method for the path of a game with wages eliminated, and deflation away from known paths.
 
-A special road beside the program, for searches that need many solves: unknown are values and densities only;
+A method beside the program, for searches that need many solves: unknown are values and densities only;
 wages clear within, and their derivatives come from the implicit function theorem. The program is the oracle:
-what is found here is solved again by it. With n periods and N cells the Jacobian has 2nN rows; its blocks are
-those of the moves (sparse), of time (diagonal) and ∂V/∂μ (dense, N × N).
+it solves every path of this method again. With n periods and N cells the Jacobian has 2nN rows; its blocks
+are those of the moves (sparse), of time (diagonal) and ∂V/∂μ (dense, N × N).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +26,7 @@ TINY = 1e-30
 """Imaginary step by which rates are differentiated, exact to rounding."""
 
 
-@dataclass(frozen=True, eq=False)
-class Course:
+class Course(NamedTuple):
     """Density, value and wages (times, cells) of a path, or of its one time at rest."""
 
     density: Vector
@@ -40,15 +38,7 @@ class PathEquations:
     r"""The backward and forward equations of a game's path, in values and densities.
 
     Unknown are :math:`u^0 … u^{n-1}` and :math:`\mu^1 … \mu^n`, (2, n, N); :math:`u^n` and μ⁰ are given.
-
-    Parameters
-    ----------
-    model : MeanFieldGame
-        With a finite or an infinite horizon.
-    steps : (n,) array, optional
-        Lengths of the periods; the model's own unless given.
-    end : (N,) array, optional
-        u^n, the value at the end; 0 unless given.
+    `end` is u^n (N,), 0 unless given; `steps` (n,) are the lengths of the periods, else the model's own.
     """
 
     def __init__(self, model: MeanFieldGame, steps: Vector | None = None, end: Vector | None = None) -> None:
@@ -89,9 +79,9 @@ class PathEquations:
         gap[0] = (value[:-1] - value[1:]) / step + self.model.discount * decided - income
         gap[1] = (density[1:] - density[:-1]) / step
         for n, u in enumerate(decided):
-            worth, rate = self.technology(u[arcs.heads] - u[arcs.tails], arcs.noise, arcs.ease)
+            gain, rate = self.technology(u[arcs.heads] - u[arcs.tails], arcs.noise, arcs.ease)
             flow = arcs.weights[arcs.tails] * rate * crowd[n][arcs.tails]
-            gap[0, n] -= np.bincount(arcs.tails, worth, count)
+            gap[0, n] -= np.bincount(arcs.tails, gain, count)
             into = np.bincount(arcs.heads, flow, count) - np.bincount(arcs.tails, flow, count)
             gap[1, n] -= into / arcs.weights
         return gap
@@ -122,9 +112,9 @@ class PathEquations:
                 add(n, n + later, cells, cells, np.asarray(time + rho * weight))
                 add(n, n + later, tails, heads, -weight * rate)
                 add(n, n + later, tails, tails, weight * rate)
-                for place, sign in ((heads, -1.0), (tails, 1.0)):
-                    add(periods + n, n + later, place, heads, sign * weight * shift / m[place])
-                    add(periods + n, n + later, place, tails, -sign * weight * shift / m[place])
+                for cell, sign in ((heads, -1.0), (tails, 1.0)):
+                    add(periods + n, n + later, cell, heads, sign * weight * shift / m[cell])
+                    add(periods + n, n + later, cell, tails, -sign * weight * shift / m[cell])
             if back == 0 and n + 1 < periods:
                 add(n, n + 1, cells, cells, np.asarray(-1.0 / self.steps[n]))
             for earlier, weight in ((0, 1 - back), (1, back)):
@@ -168,25 +158,8 @@ def newton_path(
     finding distinct solutions of nonlinear partial differential equations"). Its step is the plain one times
     a number. Steps are shortened to keep densities positive and, without deflation, to lower the gap.
 
-    Parameters
-    ----------
-    model : MeanFieldGame
-        With a finite or an infinite horizon.
-    start : Course
-        Densities, values (T + 1, N).
-    known : list of (T + 1, N) array
-        Densities of the equilibria to keep away from.
-    steps, end : array, optional
-        Lengths of the periods and value at the end, as for `PathEquations`.
-    tolerance : float
-        Largest gap, in units of each equation.
-    limit : int
-        Newton steps.
-
-    Raises
-    ------
-    ArithmeticError
-        If the steps do not reach the tolerance.
+    `known` are densities (T + 1, N), `steps` and `end` are those of `PathEquations`. Raises `ArithmeticError`
+    if `limit` steps do not make the largest gap, in units of each equation, smaller than `tolerance`.
     """
     equations = PathEquations(model, steps, end)
     x = np.stack([start.value[:-1], start.density[1:]])

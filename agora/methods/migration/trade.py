@@ -24,7 +24,7 @@ IPOPT_ACCURACY = {"tol": 1e-12, "max_iter": 200}
 """A square program is solved to the last digits in a step or two more."""
 
 MANY = 300
-"""Places beyond which the reduced equations are solved unless the user asks for the program."""
+"""Locations beyond which the reduced equations are solved unless the user asks for the program."""
 
 SMALLEST_STEP = 1 / 1024
 """Of the homotopy, before it gives up."""
@@ -32,26 +32,21 @@ SMALLEST_STEP = 1 / 1024
 UNIQUE = Proof(
     "uniqueness",
     "unique: with given people and a positive trade elasticity excess demand has the gross-substitute "
-    "property and no place is cut off, so that wages are determined up to the numéraire (slides, theorem 1)",
-    assumptions=("a positive trade elasticity", "no place is cut off"),
+    "property and no location is cut off, so that wages are determined up to the numéraire (slides, "
+    "theorem 1)",
+    assumptions=("a positive trade elasticity", "no location is cut off"),
 )
 
 
 class KernelOptions(Options):
-    """How the program of a trade equilibrium is written.
-
-    Parameters
-    ----------
-    kernel : str
-        ``sparse`` (recurrences on circles and tori, else dense), ``dense``, or ``low-rank``.
-    truncation : float
-        Largest relative truncation error of a low-rank kernel.
-    """
+    """How the program of a trade equilibrium is written."""
 
     kernel: Literal["sparse", "dense", "low-rank"] = "sparse"
+    """``sparse`` (recurrences on circles and tori, else dense), ``dense``, or ``low-rank``."""
     truncation: float = Field(
         default=1e-10, gt=0, lt=1, json_schema_extra={"allowed": "a number > 0 and < 1"}
     )
+    """Largest relative truncation error of a low-rank kernel."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.kernel != "low-rank":
@@ -60,24 +55,16 @@ class KernelOptions(Options):
 
 @dataclass(frozen=True)
 class Homotopy:
-    """A path of equilibria in trade costs, from none to the model's.
-
-    Attributes
-    ----------
-    steps : tuple of (float, ndarray)
-        s and wages (N,), from s = 0 to s = 1.
-    program : ConcreteModel
-        The last program, solved.
-    records : tuple of SolverRecord
-        One a solve.
-    halved : int
-        How often a step failed and was halved.
-    """
+    """A path of equilibria in trade costs, from none to the model's."""
 
     steps: tuple[tuple[float, Vector], ...]
+    """s and wages (N,), from s = 0 to s = 1."""
     program: pyo.ConcreteModel
+    """The last program, solved."""
     records: tuple[SolverRecord, ...]
+    """One record of each solve."""
     halved: int
+    """How often a step failed and was halved."""
 
 
 def trade_cost_homotopy(
@@ -120,7 +107,7 @@ def trade_cost_homotopy(
 
 
 def by_any(model: SpatialTrade, chosen: KernelOptions, progress: Progress = silent) -> Answer:
-    """Return the equilibrium by newton for more than `MANY` places, else directly, or by the homotopy."""
+    """Return the equilibrium by newton for more than `MANY` locations, else directly, or by the homotopy."""
     if chosen.kernel == "sparse" and model.number > MANY:
         return by_newton(model, chosen, progress)
     try:
@@ -152,11 +139,7 @@ def by_homotopy(model: SpatialTrade, chosen: KernelOptions, progress: Progress =
 def _answer(
     tables: dict[str, pd.DataFrame], kernel: Kernel, branch: str, records: tuple[SolverRecord, ...]
 ) -> Answer:
-    facts = {
-        "kernel": type(kernel).__name__,
-        "truncation_error": kernel.truncation_error,
-        "branch": branch,
-    }
+    facts = {"kernel": type(kernel).__name__, "truncation_error": kernel.truncation_error, "branch": branch}
     return Answer("equilibrium", 0.0, tables, UNIQUE, facts, records)
 
 
@@ -190,7 +173,7 @@ def _kernel(model: SpatialTrade, chosen: KernelOptions) -> Kernel:
 
 
 AUTO = Method("auto", KernelOptions, by_any)
-"""Newton's method for many places, else the program, and the homotopy if that fails."""
+"""Newton's method for many locations, else the program, and the homotopy if that fails."""
 DIRECT = Method("direct", KernelOptions, by_program)
 """The program by IPOPT."""
 HOMOTOPY = Method("homotopy", KernelOptions, by_homotopy)

@@ -1,4 +1,4 @@
-r"""Special roads to the price: the mean of a quadratic game, and one price level for terminal costs."""
+r"""Closed forms of the price: the mean of a quadratic game, and one price level for terminal costs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from agora.typing import Vector
 
 
 @dataclass(frozen=True)
-class Found:
-    """Prices (assets, nodes), and replies: whose, their states (replies, assets, places), their masses."""
+class Equilibrium:
+    """Prices (assets, nodes), and replies: their agents, states (replies, assets, nodes) and masses."""
 
     prices: Vector
     agents: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Found:
 # --- quadratic costs -----------------------------------------------------------------------------
 
 
-def mean_field(model: PriceFormation) -> Found:
+def mean_field(model: PriceFormation) -> Equilibrium:
     r"""Return the equilibrium of a quadratic game, in which agents matter through their mean only.
 
     The mean state is m = x̄ + ∫Q whatever the price, and the price is what makes it optimal for an agent who
@@ -54,22 +54,22 @@ def mean_field(model: PriceFormation) -> Found:
     if supply.known:
         mean[1:] = mean[0] + np.cumsum(given, axis=0)
     else:
-        for place in range(1, len(before)):
-            mean[place] = mean[before[place]] + given[before[place]]
+        for node in range(1, len(before)):
+            mean[node] = mean[before[node]] + given[before[node]]
     (weight, target), (last, aim) = (_numbers(c, assets) for c in (model.running, model.terminal))
     pull = np.concatenate([step * (mean[:nodes] - target) @ weight, (mean[nodes:] - aim) @ last])
     later = np.zeros((nodes, assets))  # expected pull after each node
     if supply.known:
         later = np.cumsum(pull[:0:-1], axis=0)[::-1]
-    for place in range(len(before) - 1, 0, -1) if not supply.known else ():
-        ahead = pull[place] + (later[place] if place < nodes else 0.0)
-        later[before[place]] += chance[place] / chance[before[place]] * ahead
+    for node in range(len(before) - 1, 0, -1) if not supply.known else ():
+        ahead = pull[node] + (later[node] if node < nodes else 0.0)
+        later[before[node]] += chance[node] / chance[before[node]] * ahead
     prices = (-model.control_cost * supply.values - later).T
     decay = _deviations(model, weight, last)  # (steps + 1, assets, assets)
     depth = np.concatenate([supply.depths, np.array(supply.depths)[before[nodes:]] + 1])
     away = model.starts - mean[0]
     states = mean.T[None] + np.einsum("pij,nj->nip", decay[depth], away)
-    return Found(prices, np.arange(len(model.masses)), states, model.masses)
+    return Equilibrium(prices, np.arange(len(model.masses)), states, model.masses)
 
 
 def _deviations(model: PriceFormation, weight: Vector, last: Vector) -> Vector:
@@ -114,9 +114,8 @@ class PriceLevel:
 
     def __init__(self, model: PriceFormation) -> None:
         if not model.running.absent or not model.supply.known or model.assets > 1 or model.bounded:
-            raise InputError(
-                "method", "variational", "another with running costs, bounds, several assets or random supply"
-            )
+            allowed = "another with running costs, bounds, several assets or random supply"
+            raise InputError("method", "variational", allowed)
         self.model = model
         self.supplied = model.step * float(model.supply.values.sum())
         self.starts, self.masses = model.starts[:, 0], model.masses
@@ -124,9 +123,8 @@ class PriceLevel:
 
     def cost(self, purchases: Vector) -> Vector:
         """Return what replies (…, agents) cost besides the price."""
-        return self._slack / 2 * (purchases - self.supplied) ** 2 + self.model.terminal.value(
-            self.starts + purchases
-        )
+        waiting = self._slack / 2 * (purchases - self.supplied) ** 2
+        return waiting + self.model.terminal.value(self.starts + purchases)
 
     def replies(self, level: float) -> Vector:
         """Return what every agent buys in a global best reply at the level P.
@@ -141,9 +139,8 @@ class PriceLevel:
         starts, brackets = self.starts[agents], (ends[cell], ends[cell + 1])
         ends = find_root(lambda end, start: self._origin(end, level) - start, brackets, args=(starts,)).x
         bought: Vector = ends - starts
-        total = (
-            self._slack / 2 * (bought - self.supplied) ** 2 + self.model.terminal.value(ends) + level * bought
-        )
+        total = self._slack / 2 * (bought - self.supplied) ** 2 + self.model.terminal.value(ends)
+        total += level * bought
         order = np.lexsort((total, agents))
         first = order[np.r_[True, np.diff(agents[order]) > 0]]
         return bought[first]
@@ -155,42 +152,39 @@ class PriceLevel:
     def _origin(self, ends: Vector, level: float) -> Vector:
         return ends - self.supplied + (level + self.model.terminal.slope(ends)) / self._slack
 
-    def found(self, level: float, agents: NDArray[np.int64], bought: Vector, masses: Vector) -> Found:
+    def equilibrium(
+        self, level: float, agents: NDArray[np.int64], bought: Vector, masses: Vector
+    ) -> Equilibrium:
         """Return prices and trajectories of replies."""
         model = self.model
         drift = np.concatenate([[0.0], model.step * np.cumsum(model.supply.values[:, 0])])
         along = np.arange(model.steps + 1) / model.steps
         states = self.starts[agents][:, None] + drift + (bought - self.supplied)[:, None] * along
         prices = level - model.control_cost * model.supply.values.T
-        return Found(prices, agents, states[:, None, :], masses)
+        return Equilibrium(prices, agents, states[:, None, :], masses)
 
 
 def price_level(
     model: PriceFormation, progress: Progress = silent, rounds: int = 100
-) -> tuple[Found, dict[str, float], tuple[SolverRecord, ...]]:
+) -> tuple[Equilibrium, dict[str, float], tuple[SolverRecord, ...]]:
     """Return the equilibrium of a market with terminal costs only, by the variational program in P.
 
     The linear program of `PriceFormation.variational_program` is solved with the replies known, best replies
     at its P are added as cuts, until the upper bound, the program's optimum, meets the lower, the value of
-    the best replies. A bisection then brings P to the last digit, and who is indifferent there mixes.
+    the best replies. A bisection then brings P to the last digit, and indifferent agents mix.
     """
     game, records = PriceLevel(model), []
     every = np.arange(len(game.masses))
     bought = [game.replies(level) for level in (-1.0, 0.0, 1.0)]
     span = 1.0
-    while (
-        game.masses @ bought[0] < game.supplied or game.masses @ bought[-1] > game.supplied
-    ) and span < 1e9:
+    while span < 1e9 and not game.masses @ bought[0] >= game.supplied >= game.masses @ bought[-1]:
         span *= 4  # the level lies further out
         bought = [game.replies(-span), *bought, game.replies(span)]
     best, level, upper = -np.inf, 0.0, np.inf
     for number in range(rounds):
         columns = np.stack(bought)
-        program = model.variational_program(
-            np.tile(every, len(bought)).tolist(),
-            game.cost(columns).ravel().tolist(),
-            columns.ravel().tolist(),
-        )
+        agents, costs = np.tile(every, len(bought)), game.cost(columns)
+        program = model.variational_program(agents.tolist(), costs.ravel().tolist(), columns.ravel().tolist())
         records.append(solve_program(program))
         level, upper = float(program.price_level.value), float(pyo.value(program.dual_value))
         answers = game.replies(level)
@@ -208,12 +202,11 @@ def price_level(
     jump = max(float(game.masses @ (more - less)), 1e-300)
     share = float(np.clip((game.supplied - float(game.masses @ less)) / jump, 0.0, 1.0))
     apart = np.abs(more - less) > 1e-6
-    mixed = np.flatnonzero(apart)
-    single = share * more + (1 - share) * less
+    mixed, single = np.flatnonzero(apart), share * more + (1 - share) * less
     agents = np.concatenate([every, mixed])
     purchases = np.concatenate([np.where(apart, more, single), less[mixed]])
     masses = np.concatenate([np.where(apart, share, 1.0) * game.masses, (1 - share) * game.masses[mixed]])
     order = np.lexsort((-masses, agents))
     used = order[masses[order] > 0]
     facts = {"price_level": low, "bound_gap": upper - best, "cuts": float(len(bought) * len(every))}
-    return game.found(low, agents[used], purchases[used], masses[used]), facts, tuple(records)
+    return game.equilibrium(low, agents[used], purchases[used], masses[used]), facts, tuple(records)

@@ -19,20 +19,19 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, lapack
 
 from agora.methods.method import Progress, silent
+from agora.methods.price_formation.closed_forms import Equilibrium
 from agora.models.price_formation.price_formation import PriceFormation
 from agora.numerics import descended
 from agora.typing import Vector
 
-LADDERS, COLDER = (
-    (
-        (1e-2, 1e-3, 1e-5),
-        (1e-3, 1e-4, 1e-5, 1e-6),
-        (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6),
-    ),
-    (1e-6, 1e-7, 1e-8, 1e-9, 1e-10),
+SCHEDULES = (
+    (1e-2, 1e-3, 1e-5),
+    (1e-3, 1e-4, 1e-5, 1e-6),
+    (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6),
 )
-"""Temperatures of the soft minimum, in the numéraire: mixed replies of one agent differ in cost by a few of
-the last. The next ladder is for games that the one before does not settle."""
+COLDER = (1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
+"""Temperatures of the soft minimum, in the numéraire, those of a schedule and then colder ones: mixed replies
+of one agent differ in cost by a few of the last. A later schedule is for games that no earlier one solves."""
 MOST_GENERATIONS = 12
 CLEARED = 1e-11
 """Largest mean of y − x̄ that counts as cleared."""
@@ -40,7 +39,7 @@ CLEARED = 1e-11
 
 @dataclass(frozen=True)
 class Columns:
-    """Trajectories known: whose each is, its states relative to supply (columns, N + 1), and its cost."""
+    """Trajectories: the agent of each, its states relative to supply (columns, N + 1), and its cost."""
 
     agents: NDArray[np.int64]
     states: Vector
@@ -49,6 +48,12 @@ class Columns:
     def take(self, which: NDArray[Any]) -> Columns:
         """Return some of the columns."""
         return Columns(self.agents[which], self.states[which], self.costs[which])
+
+    def least(self, number: int) -> Vector:
+        """Return the lowest cost of each of so many agents (agents,); infinite for one without columns."""
+        costs = np.full(number, np.inf)
+        np.minimum.at(costs, self.agents, self.costs)
+        return costs
 
 
 class TradingGame:
@@ -71,24 +76,21 @@ class TradingGame:
     def multipliers(self, prices: Vector) -> Vector:
         """Return λ (N,) for prices ω."""
         smooth = prices + self.model.control_cost * self.supply
-        result: Vector = smooth - np.append(smooth[1:], 0.0)
-        return result
+        return np.asarray(smooth - np.append(smooth[1:], 0.0))
 
     def cost(self, states: Vector, multipliers: Vector) -> Vector:
         """Return what trajectories cost at a price, less constants common to all of an agent's."""
         held = self.states(states)
-        result: Vector = (
+        return np.asarray(
             self.stiffness / 2 * (np.diff(states, axis=1) ** 2).sum(axis=1)
             + self.step * self.model.running.value(held[:, :-1]).sum(axis=1)
             + self.model.terminal.value(held[:, -1])
             + (states[:, 1:] - states[:, :1]) @ multipliers
         )
-        return result
 
     def states(self, relative: Vector) -> Vector:
         """Return x for y."""
-        result: Vector = relative + self.supplied
-        return result
+        return np.asarray(relative + self.supplied)
 
     def gradient(self, states: Vector, multipliers: Vector) -> Vector:
         """Return the derivative of the cost by y_1 … y_N."""
@@ -112,15 +114,14 @@ class TradingGame:
         """Return the columns known so far and every agent's best reply at a price, each bent to a minimum.
 
         Best replies are found by dynamic programming on a grid of states and refined by Newton's method; an
-        agent also tries its neighbours' replies, so that who stands between two wells has a column in each.
+        agent also tries its neighbours' replies, so that one between two wells has a column in each.
         """
         best = self._programmed(multipliers)
         order = np.argsort(self.starts, kind="stable")
         fading = 1.0 - np.arange(self.number + 1) / self.number
-        tries = [best] if known is None else [known.states, best]
-        owners = (
-            [np.arange(len(self.starts))] if known is None else [known.agents, np.arange(len(self.starts))]
-        )
+        tries, owners = [best], [np.arange(len(self.starts))]
+        if known is not None:
+            tries, owners = [known.states, *tries], [known.agents, *owners]
         for mine, other in ((order[:-1], order[1:]), (order[1:], order[:-1])):
             shift = (self.starts[mine] - self.starts[other])[:, None]
             tries.append(best[other] + shift * fading)
@@ -143,9 +144,8 @@ class TradingGame:
             here = grid if first else self.starts
             middle = float(self.supplied[first:last].mean())
             held = span * model.running.value(here + middle) + tilt[j] * here
-            table = (
-                self.stiffness / (2 * (last - first)) * (grid[None, :] - here[:, None]) ** 2 + value[None, :]
-            )
+            table = self.stiffness / (2 * (last - first)) * (grid[None, :] - here[:, None]) ** 2
+            table += value[None, :]
             choices.append(table.argmin(axis=1))
             value = table.min(axis=1) + held
         knots, at = [self.starts], choices[-1]
@@ -153,8 +153,8 @@ class TradingGame:
         for choice in choices[-2::-1]:
             at = choice[at]
             knots.append(grid[at])
-        places, rows = np.arange(number + 1), np.stack(knots, axis=1)
-        return np.stack([np.interp(places, marks, row) for row in rows])
+        times, rows = np.arange(number + 1), np.stack(knots, axis=1)
+        return np.stack([np.interp(times, marks, row) for row in rows])
 
     def _range(self, multipliers: Vector) -> tuple[float, float]:
         """Return an interval that holds the agents and where supply and price lead them."""
@@ -163,22 +163,19 @@ class TradingGame:
         return float(self.starts.min()) - room, float(self.starts.max()) + room
 
     def _distinct(self, agents: NDArray[np.int64], states: Vector, multipliers: Vector) -> Columns:
-        states, sound = self.settle(states, multipliers)
+        states, sound = self.local_minima(states, multipliers)
         costs = self.cost(states, multipliers)
         order = np.lexsort((costs, agents))
         order = order[sound[order]]
-        kept: list[int] = []
+        distinct: dict[int, list[int]] = {}
         for k in order.tolist():
-            fresh = True
-            for j in reversed(kept):
-                if agents[j] != agents[k]:
-                    break
-                fresh &= bool(np.abs(states[j] - states[k]).max() > 1e-6)
-            if fresh:
-                kept.append(k)
+            own = distinct.setdefault(int(agents[k]), [])
+            if all(np.abs(states[j] - states[k]).max() > 1e-6 for j in own):
+                own.append(k)
+        kept = [k for own in distinct.values() for k in own]
         return Columns(agents[kept], states[kept], costs[kept])
 
-    def settle(
+    def local_minima(
         self, states: Vector, multipliers: Vector, rounds: int = 60
     ) -> tuple[Vector, NDArray[np.bool_]]:
         """Return local minima near trajectories, and which of them are minima, by Newton's method."""
@@ -222,15 +219,11 @@ class TradingGame:
 
     def shares(self, columns: Columns, temperature: float) -> tuple[Vector, float]:
         """Return the mass of every column in the soft minimum, and the smoothed dual value."""
-        agents, costs = columns.agents, columns.costs
-        least = np.full(len(self.masses), np.inf)
-        np.minimum.at(least, agents, costs)
-        weight = np.exp(-(costs - least[agents]) / temperature)
-        total = np.zeros(len(self.masses))
-        np.add.at(total, agents, weight)
+        agents, least = columns.agents, columns.least(len(self.masses))
+        weight = np.exp(-(columns.costs - least[agents]) / temperature)
+        total = np.bincount(agents, weight, len(self.masses))
         value = float(self.masses @ (least - temperature * np.log(total)))
-        result: Vector = self.masses[agents] * weight / total[agents]
-        return result, value
+        return self.masses[agents] * weight / total[agents], value
 
     def excess(self, columns: Columns, shares: Vector) -> Vector:
         """Return the mean of y − x̄ at 1 … N: what has been bought beyond supply."""
@@ -268,41 +261,25 @@ class TradingGame:
             right[i] = (diagonal[i + 1] * right[i + 1] - (k * right[i + 2] if i < number - 2 else 0.0)) / k
         constant = diagonal[0] * right[0] - (k * right[1] if number > 1 else 0.0)
         upper = (left * (shares[used] / constant)) @ right.T
-        result: Vector = np.triu(upper) + np.triu(upper, 1).T
-        return result
+        return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 
     def follow(self, columns: Columns, multipliers: Vector) -> Columns:
         """Return the same columns bent to another price, less those whose well is gone."""
-        states, sound = self.settle(columns.states, multipliers, rounds=40)
-        left = np.zeros(len(self.masses), dtype=bool)
-        left[columns.agents[sound]] = True
-        keep = sound | ~left[columns.agents]
+        states, sound = self.local_minima(columns.states, multipliers, rounds=40)
+        keep = sound | ~np.isin(columns.agents, columns.agents[sound])
         return Columns(columns.agents[keep], states[keep], self.cost(states[keep], multipliers))
 
 
 @dataclass(frozen=True)
 class Balance:
-    """Prices (N,) and the mixed replies that clear the market at them.
+    """Prices and the mixed replies that clear the market at them."""
 
-    Attributes
-    ----------
-    prices : array (N,)
-        ω.
-    agents, states, shares : array (replies,), (replies, N + 1), (replies,)
-        Whose reply each is, its states, its mass.
-    generations, rounds : int
-        How often columns were generated, and steps of Newton's method.
-    residual : float
-        Largest mean of x − ∫Q − x̄.
-    """
-
-    prices: Vector
-    agents: NDArray[np.int64]
-    states: Vector
-    shares: Vector
+    equilibrium: Equilibrium
     generations: int
     rounds: int
+    """How often columns were generated, and steps of Newton's method."""
     residual: float
+    """Largest mean of x − ∫Q − x̄."""
 
 
 class _Master:
@@ -313,10 +290,10 @@ class _Master:
         self.multipliers = game.multipliers(prices)
         self.columns = game.generate(self.multipliers)
         self.generations, self.rounds = 1, 0
-        self.temperature = LADDERS[0][0]
+        self.temperature = SCHEDULES[0][0]
         self.shares, _ = game.shares(self.columns, self.temperature)
 
-    def settle(self, temperature: float) -> None:
+    def solve_smoothed(self, temperature: float) -> None:
         """Solve the smoothed dual for the columns at hand, by Newton's method with backtracking."""
         game, self.temperature = self.game, temperature
         for _ in range(12):
@@ -341,14 +318,11 @@ class _Master:
 
     def refresh(self) -> bool:
         """Generate columns at the price at hand; return whether an agent gains by a new one."""
-        game, before = self.game, np.full(len(self.game.masses), np.inf)
-        np.minimum.at(before, self.columns.agents, self.columns.costs)
+        game, before = self.game, self.columns.least(len(self.game.masses))
         self.columns = game.generate(self.multipliers, self.columns)
         self.shares, _ = game.shares(self.columns, self.temperature)
         self.generations += 1
-        after = np.full(len(before), np.inf)
-        np.minimum.at(after, self.columns.agents, self.columns.costs)
-        return bool((after < before - 1e-10).any())
+        return bool((self.columns.least(len(before)) < before - 1e-10).any())
 
     def exact(self) -> bool:
         """Solve for the price and the shares of mixed replies together; return whether all shares are ≥ 0.
@@ -357,10 +331,8 @@ class _Master:
         """
         game = self.game
         mixed = self.shares > 1e-7 * game.masses[self.columns.agents]
-        columns = self.columns.take(mixed)
-        shares = self.shares[mixed]
-        total = np.zeros(len(game.masses))
-        np.add.at(total, columns.agents, shares)
+        columns, shares = self.columns.take(mixed), self.shares[mixed]
+        total = np.bincount(columns.agents, shares, len(game.masses))
         shares = shares * (game.masses / total)[columns.agents]
         first = np.r_[True, np.diff(columns.agents) > 0]
         others = np.flatnonzero(~first)
@@ -394,14 +366,10 @@ class _Master:
     def balance(self) -> Balance:
         game, keep = self.game, self.shares > 1e-13
         agents, states, shares = self.columns.agents[keep], self.columns.states[keep], self.shares[keep]
-        total = np.zeros(len(game.masses))
-        np.add.at(total, agents, shares)
-        shares = shares * (game.masses / total)[agents]
+        shares = shares * (game.masses / np.bincount(agents, shares, len(game.masses)))[agents]
         residual = float(np.abs(shares @ states[:, 1:] - game.mean).max())
-        return Balance(
-            game.prices(self.multipliers), agents, game.states(states), shares, self.generations, self.rounds,
-            residual,
-        )  # fmt: skip
+        prices, paths = game.prices(self.multipliers)[None], game.states(states)[:, None]
+        return Balance(Equilibrium(prices, agents, paths, shares), self.generations, self.rounds, residual)
 
 
 def balance(game: TradingGame, prices: Vector, progress: Progress = silent) -> Balance:
@@ -412,23 +380,23 @@ def balance(game: TradingGame, prices: Vector, progress: Progress = silent) -> B
     to say.
     """
     tried = []
-    for ladder in LADDERS:
+    for schedule in SCHEDULES:
         master = _Master(game, prices, progress)
-        settled = _descend(master, ladder)
+        converged = _descend(master, schedule)
         tried.append(master.balance())
-        if settled:
+        if converged:
             break
-    return tried[-1] if settled else min(tried, key=lambda each: each.residual)
+    return tried[-1] if converged else min(tried, key=lambda each: each.residual)
 
 
-def _descend(master: _Master, ladder: tuple[float, ...]) -> bool:
-    """Lower the temperature, then solve exactly; return whether nobody gains by a new column in the end."""
-    for temperature in ladder:
-        master.settle(temperature)
+def _descend(master: _Master, schedule: tuple[float, ...]) -> bool:
+    """Lower the temperature, then solve exactly; return whether no agent gains by a new column."""
+    for temperature in schedule:
+        master.solve_smoothed(temperature)
         for _ in range(MOST_GENERATIONS):
             if not master.refresh():
                 break
-            master.settle(temperature)
+            master.solve_smoothed(temperature)
     for temperature in COLDER:
         before = master.columns, master.shares, master.multipliers
         if master.exact():
@@ -439,12 +407,11 @@ def _descend(master: _Master, ladder: tuple[float, ...]) -> bool:
         else:
             master.columns, master.shares, master.multipliers = before
             master.refresh()
-        master.settle(temperature)
+        master.solve_smoothed(temperature)
     return False
 
 
 def _solved(matrix: Vector, right: Vector) -> Vector:
     """Solve a positive definite system."""
     matrix[np.diag_indices_from(matrix)] *= 1 + 1e-14
-    result: Vector = cho_solve(cho_factor(matrix), right)
-    return result
+    return np.asarray(cho_solve(cho_factor(matrix), right))

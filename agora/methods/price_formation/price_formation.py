@@ -11,17 +11,8 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from agora.data.checks import InputError
-from agora.methods.method import (
-    Answer,
-    Method,
-    Options,
-    Progress,
-    Proof,
-    Whole,
-    collector_paused,
-    silent,
-)
-from agora.methods.price_formation.closed_forms import Found, mean_field, price_level
+from agora.methods.method import Answer, Method, Options, Progress, Proof, Whole, collector_paused, silent
+from agora.methods.price_formation.closed_forms import Equilibrium, mean_field, price_level
 from agora.methods.price_formation.column_generation import TradingGame, balance
 from agora.models.price_formation.conditions.market import exploitability
 from agora.models.price_formation.price_formation import PriceFormation
@@ -29,23 +20,17 @@ from agora.solvers import SolverRecord, solve_program
 from agora.solvers.classify import objective_of
 from agora.typing import Vector
 
-NOT_ENOUGH = "clears the market, not an equilibrium"
-"""What an answer is called at which somebody gains by another reply."""
+NO_EQUILIBRIUM = "clears the market, not an equilibrium"
+"""Status of an answer at which an agent gains by another reply."""
 
 
 class TrajectoryOptions(Options):
-    """How to solve the trajectory program.
-
-    Parameters
-    ----------
-    start : str
-        ``still`` (nobody moves), ``supply`` (everybody follows supply), or ``random``.
-    seed : int
-        Of a random start.
-    """
+    """How to solve the trajectory program."""
 
     start: Literal["still", "supply", "random"] = "still"
+    """``still`` (nobody moves), ``supply`` (everybody follows supply), or ``random``."""
     seed: Whole = 1
+    """Seed of a random start."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.start != "random":
@@ -53,7 +38,7 @@ class TrajectoryOptions(Options):
 
 
 def by_costs(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
-    """Return the equilibrium price and everybody's replies, by the method that the costs call for."""
+    """Return the equilibrium price and everybody's replies, by the method for such costs."""
     if model.quadratic:
         return by_structure(model, chosen, progress)
     if model.bounded or model.assets > 1 or not model.supply.known:
@@ -65,14 +50,14 @@ def by_structure(model: PriceFormation, chosen: Options, progress: Progress = si
     """Return the equilibrium of a quadratic game in closed form."""
     if not model.quadratic:
         raise InputError("method", "structure", "another unless costs are quadratic and nothing is bounded")
-    road = "agents enter a quadratic game through their mean: the equilibrium in closed form"
-    return _answer(model, mean_field(model), {"method": "structure", "road": road}, (), chosen)
+    why = "agents enter a quadratic game through their mean: the equilibrium in closed form"
+    return _answer(model, mean_field(model), {"method": "structure", "why": why}, (), chosen)
 
 
 def by_level(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
     """Return the equilibrium of a game whose final state alone costs, by its price level."""
-    found, facts, records = price_level(model, progress)
-    return _answer(model, found, {"method": "variational", **facts}, records, chosen)
+    equilibrium, facts, records = price_level(model, progress)
+    return _answer(model, equilibrium, {"method": "variational", **facts}, records, chosen)
 
 
 def by_mixing(model: PriceFormation, chosen: Options, progress: Progress = silent) -> Answer:
@@ -80,25 +65,25 @@ def by_mixing(model: PriceFormation, chosen: Options, progress: Progress = silen
     if model.bounded or model.assets > 1 or not model.supply.known:
         raise InputError("method", "mixed", "another with bounds, several assets or random supply")
     game = TradingGame(model)
-    found = balance(game, -model.control_cost * game.supply, progress)
+    balanced = balance(game, -model.control_cost * game.supply, progress)
     facts = {
         "method": "mixed",
-        "generations": found.generations,
-        "newton_steps": found.rounds,
-        "mixed_agents": int((np.bincount(found.agents) > 1).sum()),
+        "generations": balanced.generations,
+        "newton_steps": balanced.rounds,
+        "mixed_agents": int((np.bincount(balanced.equilibrium.agents) > 1).sum()),
     }
-    replies = Found(found.prices[None], found.agents, found.states[:, None], found.shares)
-    return _answer(model, replies, facts, (), chosen)
+    return _answer(model, balanced.equilibrium, facts, (), chosen)
 
 
 def _answer(
     model: PriceFormation,
-    found: Found,
+    equilibrium: Equilibrium,
     facts: dict[str, Any],
     records: tuple[SolverRecord, ...],
     chosen: Options,
 ) -> Answer:
-    tables = model.tables(found.prices, found.states, found.agents, found.masses)
+    prices, agents = equilibrium.prices, equilibrium.agents
+    tables = model.tables(prices, equilibrium.states, agents, equilibrium.masses)
     return _judged(model, tables, facts, records, chosen.tolerance)
 
 
@@ -129,7 +114,7 @@ def _judged(
     else:
         words = "J(ω) meets its lower bound, and no agent gains by any other reply: " + gains.proof
         proof = Proof("bound", words, value - revenue, cost + revenue - value, tolerance)
-    return Answer(NOT_ENOUGH if exploited else "equilibrium", cost, tables, proof, known, records)
+    return Answer(NO_EQUILIBRIUM if exploited else "equilibrium", cost, tables, proof, known, records)
 
 
 def by_program(model: PriceFormation, chosen: TrajectoryOptions, progress: Progress = silent) -> Answer:
@@ -151,15 +136,15 @@ def by_program(model: PriceFormation, chosen: TrajectoryOptions, progress: Progr
 
 
 def _start(model: PriceFormation, chosen: TrajectoryOptions) -> Vector:
-    """Return trajectories (agents, assets, places) to start from."""
-    supply, places = model.supply.values, len(model.befores)
-    moved = np.zeros((places, model.assets))
-    for place in range(1, places):
-        moved[place] = moved[model.befores[place]] + model.step * supply[model.befores[place]]
+    """Return trajectories (agents, assets, nodes) to start from."""
+    supply, nodes = model.supply.values, len(model.befores)
+    moved = np.zeros((nodes, model.assets))
+    for node in range(1, nodes):
+        moved[node] = moved[model.befores[node]] + model.step * supply[model.befores[node]]
     states = model.starts[:, :, None] + moved.T[None]
     if chosen.start == "random":
         noise = np.random.default_rng(chosen.seed).normal(scale=0.3, size=states.shape[:2])
-        along = np.concatenate([model.supply.depths, [model.steps] * (places - len(model.supply.depths))])
+        along = np.concatenate([model.supply.depths, [model.steps] * (nodes - len(model.supply.depths))])
         states = states + noise[:, :, None] * along / model.steps
     return states
 

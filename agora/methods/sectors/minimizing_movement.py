@@ -13,7 +13,6 @@ from itertools import count
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from agora.data.fields import POSITIVE
@@ -40,24 +39,17 @@ LOCAL = Proof("none", "none: consumption is not concave in the firms, each step 
 
 
 class StepOptions(Options):
-    """How to follow the firms.
-
-    Parameters
-    ----------
-    step_control : str
-        ``fixed`` (every step is the model's), ``adaptive`` (by an estimate of the error), or ``auto``:
-        adaptive for the long run, else fixed.
-    step_tolerance : float
-        Share of all firms that a step may misplace under step control.
-    equal_within : float
-        Relative difference of neighbours' profit rates per length at which the long run is reached.
-    """
+    """How to follow the firms."""
 
     step_control: Literal["auto", "fixed", "adaptive"] = "auto"
+    """``fixed`` (every step is the model's), ``adaptive`` (by an estimate of the error), or ``auto``:
+    adaptive for the long run, else fixed."""
     step_tolerance: float = Field(default=1e-3, gt=0, json_schema_extra=POSITIVE)
+    """Share of all firms that a step may misplace under step control."""
     equal_within: float = Field(
         default=1e-7, ge=1e-9, le=1e-3, json_schema_extra={"allowed": "a number from 1e-9 to 1e-3"}
     )
+    """Relative difference of neighbours' profit rates per length at which the long run is reached."""
 
     def _idle(self) -> Iterator[tuple[str, str]]:
         if self.step_control == "fixed":
@@ -81,14 +73,11 @@ class Mover:
 
     def flows(self, firms: Vector, step: float) -> Vector:
         """Return the optimal flows (E,) of a step from masses (I,)."""
-        for parameter, mass in zip(self._previous, firms.tolist(), strict=True):
-            parameter.setlb(mass)
-            parameter.setub(mass)
-            parameter.set_value(mass)
-        program = self.program
-        program.step.setlb(step)
-        program.step.setub(step)
-        program.step.set_value(step)
+        numbers = (*firms.tolist(), step)
+        for parameter, number in zip((*self._previous, self.program.step), numbers, strict=True):
+            parameter.setlb(number)
+            parameter.setub(number)
+            parameter.set_value(number)
         try:
             self.kept.solve(warm=True)
         except SolveFailed:  # far from the last step
@@ -124,16 +113,7 @@ def minimizing_movement(
 ) -> tuple[Steps, SolverRecord]:
     """Return the path of the minimising movements and the record of its solver.
 
-    Parameters
-    ----------
-    model : InvisibleHand
-        Where firms start, and how long they move.
-    adaptive : bool
-        Step control: the model's step is then only the first.
-    step_tolerance : float
-        Share of all firms that a step may misplace.
-    equal_within : float
-        When the long run counts as reached: relative difference of neighbours' profit rates per length.
+    Under step control, `adaptive`, the model's step is only the first; see `StepOptions` for the tolerances.
     """
     mover = Mover(model)
     times, firms, flows = [0.0], [model.start], []
@@ -205,31 +185,23 @@ class _Control:
 
 def at_rest(model: InvisibleHand, firms: Vector, equal_within: float) -> bool:
     """Say whether nobody gains by moving: profit rates equal along all links, or differences below √(2cφ)."""
-    worth, links = model.motion.worth(firms), model.links
-    slope = np.abs(worth[links.heads] - worth[links.tails]) / links.lengths
+    value, links = model.motion.value(firms), model.links
+    slope = np.abs(value[links.heads] - value[links.tails]) / links.lengths
     threshold = np.sqrt(2 * model.moving_cost * model.fixed_cost)
-    return bool(np.all(slope <= threshold + equal_within * np.abs(worth).max()))
+    return bool(np.all(slope <= threshold + equal_within * np.abs(value).max()))
 
 
 def follow_firms(model: InvisibleHand, chosen: StepOptions, progress: Progress = silent) -> Answer:
     """Return the path of the minimising movements, a program a step."""
-    adaptive = chosen.step_control == "adaptive" or (
-        chosen.step_control == "auto" and model.horizon == "long-run"
-    )
+    long_run = model.horizon == "long-run"
     steps, record = minimizing_movement(
         model,
-        adaptive=adaptive,
+        adaptive=chosen.step_control == "adaptive" or (chosen.step_control == "auto" and long_run),
         step_tolerance=chosen.step_tolerance,
         equal_within=chosen.equal_within,
         progress=progress,
     )
     tables = model.path_tables(steps.times, steps.firms, steps.flows)
-    return _answer(model, tables, steps, record)
-
-
-def _answer(
-    model: InvisibleHand, tables: dict[str, pd.DataFrame], steps: Steps, record: SolverRecord
-) -> Answer:
     aggregate = tables["aggregate"]
     gain = float(aggregate["potential"].iloc[-1] - aggregate["potential"].iloc[0])
     paid = float(aggregate["reallocation_cost"].iloc[-1])
@@ -242,9 +214,7 @@ def _answer(
     if model.economy.curvature < 1:
         facts["long_run_consumption"] = float(model.economy.consumption(model.rest))
         facts["firms_misplaced"] = 0.5 * float(np.abs(steps.firms[-1] - model.rest).sum()) / model.firms
-    status, proof = "path of local optima", LOCAL
-    if model.is_convex:
-        status, proof = "path of global optima", CONVEX
+    status, proof = ("path of global optima", CONVEX) if model.is_convex else ("path of local optima", LOCAL)
     return Answer(status, consumption, tables, proof, facts, (record,))
 
 

@@ -20,16 +20,10 @@ ACCURACY: dict[str, Any] = {"method": "BDF", "rtol": 1e-9, "atol": 1e-12}
 
 
 def orbit(model: InvisibleHand, times: Vector, **accuracy: Any) -> tuple[Vector, Vector, SolverRecord]:
-    """Return masses (T, I) and the costs paid so far (T,) at given times, by `scipy.integrate.solve_ivp`.
+    """Return masses (T, I) and the costs paid so far (T,) at times (T,) that ascend from 0.
 
-    Parameters
-    ----------
-    model : InvisibleHand
-        Where firms start; with a fixed cost the equation is discontinuous, and refused.
-    times : (T,) array
-        Ascending, from 0.
-    **accuracy
-        ``method``, ``rtol``, ``atol`` of `solve_ivp`; by default BDF, 1e-9, 1e-12.
+    By `scipy.integrate.solve_ivp`, whose ``method``, ``rtol`` and ``atol`` are those of `ACCURACY` unless
+    given. With a fixed cost the equation is discontinuous, and refused.
     """
     if model.fixed_cost > 0:
         raise InputError("method", "ode", "'minimizing-movement' where a fixed cost makes firms stop and go")
@@ -43,16 +37,15 @@ def orbit(model: InvisibleHand, times: Vector, **accuracy: Any) -> tuple[Vector,
     def slopes(_: float, state: Vector) -> csr_array:
         return _jacobian(model, state[:-1])
 
-    found = solve_ivp(
-        rates, (0.0, float(times[-1])), np.append(model.start, 0.0), t_eval=times, jac=slopes, **chosen
-    )
+    first, span = np.append(model.start, 0.0), (0.0, float(times[-1]))
+    solved = solve_ivp(rates, span, first, t_eval=times, jac=slopes, **chosen)
     record = SolverRecord(
         "scipy.integrate.solve_ivp", version("scipy"), "-", "scipy", "ordinary differential equation", chosen,
-        str(found.message), int(found.nfev), time.perf_counter() - start,
+        str(solved.message), int(solved.nfev), time.perf_counter() - start,
     )  # fmt: skip
-    if not found.success:
-        raise SolveFailed(f"scipy stopped with '{found.message}'.", record)
-    return found.y[:-1].T, found.y[-1], record
+    if not solved.success:
+        raise SolveFailed(f"scipy stopped with '{solved.message}'.", record)
+    return solved.y[:-1].T, solved.y[-1], record
 
 
 def _jacobian(model: InvisibleHand, firms: Vector) -> csr_array:
@@ -62,10 +55,10 @@ def _jacobian(model: InvisibleHand, firms: Vector) -> csr_array:
     """
     motion, links, number = model.motion, model.links, len(firms)
     weights = 1 / (model.moving_cost * links.lengths**2)
-    worth, mass = motion.worth(firms), motion.on_links(firms)
+    value, mass = motion.value(firms), motion.on_links(firms)
     own = model.economy.profit_slopes(firms)[0] * float(motion.unit(firms))
     own = own - model.moving_cost * model.noise / firms
-    push = 0.5 * weights * (worth[links.heads] - worth[links.tails])
+    push = 0.5 * weights * (value[links.heads] - value[links.tails])
     tail = push - weights * mass * own[links.tails]
     head = push + weights * mass * own[links.heads]
     rows = np.concatenate([links.heads, links.heads, links.tails, links.tails])

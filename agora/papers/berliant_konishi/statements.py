@@ -299,5 +299,5 @@ def more_sites_more_symmetry(setup_cost: float, numbers: list[int]) -> Finding:
         note=f"marketplaces by the number of sites in each area: {'; '.join(reported)}; the middles are "
         f"{SITES['b'] / 2:g} and {1 - SITES['b'] / 2:g}, and none is further from its middle than half the "
         "distance of neighbouring sites",
-        certificate=f"all places searched by branch and bound, relative gap {GAP:.0e}",
+        certificate=f"all locations searched by branch and bound, relative gap {GAP:.0e}",
     )

@@ -75,7 +75,7 @@ def nobody_leaves(cases: list[str], setup_cost: float) -> Finding:
         max(bounds.values()),
         note="; ".join(f"{case}: {bound:.1e}" for case, bound in bounds.items())
         + " of utility, the accuracy of the proof",
-        certificate="all coalitions and all places of a marketplace: branch and bound over prices",
+        certificate="all coalitions and all locations of a marketplace: branch and bound over prices",
     )
 
 

@@ -46,7 +46,7 @@ def commuting_cost_of_centres(cells: int, centres: int) -> Finding:
     """Return ȟ(m^J)/t by the linear program of the lower stage. Printed, (E.1): 1/(8J)."""
     game = FirmsGame(circle_cells(cells, ANY_COST)(ANY_COST))
     return Finding(
-        game.settle(centric(cells, centres)).total_commuting_cost,
+        game.lower_stage(centric(cells, centres)).total_commuting_cost,
         printed=1 / (8 * centres),
         certificate="linear program (S)",
     )
@@ -256,7 +256,7 @@ def centres_are_equilibrium(cells: int, centres: int, decay: float) -> Finding:
 
     def holds(cost: float) -> bool:
         game = FirmsGame(city(cost))
-        return game.gap(game.settle(firms)) <= 1e-10
+        return game.gap(game.lower_stage(firms)) <= 1e-10
 
     level, uniform = _levels(cells, decay, centres)
     advantage = float(level[2 * (cells // (4 * centres)) - 1]) - uniform
@@ -274,7 +274,7 @@ def centres_are_equilibrium(cells: int, centres: int, decay: float) -> Finding:
 def potential_difference(cells: int, centres: int, decay: float, cost: float) -> Finding:
     """Return g(m^J) − g(m̄). Printed, (E.11): (J/2I) Σ (A_k − t/(2J) − Ā) over a centre."""
     game = FirmsGame(circle_cells(cells, decay)(cost))
-    values = [game.potential(game.settle(centric(cells, number))) for number in (centres, 0)]
+    values = [game.potential(game.lower_stage(centric(cells, number))) for number in (centres, 0)]
     level, uniform = _levels(cells, decay, centres)
     radius = cells // (4 * centres)
     printed = centres / (2 * cells) * (level[radius : 3 * radius] - cost / (2 * centres) - uniform).sum()
@@ -290,9 +290,9 @@ def better_than_uniform_is_equilibrium(
     for decay in decays:
         for cost in costs:
             game = FirmsGame(circle_cells(cells, decay)(cost))
-            uniform = game.potential(game.settle(centric(cells, 0)))
+            uniform = game.potential(game.lower_stage(centric(cells, 0)))
             for number in centres:
-                state = game.settle(centric(cells, number))
+                state = game.lower_stage(centric(cells, number))
                 if game.potential(state) >= uniform:
                     tested += 1
                     if game.gap(state) > 1e-10:

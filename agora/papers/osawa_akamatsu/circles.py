@@ -89,13 +89,13 @@ def four_cell_derivative(
     """Return g'(m; z_ij) for a move of firms from cell i to cell j. Printed, (A.8): −2m̄(1+φ)t."""
     city = circle_cells(4, decay_on_circle(4, delta))(cost)
     game, firms = FirmsGame(city), firms_of(pattern)
-    start = game.potential(game.settle(firms))
+    start = game.potential(game.lower_stage(firms))
 
     def slope_to(step: float) -> float:
         moved = firms.copy()
         moved[from_cell - 1] -= step
         moved[to_cell - 1] += step
-        return (game.potential(game.settle(moved)) - start) / step
+        return (game.potential(game.lower_stage(moved)) - start) / step
 
     near, far = 1e-3, 1e-2
     curvature = (slope_to(far) - slope_to(near)) / (far - near)
@@ -148,7 +148,7 @@ def less_centric_is_higher(cells: int, fewer: int, more: int, decays: Sequence[f
     for decay in decays:
         city = circle_cells(cells, decay)(ANY_COST)
         game = FirmsGame(city)
-        costs = [game.settle(centric(cells, centres)).total_commuting_cost for centres in (fewer, more)]
+        costs = [game.lower_stage(centric(cells, centres)).total_commuting_cost for centres in (fewer, more)]
         if costs[0] > costs[1] + 1e-12:
             return Finding(False, note="commuting costs differ, so the ranking turns with t")
         gains.append(production(city, centric(cells, fewer)) - production(city, centric(cells, more)))
@@ -165,7 +165,7 @@ def commuting_cost_per_household(cells: int, centres: int) -> Finding:
     """Return ȟ(m^J) a household, in multiples of t."""
     city = circle_cells(cells, ANY_COST)(ANY_COST)
     game = FirmsGame(city)
-    state = game.settle(centric(cells, centres))
+    state = game.lower_stage(centric(cells, centres))
     closed = float(game.commuting_costs(state.firms))
     if abs(closed - state.total_commuting_cost) > 1e-9:
         raise ValueError(f"linear program {state.total_commuting_cost} and closed form {closed} differ")
@@ -189,7 +189,7 @@ def operating_cost(cells: int, centres: int, cell: int, edge: int, cost: float) 
     moved = firms.copy()
     moved[cell - 1] -= step
     moved[edge - 1] += step
-    saved = game.settle(firms).total_commuting_cost - game.settle(moved).total_commuting_cost
+    saved = game.lower_stage(firms).total_commuting_cost - game.lower_stage(moved).total_commuting_cost
     return Finding(
         saved / step / cost, note=f"cell {cell} against cell {edge}, the edge of its labour market"
     )
@@ -315,7 +315,7 @@ def equivalent_maximisers(delta: float, cost: float) -> Finding:
     """Return how many other local maximisers have the potential of m̂ (footnote 24)."""
     city = circle_cells(3, decay_on_circle(3, delta))
     game = FirmsGame(city(cost))
-    value = game.potential(game.settle(firms_of(MONOCENTRIC)))
+    value = game.potential(game.lower_stage(firms_of(MONOCENTRIC)))
     strict = [state for state in all_equilibria(game) if game.kind(state) == "local maximiser"]
     same = sum(abs(game.potential(state) - value) <= 1e-12 for state in strict)
     first = global_maximisers(city).pieces[0]

@@ -91,13 +91,13 @@ def parts_of(city: CityAt, firms: Vector) -> tuple[Vector, Vector]:
     made = np.array([production(game.city, row) for row in firms])
     if game.city.no_excess_land:
         return made, game.commuting_costs(firms) / ANY_COST
-    return made, np.array([game.settle(row).total_commuting_cost for row in firms]) / ANY_COST
+    return made, np.array([game.lower_stage(row).total_commuting_cost for row in firms]) / ANY_COST
 
 
 def kind_at(city: FujitaOgawa, firms: Vector) -> str:
     """Return what kind of state firms and the households' response to them are."""
     game = FirmsGame(city)
-    return game.kind(game.settle(firms))
+    return game.kind(game.lower_stage(firms))
 
 
 def locally_maximises(city: FujitaOgawa, firms: Vector) -> bool:
@@ -217,7 +217,7 @@ def all_equilibria(game: FirmsGame) -> list[State]:
         high = np.array([above[face][cell] for cell, face in enumerate(faces)])
         firms = _stationary(game, low, high)
         if firms is not None:
-            state = game.settle(firms)
+            state = game.lower_stage(firms)
             if game.gap(state) <= 1e-10:
                 results.append(state)
     return results

@@ -56,9 +56,9 @@ def commuting_cost_is_convex(left: int, right: int, pairs: int) -> Finding:
     city = _bipartite_city(left, right, decay=1.0)
     game = FirmsGame(city)
     points = starting_points(city, 2 * pairs, np.random.default_rng(1))
-    costs = [game.settle(point).total_commuting_cost for point in points]
+    costs = [game.lower_stage(point).total_commuting_cost for point in points]
     gaps = [
-        (costs[k] + costs[k + 1]) / 2 - game.settle((points[k] + points[k + 1]) / 2).total_commuting_cost
+        (costs[k] + costs[k + 1]) / 2 - game.lower_stage((points[k] + points[k + 1]) / 2).total_commuting_cost
         for k in range(0, 2 * pairs, 2)
     ]
     return Finding(

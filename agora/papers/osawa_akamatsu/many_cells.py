@@ -244,7 +244,7 @@ def conjecture_counterexample(cells: int, most: int, other: int, decay: float, c
     game = FirmsGame(city)
 
     def potential(firms: Vector) -> float:
-        return game.potential(game.settle(firms))
+        return game.potential(game.lower_stage(firms))
 
     values = [potential(centric(cells, centres)) for centres in range(most + 1)]
     best = int(np.argmax(values))
@@ -268,7 +268,7 @@ def conjecture_certified(cells: int, most: int, decay: float, cost: float) -> Fi
         return Finding(math.nan, verdict="not computable", note="the search was cut short")
     game = FirmsGame(city)
     patterns = {j: centric(cells, j) for j in range(cells // 4 + 1) if j == 0 or cells % (4 * j) == 0}
-    values = {j: game.potential(game.settle(firms)) for j, firms in patterns.items()}
+    values = {j: game.potential(game.lower_stage(firms)) for j, firms in patterns.items()}
     gain = result.objective - max(value for j, value in values.items() if j <= most)
     winner = [j for j, value in values.items() if abs(value - result.objective) <= 1e-12]
     return Finding(

@@ -148,7 +148,7 @@ def two_cell_formula(part: str, land: float, firm_mass: float, delta: float, cos
     game = FirmsGame(at)
     masses = np.linspace(marks.lowest, marks.highest, 21)
     if part == "commuting":
-        values = [game.settle(_firms(mass, firm_mass)).total_commuting_cost for mass in masses]
+        values = [game.lower_stage(_firms(mass, firm_mass)).total_commuting_cost for mass in masses]
         formula = (1 + at.labor_per_firm) * cost * np.abs(masses - marks.integrated)
     else:
         values = [production(at, _firms(mass, firm_mass)) for mass in masses]
@@ -166,7 +166,7 @@ def two_cell_excess_land(land: float, firm_mass: float, labor: float, cost: floa
     marks = _marks(land, firm_mass)
     for mass in np.linspace(marks.lowest, marks.highest, 21):
         short = [(1 + labor) * (firm_mass - mass) - (1 - land), 0.0, (1 + labor) * mass - land]
-        value = game.settle(_firms(float(mass), firm_mass)).total_commuting_cost
+        value = game.lower_stage(_firms(float(mass), firm_mass)).total_commuting_cost
         deviations.append(abs(value - cost * max(short)))
     return Finding(max(deviations), note="largest deviation at 21 distributions of firms")
 

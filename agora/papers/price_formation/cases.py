@@ -88,7 +88,7 @@ def staying(model: PriceFormation, states: Vector, prices: Vector, rounds: int =
     game = TradingGame(model)
     multipliers = game.multipliers(prices)
     agents = np.arange(len(game.masses))
-    relative, sound = game.settle(states - game.supplied, multipliers)
+    relative, sound = game.local_minima(states - game.supplied, multipliers)
     columns = Columns(agents, relative, game.cost(relative, multipliers))
     if not sound.all():
         return None
@@ -99,7 +99,7 @@ def staying(model: PriceFormation, states: Vector, prices: Vector, rounds: int =
         direction = np.linalg.solve(game.inverses(columns, game.masses), excess)
         length = min(1.0, 0.5 / float(np.abs(np.cumsum(direction[::-1])).max()))
         multipliers = multipliers + length * direction
-        relative, sound = game.settle(columns.states, multipliers)
+        relative, sound = game.local_minima(columns.states, multipliers)
         if not sound.all():
             return None
         columns = Columns(agents, relative, game.cost(relative, multipliers))
