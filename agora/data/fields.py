@@ -99,11 +99,11 @@ def _in_words(kind: str, context: dict[str, Any], message: str) -> str:
     return f"valid ({message[0].lower()}{message[1:]})"
 
 
-# --- tables told apart by their kind ----------------------------------------------------------------
+# --- tables of several kinds ------------------------------------------------------------------------
 
 
 class Kind(Fields):
-    """One of several tables told apart by ``kind``, such as ``{ kind = "sine", amplitude = 0.5 }``.
+    """One of several tables, chosen by ``kind``, such as ``{ kind = "sine", amplitude = 0.5 }``.
 
     A subclass states its kind, ``kind: Literal["sine"] = "sine"``, and its other fields. What a family of
     kinds must say is abstract in the class that they share.

@@ -65,7 +65,7 @@ class ConsumerType(Fields):
     """A type of consumers and what the tested allocation gives them."""
 
     name: str = Field(min_length=1)
-    """Of the type, told apart by it."""
+    """Of the type, chosen by it."""
     mass: float = Field(gt=0, json_schema_extra=POSITIVE)
     """> 0, how many there are."""
     taste: Leontief | CobbDouglas = Field(discriminator="kind")

@@ -529,7 +529,7 @@ def _(solving: Solving) -> None:
 
 def given(solving: Solving, model: Marketplaces) -> None:
     """Compare a program of given marketplaces with the method that finds prices first."""
-    program = solving(partial(model.fixed_program, model.given_places), None, INSIDE)
+    program = solving(partial(model.fixed_program, model.given_locations), None, INSIDE)
     found = solve(model)
     agree(program.utility.value, found.objective)
     tables = model.read(program)

@@ -41,7 +41,7 @@ ROWS: list[tuple[str, dict[str, Any]]] = [
 def most_built(model: Marketplaces) -> tuple[Any, Any]:
     """Return the conic program of V(u), and its parameter u."""
     sites, goods = model.number, len(model.commodity_shares)
-    travel = model.travel(model.given_places)
+    travel = model.travel(model.given_locations)
     people, work, leisure = (cp.Variable(sites, nonneg=True) for _ in range(3))
     eaten, inputs = cp.Variable((goods, sites), nonneg=True), cp.Variable(goods, nonneg=True)
     utility = cp.Parameter(nonneg=True)
@@ -72,7 +72,7 @@ def _mean(uses: list[Any], shares: list[float], rows: list[Any]) -> Any:
 def test_conic_programs_meet_the_program(row: str, changes: dict[str, Any]) -> None:
     model = Marketplaces(**{**FOUR_SITES, **changes})
     found = solve(model).objective
-    need = model.setup_cost * float(model.units(model.given_places))
+    need = model.setup_cost * float(model.units(model.given_locations))
     program, utility = most_built(model)
 
     def left(level: float) -> float:

@@ -344,7 +344,7 @@ def test_a_missing_table_of_costs(tmp_path: Path) -> None:
         ({"trade_cost": {"rate": 0.5}}, "geography is missing, but must be given when trade_cost is a rate."),
         ({"trade_cost": {"rate": -1}}, "must be a finite number >= 0."),
         ({"trade_cost": {"rat": 1}}, "rat"),
-        ({"trade_cost": [[1e200, 1e200], [1e200, 1e200]]}, "low enough that no place is cut off"),
+        ({"trade_cost": [[1e200, 1e200], [1e200, 1e200]]}, "low enough that no location is cut off"),
         ({"population": [0.6, 0.0]}, "population[1] is 0.0, but must be a finite number > 0."),
         ({"population": [1.6, -0.6]}, "population[1] is -0.6, but must be a finite number > 0."),
         ({"population": [0.6, 0.3]}, "must be 1, within 1e-9: shares of the world's people."),

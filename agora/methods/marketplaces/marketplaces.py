@@ -65,7 +65,7 @@ def solve_marketplaces(
     """
     economy.check()
     if isinstance(economy.marketplaces, tuple):
-        return _given(economy, economy.given_places)
+        return _given(economy, economy.given_locations)
     numbers = list(range(1, economy.number + 1))
     if isinstance(economy.marketplaces, int):
         numbers = [economy.marketplaces]

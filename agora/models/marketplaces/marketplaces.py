@@ -130,7 +130,7 @@ class Marketplaces(MarketplaceParameters, Model):
         return Line(positions, (low, high), pace, self.rail_marks)
 
     @property
-    def given_places(self) -> Vector:
+    def given_locations(self) -> Vector:
         """The given marketplaces as numbers of the ground, in ascending order on a line."""
         if not isinstance(self.marketplaces, tuple):
             raise InputError("marketplaces", self.marketplaces, "a list of locations")
@@ -168,7 +168,7 @@ class Marketplaces(MarketplaceParameters, Model):
         up to one a commodity at candidates, of which the first thousands are tried.
         """
         if isinstance(self.marketplaces, tuple):
-            structures = [self.given_places]
+            structures = [self.given_locations]
         else:
             wanted = self.marketplaces if isinstance(self.marketplaces, int) else None
             within = [np.linspace(p[:, 0], p[:, 1], 9) for p in self.ground.pieces]
@@ -228,7 +228,7 @@ class Marketplaces(MarketplaceParameters, Model):
         """
         self.check()
         if isinstance(self.marketplaces, tuple):
-            return self.fixed_program(self.given_places)
+            return self.fixed_program(self.given_locations)
         most = self.marketplaces if isinstance(self.marketplaces, int) else self.number
         first = np.array(self.sites)[:, 0] if np.ndim(self.sites) == 2 else np.array(self.sites)
         order = np.argsort(first)
@@ -302,7 +302,7 @@ class Marketplaces(MarketplaceParameters, Model):
         if program.component("location") is not None:
             locations = np.array([float(location.value) for location in program.location.values()])
         else:
-            locations = self.given_places
+            locations = self.given_locations
         return self.tables(program, locations)
 
     def tables(self, program: pyo.ConcreteModel, locations: Vector) -> dict[str, pd.DataFrame]:

@@ -166,7 +166,7 @@ class SpatialTrade(TradeModel):
             raise InputError(
                 "trade_cost",
                 f"up to {self.costs.max():.3g}",
-                "low enough that no place is cut off: τ^(1-σ) is zero in floating point",
+                "low enough that no location is cut off: τ^(1-σ) is zero in floating point",
             )
         return self
 

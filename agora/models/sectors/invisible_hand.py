@@ -128,7 +128,7 @@ class InvisibleHand(SectorEconomy):
         if self.economy.curvature >= 1:
             limit = self.economy.largest_externality
             if self.horizon == "long-run":
-                allowed = f"below {limit:.6g} for a long run that firms settle in"
+                allowed = f"below {limit:.6g} for a long run in which firms come to rest"
                 raise InputError("externality", self.externality, allowed)
             warnings.warn(
                 f"externality is {self.externality:g}, not below {limit:.6g}: firms attract firms, and "

@@ -256,7 +256,7 @@ def _along(
         each("rates of moving ≥ 0 (the grid is fine enough)", negative, periods),
         each("exploitability, mean over workers", abs(gain @ (m * mu[0])), ["time 0"]),
         each("exploitability, best placed worker", np.abs(gain), cells),
-        worst_case("values are what the plans are worth", np.abs(plan - u[0]), cells, 10 * tolerance),
+        worst_case("values are those of the plans", np.abs(plan - u[0]), cells, 10 * tolerance),
     ]
     if isinstance(game.horizon, float):
         ends = [abs(times[0]), abs(times[-1] - game.horizon)]

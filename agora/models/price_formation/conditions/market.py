@@ -209,7 +209,7 @@ def _control_gradient(market: Parameters, tree: _Tree, arrays: _Arrays) -> Vecto
 
 
 def _margin(market: Parameters, tree: _Tree, arrays: _Arrays) -> Vector:
-    """Return how far a unit bought is from being worth its price, per unit, at most, of each reply."""
+    """Return how far the value of a unit bought is from its price, at most, of each reply."""
     if _bounded(market):
         return np.zeros(len(arrays.masses))
     gradient = _control_gradient(market, tree, arrays) / (tree.step * tree.chance)
@@ -273,7 +273,7 @@ def trading_conditions(
         each("exploitability_mean", abs(market.masses @ gains.gains), ["all agents"]),
         each("exploitability_max", np.abs(gains.largest), agents),
         each("gap", abs(dual + cost), ["J(ω) − its lower bound"]),
-        each("what a unit bought is worth is its price", _margin(market, tree, arrays), replies),
+        each("the marginal value of what is bought is its price", _margin(market, tree, arrays), replies),
         each("agents start where the initial law says", np.abs(astray).max(axis=1), replies),
         each("states follow velocities", np.abs(followed).max(axis=(1, 2)), replies),
         each("states and velocities keep their bounds", out, replies),

@@ -1,9 +1,9 @@
 r"""The invisible hand, evaluated from tables: the short run at every date, every firm's choice in every step.
 
-A path with flows is a sequence of steps: mass goes where flows say, each step is worth what it costs, and no
-firm on any link would rather move at another speed. By concavity the last bounds how far each step is from
-the global optimum of its program. A path without flows is a solution of the equation of motion: its costs are
-half of the gain. Nothing is shared with the program.
+A path with flows is a sequence of steps: mass goes where flows say, the gain of each step covers its cost,
+and no firm on any link would rather move at another speed. By concavity the last bounds how far each step is
+from the global optimum of its program. A path without flows is a solution of the equation of motion: its
+costs are half of the gain. Nothing is shared with the program.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _steps(
     conditions = [
         each("flows move the firms", astray, at_steps),
         each("costs so far are those of all flows", overpaid, ["time 0", *at_steps]),
-        each("each step is worth its cost", cost - np.diff(climbing), at_steps),
+        each("the gain of each step covers its cost", cost - np.diff(climbing), at_steps),
         each("no firm would rather move at another speed (gain over the step)", regret, everywhere),
     ]
     if model.is_convex:
