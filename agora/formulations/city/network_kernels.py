@@ -42,21 +42,14 @@ LANCZOS_STEPS = 3000
 
 @dataclass(frozen=True)
 class KernelProduct:
-    """The exponential kernel of a network as a product.
-
-    Attributes
-    ----------
-    road : str
-        How products are computed: ``tree``, ``product``, ``truncated`` or ``rows``.
-    apply : callable
-        m (I,) → D m (I,).
-    error : float
-        No entry of D m is off by more than this times Σ |m|, but for rounding.
-    """
+    """The exponential kernel of a network as a product."""
 
     road: str
+    """How products are computed: ``tree``, ``product``, ``truncated`` or ``rows``."""
     apply: Callable[[Vector], Vector]
+    """m (I,) → D m (I,)."""
     error: float
+    """No entry of D m is off by more than this times Σ |m|, but for rounding."""
     _least: Callable[[], tuple[float | None, str]]
 
     def least_eigenvalue(self) -> tuple[float | None, str]:

@@ -36,17 +36,6 @@ class SmoothCommuting:
     .. math:: ȟ_ε(m) = \min_x t \sum_e \ell_e \Bigl(\sqrt{x_e^2 + ε^2} - ε\Bigr), \qquad
               (1+\phi) m_i - a_i = \sum_{e \to i} x_e - \sum_{e \leftarrow i} x_e
 
-    Attributes
-    ----------
-    network : CellNetwork
-        The geography, every link in both directions.
-    commuting_cost : float
-        t, numéraire per unit of length.
-    labor_per_firm : float
-        φ.
-    width : float
-        ε > 0, mass of households: flows much larger cost what they do without smoothing.
-
     Raises
     ------
     InputError
@@ -54,9 +43,13 @@ class SmoothCommuting:
     """
 
     network: CellNetwork
+    """The geography, every link in both directions."""
     commuting_cost: float
+    """t, numéraire per unit of length."""
     labor_per_firm: float
+    """φ."""
     width: float
+    """ε > 0, mass of households: flows much larger cost what they do without smoothing."""
 
     def __post_init__(self) -> None:
         positive("width", self.width)

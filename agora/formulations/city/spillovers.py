@@ -38,27 +38,18 @@ def exponential_kernel(distances: Vector, decay: float) -> Vector:
 
 @dataclass(frozen=True)
 class Interaction:
-    """The numbers of an externality on a network, for methods that evaluate it many times.
-
-    Attributes
-    ----------
-    level : callable
-        m (I,) → A(m) (I,), production level per firm in the numéraire.
-    potential : callable
-        m (I,) → f(m), with gradient A(m) where the Jacobian is symmetric.
-    jacobian : callable
-        m (I,) → ∇A(m) (I × I).
-    linear : bool
-        Whether ∇A is the same everywhere, as the externality says.
-    product : KernelProduct, optional
-        How A = D m is computed on a network too large for D; then ∇A is symmetric, and `jacobian` refuses.
-    """
+    """The numbers of an externality on a network, for methods that evaluate it many times."""
 
     level: Callable[[Vector], Vector]
+    """m (I,) → A(m) (I,), production level per firm in the numéraire."""
     potential: Callable[[Vector], float]
+    """m (I,) → f(m), with gradient A(m) where the Jacobian is symmetric."""
     jacobian: Callable[[Vector], Vector]
+    """m (I,) → ∇A(m) (I × I)."""
     linear: bool
+    """Whether ∇A is the same everywhere, as the externality says."""
     product: KernelProduct | None = None
+    """How A = D m is computed where D is too large to hold; ∇A is then symmetric, and `jacobian` refuses."""
 
 
 # --- algebra -----------------------------------------------------------------------------------

@@ -25,41 +25,28 @@ import pyomo.environ as pyo
 
 @dataclass(frozen=True)
 class Taste:
-    """A utility that is homogeneous of degree one, as numbers.
-
-    Attributes
-    ----------
-    commodities : tuple
-        Leontief coefficients a_i (units of i per unit of utility), or Cobb–Douglas exponents α_i.
-    leisure, land : float
-        Cobb–Douglas exponents α_ℓ, α_L; the exponents sum to one. Zero for Leontief.
-    substitutes : bool
-        Whether it is Cobb–Douglas, Π C_i^α_i · leisure^α_ℓ · land^α_L, or Leontief, min C_i / a_i.
-    """
+    """A utility that is homogeneous of degree one, as numbers."""
 
     commodities: tuple[float, ...]
+    """Leontief coefficients a_i (units of i per unit of utility), or Cobb–Douglas exponents α_i."""
     leisure: float
+    """Cobb–Douglas exponent α_ℓ; zero for Leontief."""
     land: float
+    """Cobb–Douglas exponent α_L; zero for Leontief. The exponents sum to one."""
     substitutes: bool
+    """Whether it is Cobb–Douglas, Π C_i^α_i · leisure^α_ℓ · land^α_L, or Leontief, min C_i / a_i."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the marketplaces of a structure need for each head: ``needs`` Q_i, or a composite.
-
-    Attributes
-    ----------
-    needs : tuple
-        Units of each commodity (used if ``composite`` is 0).
-    composite : float
-        q, units of the composite Π Q_i^γ_i.
-    shares : tuple
-        γ_i, summing to one.
-    """
+    """What the marketplaces of a structure need for each head: ``needs`` Q_i, or a composite."""
 
     needs: tuple[float, ...]
+    """Q_i, units of each commodity (used if ``composite`` is 0)."""
     composite: float
+    """q, units of the composite Π Q_i^γ_i."""
     shares: tuple[float, ...]
+    """γ_i, summing to one."""
 
 
 # --- allocations -----------------------------------------------------------------------------------

@@ -93,24 +93,16 @@ def corners(box: Vector) -> Vector:
 
 @dataclass(frozen=True)
 class Line:
-    """Sites and marketplaces on a line.
-
-    Attributes
-    ----------
-    positions : array (J,)
-        Of the sites.
-    region : (float, float)
-        D, where marketplaces may be.
-    pace : float
-        Time a unit of distance takes.
-    breaks : array
-        Positions at which the cost of a railway changes.
-    """
+    """Sites and marketplaces on a line."""
 
     positions: Vector
+    """Of the sites, (J,)."""
     region: tuple[float, float]
+    """D, where marketplaces may be."""
     pace: float = 1.0
+    """Time a unit of distance takes."""
     breaks: Vector = field(default_factory=lambda: np.zeros(0))
+    """Positions at which the cost of a railway changes."""
     width = 1
     candidates_suffice = True
 
@@ -163,21 +155,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Plane:
-    """Sites and marketplaces in the plane, ways as the crow flies.
-
-    Attributes
-    ----------
-    positions : array (J, 2)
-        Of the sites.
-    region : ((float, float), (float, float))
-        D, a rectangle: its lower left and its upper right corner.
-    pace : float
-        Time a unit of distance takes.
-    """
+    """Sites and marketplaces in the plane, ways as the crow flies."""
 
     positions: Vector
+    """Of the sites, (J, 2)."""
     region: tuple[tuple[float, float], tuple[float, float]]
+    """D, a rectangle: its lower left and its upper right corner."""
     pace: float = 1.0
+    """Time a unit of distance takes."""
     width = 2
     candidates_suffice = False
 
@@ -255,18 +240,12 @@ class Plane:
 
 @dataclass(frozen=True)
 class Network:
-    """Sites in the cells of a network, marketplaces in cells and anywhere along edges.
-
-    Attributes
-    ----------
-    cells : CellNetwork
-        Two-way edges only.
-    pace : float
-        Time a unit of distance takes.
-    """
+    """Sites in the cells of a network, marketplaces in cells and anywhere along edges."""
 
     cells: CellNetwork
+    """Two-way edges only."""
     pace: float = 1.0
+    """Time a unit of distance takes."""
     width = 1
     candidates_suffice = True
 

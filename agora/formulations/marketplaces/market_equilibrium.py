@@ -26,34 +26,24 @@ from agora.typing import Vector
 
 @dataclass(frozen=True)
 class Economy:
-    """The parameters of a marketplace economy as arrays.
-
-    Attributes
-    ----------
-    makes : int array (J,)
-        The commodity of each site, 0-based.
-    shares : array (I,)
-        α_i, commodity shares of utility.
-    leisure, land : float
-        α_ℓ, α_L; all shares sum to one.
-    plots : array (J,)
-        Land of each site, per head.
-    time : float
-        T, time of a head.
-    setup_shares : array (I,)
-        γ_i, shares of the set-up composite, summing to one.
-    substitution : float, optional
-        σ of CES preferences; Cobb–Douglas unless given.
-    """
+    """The parameters of a marketplace economy as arrays."""
 
     makes: NDArray[np.int_]
+    """The commodity of each site, 0-based, (J,)."""
     shares: Vector
+    """α_i, commodity shares of utility, (I,)."""
     leisure: float
+    """α_ℓ."""
     land: float
+    """α_L; all shares sum to one."""
     plots: Vector
+    """Land of each site, per head, (J,)."""
     time: float
+    """T, time of a head."""
     setup_shares: Vector
+    """γ_i, shares of the set-up composite, summing to one, (I,)."""
     substitution: float | None = None
+    """σ of CES preferences; Cobb–Douglas unless given."""
 
     @cached_property
     def preferences(self) -> Preferences:
@@ -81,28 +71,20 @@ class Economy:
 
 @dataclass(frozen=True)
 class MarketEquilibrium:
-    """An equilibrium for given travel times; prices with p_1 = 1.
-
-    Attributes
-    ----------
-    utility : float
-        u, common to all; 0 if nobody can live.
-    prices : array (I,)
-        p_i.
-    rent_income : float
-        R, per head.
-    fee : float
-        F, per head.
-    income, population : array (J,)
-        Y_j and m_j.
-    """
+    """An equilibrium for given travel times; prices with p_1 = 1."""
 
     utility: float
+    """u, common to all; 0 if nobody can live."""
     prices: Vector
+    """p_i, (I,)."""
     rent_income: float
+    """R, per head."""
     fee: float
+    """F, per head."""
     income: Vector
+    """Y_j, (J,)."""
     population: Vector
+    """m_j, (J,)."""
 
 
 def largest_need(economy: Economy, travel: Vector) -> float:

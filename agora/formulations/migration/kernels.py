@@ -60,18 +60,12 @@ class Kernel(ABC):
 
 @dataclass(frozen=True, eq=False)
 class DenseKernel(Kernel):
-    """Any kernel, number by number.
-
-    Attributes
-    ----------
-    values : (N, N) array
-        K(x, y).
-    weights : (N,) array
-        m(y).
-    """
+    """Any kernel, number by number."""
 
     values: Vector
+    """K(x, y), (N, N)."""
     weights: Vector
+    """Base weights m(y), (N,)."""
 
     def dense(self) -> Vector:
         """Return K(x, y), (N, N)."""
@@ -88,20 +82,14 @@ class RingKernel(Kernel):
     r"""An exponential kernel on N equal cells of a circle, weights 1/N.
 
     .. math:: K(x, y) = e^{-s\, d(x, y)}, \qquad d \text{ along the circle}
-
-    Attributes
-    ----------
-    cells : int
-        N ≥ 2.
-    decay : float
-        s > 0, per unit of length.
-    circumference : float
-        2πR, in the same unit of length.
     """
 
     cells: int
+    """Number of cells N ≥ 2."""
     decay: float
+    """Rate s > 0, per unit of length."""
     circumference: float
+    """Circumference 2πR, in the same unit of length."""
 
     @property
     def step(self) -> float:
@@ -143,15 +131,12 @@ class TorusKernel(Kernel):
     .. math:: K((x_1, x_2), (y_1, y_2)) = e^{-s (d(x_1, y_1) + d(x_2, y_2))}
 
     Locations are numbered row by row.
-
-    Attributes
-    ----------
-    down, across : RingKernel
-        The ring of the rows (N₁ cells) and the ring of the columns (N₂ cells).
     """
 
     down: RingKernel
+    """The ring of the rows, N₁ cells."""
     across: RingKernel
+    """The ring of the columns, N₂ cells."""
 
     @cached_property
     def weights(self) -> Vector:  # type: ignore[override]
@@ -175,23 +160,16 @@ class TorusKernel(Kernel):
 
 @dataclass(frozen=True, eq=False)
 class LowRankKernel(Kernel):
-    """A kernel truncated to rank r: K ≈ L Rᵀ, with the error made.
-
-    Attributes
-    ----------
-    left, right : (N, r) array
-        The factors.
-    weights : (N,) array
-        m(y).
-    truncation_error : float
-        max over x of Σ_y |K − L Rᵀ|(x, y) m(y) / Σ_y K(x, y) m(y): the relative error of X for any source
-        of constant size.
-    """
+    """A kernel truncated to rank r: K ≈ L Rᵀ, with the error made."""
 
     left: Vector
+    """Left factor L, (N, r)."""
     right: Vector
+    """Right factor R, (N, r)."""
     weights: Vector
+    """Base weights m(y), (N,)."""
     truncation_error: float
+    """max over x of Σ_y |K − L Rᵀ|(x, y) m(y) / Σ_y K(x, y) m(y): X's relative error for constant sources."""
 
     @property
     def rank(self) -> int:

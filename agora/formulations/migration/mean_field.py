@@ -34,25 +34,18 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Arcs:
-    """Where workers may move: E directed arcs between N cells, each with its opposite.
-
-    Attributes
-    ----------
-    weights : (N,) array
-        Base weights m of the cells, summing to one.
-    tails, heads : (E,) integer arrays
-        Ends of the arcs.
-    noise : (E,) array
-        Rate at which shocks move workers along each arc, ν/ℓ² on even land; per unit of time.
-    ease : (E,) array
-        1/(c_0 ℓ²): how quickly workers move per unit of gain; per unit of value and time.
-    """
+    """Where workers may move: E directed arcs between N cells, each with its opposite."""
 
     weights: Vector
+    """Base weights m of the cells, summing to one, (N,)."""
     tails: Indices
+    """Where each arc starts, (E,)."""
     heads: Indices
+    """Where each arc ends, (E,)."""
     noise: Vector
+    """Rate at which shocks move workers along each arc, ν/ℓ² on even land; per unit of time, (E,)."""
     ease: Vector
+    """1/(c_0 ℓ²): how quickly workers move per unit of gain; per unit of value and time, (E,)."""
 
     @property
     def number(self) -> int:

@@ -104,29 +104,22 @@ def _profile(decay: float, radius: float, cells: int) -> Vector:
 
 @dataclass(frozen=True)
 class LinearGame:
-    """One wave of the linearised game.
-
-    Attributes
-    ----------
-    eigenvalue : float
-        λ, of `wave_eigenvalue`.
-    squared_wavenumber : float
-        k².
-    noise, discount, moving_cost : float
-        ν ≥ 0, ρ > 0, c0 > 0.
-    horizon : float
-        T; infinity for the infinite horizon.
-    amplitude : float
-        δ.
-    """
+    """One wave of the linearised game."""
 
     eigenvalue: float
+    """λ, of `wave_eigenvalue`."""
     squared_wavenumber: float
+    """k²."""
     noise: float
+    """ν ≥ 0."""
     discount: float
+    """ρ > 0."""
     moving_cost: float
+    """c0 > 0."""
     horizon: float = math.inf
+    """T; infinity for the infinite horizon."""
     amplitude: float = 1.0
+    """δ."""
 
     @property
     def pull(self) -> float:

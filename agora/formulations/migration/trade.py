@@ -41,28 +41,20 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class TradeEconomy:
-    """The numbers of a trade model on N locations; all dimensionless.
-
-    Attributes
-    ----------
-    varieties : float
-        χ: 1 where firms enter in proportion to people (Krugman), 0 where each location makes its own good.
-    trade_elasticity : float
-        σ − 1 > 0, or θ.
-    technology : (N,) array
-        a = Ā^{σ−1}, or T.
-    amenity : (N,) array
-        B̄.
-    spillover, congestion : float
-        α and β: productivity is Ā μ^α, amenity B̄ μ^{−β}.
-    """
+    """The numbers of a trade model on N locations; all dimensionless."""
 
     varieties: float
+    """χ: 1 where firms enter in proportion to people (Krugman), 0 where each location makes its own good."""
     trade_elasticity: float
+    """σ − 1 > 0, or θ."""
     technology: Vector
+    """a = Ā^{σ−1}, or T, (N,)."""
     amenity: Vector
+    """B̄, (N,)."""
     spillover: float = 0.0
+    """α: productivity is Ā μ^α."""
     congestion: float = 0.0
+    """β: amenity is B̄ μ^{−β}."""
 
     @property
     def density_exponent(self) -> float:
@@ -313,23 +305,18 @@ def _power(base: Any, exponent: float) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class TradeState:
-    """A trade equilibrium in numbers.
-
-    Attributes
-    ----------
-    wage, supplier_access, real_wage : (N,) array
-        w, G and V.
-    residual : float
-        Largest relative violation of a wage equation.
-    iterations : int
-        Newton steps.
-    """
+    """A trade equilibrium in numbers."""
 
     wage: Vector
+    """w, (N,)."""
     supplier_access: Vector
+    """G, (N,)."""
     real_wage: Vector
+    """V, (N,)."""
     residual: float
+    """Largest relative violation of a wage equation."""
     iterations: int
+    """Newton steps."""
 
 
 def solve_wages(

@@ -24,26 +24,20 @@ Numeraire = Literal["consumption", "labor", "expenditure"]
 
 @dataclass(frozen=True, eq=False)
 class Reallocation:
-    """Firms on the links of an economy's sectors.
-
-    Attributes
-    ----------
-    economy : ShortRun
-        The short-run equilibrium.
-    links : Links
-        Links along which firms move.
-    moving_cost, fixed_cost, noise : float
-        c, φ, ν.
-    numeraire : str
-        What costs one: a unit of consumption, a unit of labour, or all consumption (expenditure).
-    """
+    """Firms on the links of an economy's sectors."""
 
     economy: ShortRun
+    """The short-run equilibrium."""
     links: Links
+    """Links along which firms move."""
     moving_cost: float
+    """c."""
     fixed_cost: float = 0.0
+    """φ."""
     noise: float = 0.0
+    """ν."""
     numeraire: Numeraire = "consumption"
+    """What costs one: a unit of consumption, a unit of labour, or all consumption (expenditure)."""
 
     @property
     def scale(self) -> float:

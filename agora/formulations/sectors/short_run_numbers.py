@@ -19,36 +19,24 @@ from agora.typing import Vector
 
 @dataclass(frozen=True, eq=False)
 class ShortRun:
-    """Preferences, technology and labour of an economy of I sectors.
-
-    Attributes
-    ----------
-    firm_share : float
-        α in (0, 1), the firms' share of revenue.
-    substitution : float
-        σ > 0; at σ = 1 preferences are Cobb–Douglas, C = Π (q/β)^β with β summing to one.
-    externality : float
-        η ≥ 0.
-    tastes : (I,) array
-        β > 0, weights of the sectors in consumption.
-    productivity : (I,) array
-        A > 0.
-    varieties : (I,) array
-        λ > 0.
-    labor : float
-        L̄ > 0.
-    immobile : (I,) array, optional
-        L > 0 of each sector, if labour cannot move.
-    """
+    """Preferences, technology and labour of an economy of I sectors."""
 
     firm_share: float
+    """α in (0, 1), the firms' share of revenue."""
     substitution: float
+    """σ > 0; at σ = 1 preferences are Cobb–Douglas, C = Π (q/β)^β with β summing to one."""
     externality: float
+    """η ≥ 0."""
     tastes: Vector
+    """β > 0, weights of the sectors in consumption, (I,)."""
     productivity: Vector
+    """A > 0, (I,)."""
     varieties: Vector
+    """λ > 0, (I,)."""
     labor: float
+    """L̄ > 0."""
     immobile: Vector | None = None
+    """L > 0 of each sector, if labour cannot move, (I,)."""
 
     @property
     def degree(self) -> float:

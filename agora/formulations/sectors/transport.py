@@ -25,19 +25,14 @@ from agora.typing import Vector
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """The undirected links of a geography, each once, from the sector that comes first.
-
-    Attributes
-    ----------
-    tails, heads : (E,) integer arrays
-        Positions of the two ends; a positive flow goes from tail to head.
-    lengths : (E,) array
-        Lengths ℓ > 0.
-    """
+    """The undirected links of a geography, each once, from the sector that comes first."""
 
     tails: NDArray[np.int64]
+    """Position of each link's first end, (E,)."""
     heads: NDArray[np.int64]
+    """Position of its other end, (E,); a positive flow goes from tail to head."""
     lengths: Vector
+    """ℓ > 0, (E,)."""
 
     @property
     def number(self) -> int:
