@@ -39,49 +39,39 @@ class Ground(Protocol):
     @property
     def width(self) -> int:
         """Numbers that say where one marketplace is."""
-        ...
 
     @property
     def candidates(self) -> Vector:
         """Locations (C, width) among which, or near which, the best marketplaces lie at given prices."""
-        ...
 
     @property
     def candidates_suffice(self) -> bool:
         """Whether at given prices no location is better than the best candidates."""
-        ...
 
     @property
     def pieces(self) -> list[Vector]:
         """Boxes (width, 2) that cover all locations."""
-        ...
 
     def place(self, given: Any) -> Vector:
         """Return a user's location as numbers (width,), or raise `InputError`."""
-        ...
 
     def travel(self, locations: Vector) -> Vector:
         """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
-        ...
 
     def corner_values(self, box: Vector, site_values: SiteValues) -> Vector:
         """Return an upper bound of the sites' values, (corners, J): its sum is largest at a corner.
 
         `box` is (…, k · width, 2); the corners of several boxes come as (…, corners, J).
         """
-        ...
 
     def names(self, locations: Vector) -> list[Any]:
         """Return what to call each marketplace: its position on a line, else a text."""
-        ...
 
     def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return the columns of the table of marketplaces that say where they are."""
-        ...
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return the columns of the table of sites that say where they are."""
-        ...
 
 
 def corners(box: Vector) -> Vector:

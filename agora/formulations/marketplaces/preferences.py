@@ -27,35 +27,28 @@ class Preferences(Protocol):
     @property
     def elasticity(self) -> float:
         """Most by which log u must rise for the value of every site to fall by one in logs."""
-        ...
 
     def bid_rent(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return r_j with u e_j(r_j) = Y_j: 0 without income, infinite where no rent is high enough."""
-        ...
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return the share of income spent on land, to be broadcast to (…, J)."""
-        ...
 
     def other_shares(
         self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float
     ) -> tuple[Vector, Vector]:
         """Return the shares spent on commodities and leisure, to be broadcast to (…, J, I) and (…, J)."""
-        ...
 
     def one_head(self, prices: Vector, wages: Vector, income: Vector, plots: Vector) -> tuple[Vector, Vector]:
         """Return the u at which one head lives at all sites together (…), and who lives where (…, J)."""
-        ...
 
     def utility_for_land_value(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
         """Return the u at which all land bids Σ b_j r_j = `value` > 0 together."""
-        ...
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
         """Return the μ at which one head lives at all sites together, with incomes `own` − μ."""
-        ...
 
 
 def population(
