@@ -49,8 +49,8 @@ EQUIVALENT = {
         "Where there is a fixed cost the equation of motion is refused, and speeds only guess how fast "
         "rates change in the first step of a path with chosen steps, which is shortened if it was too "
         "long.",
-    "sectors/reallocation_numbers.py Reallocation.worth: np.log(firms / self.economy.varieties) + 1 →"
+    "sectors/reallocation_numbers.py Reallocation.value: np.log(firms / self.economy.varieties) + 1 →"
     " np.log(firms / self.economy.varieties) - 1":
-        "It lowers the worth of a firm by the same amount in every sector; firms move by differences of "
+        "It lowers the value of a firm by the same amount in every sector; firms move by differences of "
         "it alone.",
 }  # fmt: skip

@@ -1018,7 +1018,7 @@ def _(solving: Solving) -> None:
     plan, after = values(program.plan).reshape(3, 3), values(program.firms)
     agree(plan.sum(axis=1), model.start)
     agree(plan.sum(axis=0), after)
-    payoff = model.motion.worth(after) - 0.02 / (2 * step) * model.network.distances**2
+    payoff = model.motion.value(after) - 0.02 / (2 * step) * model.network.distances**2
     regret = payoff.max(axis=1, keepdims=True) - payoff
     assert (plan * regret).max() < TOLERANCE
     assert plan.trace() < 0.99 * plan.sum()  # somebody moves

@@ -128,7 +128,7 @@ def test_the_plan_is_everybodys_best_reply() -> None:
     program = model.plan_program(model.start, step)
     solve_program(program, {"tol": 1e-10, "bound_push": 1e-9, "bound_frac": 1e-9})
     after = np.array([float(v.value) for v in program.firms.values()])
-    worth = model.motion.worth(after)
+    worth = model.motion.value(after)
     payoff = worth[None, :] - 0.1 / (2 * step) * model.network.distances**2
     plan = np.array([[program.plan[i, j].value for j in range(15)] for i in range(15)])
     regret = payoff.max(axis=1, keepdims=True) - payoff

@@ -36,10 +36,7 @@ class SmoothCommuting:
     .. math:: ȟ_ε(m) = \min_x t \sum_e \ell_e \Bigl(\sqrt{x_e^2 + ε^2} - ε\Bigr), \qquad
               (1+\phi) m_i - a_i = \sum_{e \to i} x_e - \sum_{e \leftarrow i} x_e
 
-    Raises
-    ------
-    InputError
-        A width that is not a finite number > 0.
+    Raises `InputError` for a width that is not a finite number > 0.
     """
 
     network: CellNetwork
@@ -56,6 +53,7 @@ class SmoothCommuting:
 
     @cached_property
     def _links(self) -> tuple[NDArray[np.int_], NDArray[np.int_], Vector]:
+        """Tails, heads and lengths (E,) of the links, each once."""
         once = self.network.tails < self.network.heads
         return self.network.tails[once], self.network.heads[once], self.network.lengths[once]
 
@@ -63,10 +61,9 @@ class SmoothCommuting:
     def _tree(self) -> tuple[Vector, Vector, NDArray[np.int_]]:
         """Paths (I, E) from the first cell along a tree, circulations (E, C), the links (C,) they close."""
         tails, heads, _ = self._links
-        position = {
-            frozenset(pair): e for e, pair in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))
-        }
-        graph = nx.Graph(zip(tails.tolist(), heads.tolist(), strict=True))
+        links = list(zip(tails.tolist(), heads.tolist(), strict=True))
+        position = {frozenset(pair): e for e, pair in enumerate(links)}
+        graph = nx.Graph(links)
         tree = nx.bfs_tree(graph, 0)
         number = self.network.number
         paths = np.zeros((number, len(tails)))
@@ -74,11 +71,7 @@ class SmoothCommuting:
             e = position[frozenset((parent, child))]
             paths[child] = paths[parent]
             paths[child, e] = 1.0 if tails[e] == parent else -1.0
-        outside = [
-            e
-            for e, (u, v) in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))
-            if not (tree.has_edge(u, v) or tree.has_edge(v, u))
-        ]
+        outside = [e for e, (u, v) in enumerate(links) if not (tree.has_edge(u, v) or tree.has_edge(v, u))]
         circulations = np.zeros((len(tails), len(outside)))
         for k, e in enumerate(outside):
             circulations[:, k] = paths[tails[e]] - paths[heads[e]]
@@ -90,26 +83,16 @@ class SmoothCommuting:
         """The circulation (C, E) that makes Σ ℓ x² least, for each unit of flow on a link."""
         _, circulations, _ = self._tree
         root = np.sqrt(self._links[2])
-        found: Vector = -np.linalg.lstsq(root[:, None] * circulations, np.diag(root), rcond=None)[0]
-        return found
+        turns: Vector = -np.linalg.lstsq(root[:, None] * circulations, np.diag(root), rcond=None)[0]
+        return turns
 
     def flows(self, firms: Vector, start: Vector | None = None) -> Vector:
         """Return the net flow on each undirected link (E,), from its lower to its higher end.
 
-        Parameters
-        ----------
-        firms : array (I,)
-            m, mass of firms.
-        start : array (E,), optional
-            Flows of other firms, from which these are found faster if the firms differ little. Wherever
-            the search starts, it ends at the same flows but for rounding.
-
-        Raises
-        ------
-        InputError
-            Firms that are not finite numbers.
-        RuntimeError
-            If the circulation of least cost is not found.
+        `firms` are their masses m (I,). `start` may hold the flows (E,) of other firms, from which these are
+        found faster if the firms differ little; wherever the search starts, it ends at the same flows but for
+        rounding. Raises `InputError` for firms that are not finite numbers and `RuntimeError` if the
+        circulation of least cost is not found.
         """
         if not np.isfinite(firms).all():
             raise InputError("firms", np.asarray(firms).tolist(), "finite numbers, the firms of each cell")
@@ -134,12 +117,12 @@ class SmoothCommuting:
         """
         _, circulations, _ = self._tree
         _, _, lengths = self._links
-        w, before, last, settled = np.zeros(len(flow)), turn, np.inf, False
+        w, before, last, converged = np.zeros(len(flow)), turn, np.inf, False
         for _ in range(STEPS):
             x = flow + circulations @ turn
             root = np.hypot(x, self.width)
             u, cost = x / root, self._length(x, root)
-            if settled:
+            if converged:
                 w = u  # the decrement is then that of the cost itself
             w = w * min(1.0, (1 - 2 * ROUNDING) / max(float(np.abs(w).max()), ROUNDING))
             curve = (1 - w * u) / root
@@ -151,13 +134,13 @@ class SmoothCommuting:
             # Once a step promises less than the cost is rounded to, cost no longer tells good steps from
             # bad, but prices still gain: whole steps are taken until the promise stops shrinking.
             within = decrement <= ROUNDING * cost
-            if within and settled and (decrement <= ROUNDING**2 * cost or decrement >= last / 4):
+            if within and converged and (decrement <= ROUNDING**2 * cost or decrement >= last / 4):
                 return turn if decrement <= last else before
             along = circulations @ step
             share = 1.0 if within else self._share(x, along, cost, decrement)
             before, turn = turn, turn + share * step
             w = u + curve * along
-            last, settled = decrement if settled else np.inf, within
+            last, converged = decrement if converged else np.inf, within
         wide = self.width / float(np.abs(flow).max())
         raise RuntimeError(
             f"the smoothed commuting flow of least cost was not found in {STEPS} steps of Newton's method: "

@@ -104,9 +104,7 @@ def add_production_linear(block: pyo.Block, kernel: Vector) -> None:
     levels = list(block.production_level.values())
     block.production_balance = pyo.Constraint(block.cells, doc="A_i is what the firms around i give")
     for i, cell in enumerate(block.cells):
-        body = LinearExpression(
-            constant=0, linear_coefs=[1.0, *(-d for d in rows[i])], linear_vars=[levels[i], *firms]
-        )
+        body = LinearExpression(linear_coefs=[1.0, *(-d for d in rows[i])], linear_vars=[levels[i], *firms])
         block.production_balance[cell] = (body, 0.0)
     block.production_potential = pyo.Expression(
         expr=0.5 * pyo.quicksum(level * mass for level, mass in zip(levels, firms, strict=True)), doc="f(m)"

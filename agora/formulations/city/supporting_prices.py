@@ -15,7 +15,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from agora.data.geographies import CellNetwork
-from agora.formulations.city.commuting import add_commuting_prices_edges
+from agora.formulations.city.commuting import add_commuting_prices_edges, label
 from agora.formulations.city.land_labor import add_wages_and_rents, cell_values
 from agora.typing import Vector
 
@@ -72,7 +72,7 @@ def add_supporting_prices(
     )
 
     def profit_rule(b: pyo.Block, *cell: Any) -> Any:
-        key = cell[0] if len(cell) == 1 else cell
+        key = label(cell)
         upper = highest[key] if np.isfinite(highest[key]) else None
         return (levels[key], b.rent[cell] + labor_per_firm * b.wage[cell] + b.profit, upper)
 

@@ -37,7 +37,7 @@ class Kernel(ABC):
 
     @property
     def number(self) -> int:
-        """N, number of locations."""
+        """The number N of locations."""
         return len(self.weights)
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Kernel(ABC):
     @property
     @abstractmethod
     def transposed(self) -> Kernel:
-        """K(y, x) with the same weights."""
+        """The kernel K(y, x) with the same weights."""
 
     def matrix(self) -> Vector:
         """Return K(x, y) m(y), (N, N): the dense oracle of every other form."""
@@ -93,7 +93,7 @@ class RingKernel(Kernel):
 
     @property
     def step(self) -> float:
-        """s·h, the decay over one cell."""
+        """The decay over one cell, s·h."""
         return self.decay * self.circumference / self.cells
 
     @cached_property
@@ -193,16 +193,8 @@ class LowRankKernel(Kernel):
 def low_rank_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -> LowRankKernel:
     """Return the kernel of the smallest rank whose truncation error is at most `tolerance`.
 
-    The factors come from the singular value decomposition, the best of their rank in the mean square.
-
-    Parameters
-    ----------
-    values : (N, N) array
-        K(x, y) ≥ 0, without weights.
-    weights : (N,) array
-        m(y) > 0.
-    tolerance : float
-        Largest truncation error, as `LowRankKernel.truncation_error` defines it, rows and columns alike.
+    `values` are K(x, y) ≥ 0 without weights (N, N), `weights` m(y) > 0 (N,). The factors come from the
+    singular value decomposition, the best of their rank in the mean square; rows and columns count alike.
     """
     left, sizes, right = np.linalg.svd(values)
     roots = np.sqrt(sizes)
@@ -276,11 +268,10 @@ def add_kernel_product_dense(
 
     .. math:: X_x - \sum_y K(x, y)\, m_y Y_y = 0 \quad \text{for all } x
     """
-    rows = (-kernel.matrix()).tolist()
-    block.add_component(name, pyo.Constraint(range(kernel.number), doc="X = K Y"))
-    constraint = getattr(block, name)
-    for index, target in enumerate(targets):
-        _set_row(constraint, index, [1.0, *rows[index]], [target, *sources], slack)
+    constraint = pyo.Constraint(range(kernel.number), doc="X = K Y")
+    block.add_component(name, constraint)
+    for index, coefficients in enumerate((-kernel.matrix()).tolist()):
+        _set_row(constraint, index, [1.0, *coefficients], [targets[index], *sources], slack)
 
 
 @add_kernel_product.register
@@ -296,8 +287,9 @@ def add_kernel_product_ring(
     the recurrence. Divided as above, the rows' inverse has row sums one: a residual of a row is an error
     of X of at most the same size.
     """
-    block.add_component(name, pyo.Constraint(range(kernel.cells), doc="X = K Y, three-point recurrence"))
-    _add_ring_rows(getattr(block, name), 0, kernel, sources, targets, slack)
+    constraint = pyo.Constraint(range(kernel.cells), doc="X = K Y, three-point recurrence")
+    block.add_component(name, constraint)
+    _add_ring_rows(constraint, 0, kernel, sources, targets, slack)
 
 
 @add_kernel_product.register
@@ -311,12 +303,11 @@ def add_kernel_product_torus(
     Adds ``<name>_sweep``, Z.
     """
     rows, columns = kernel.down.cells, kernel.across.cells
-    table = _numbers(sources).reshape(rows, columns)
-    start = dict(enumerate(kernel.across.apply(table).ravel().tolist()))
-    block.add_component(f"{name}_sweep", pyo.Var(range(kernel.number), initialize=start, doc="Z, rows swept"))
-    swept = list(getattr(block, f"{name}_sweep").values())
-    block.add_component(name, pyo.Constraint(range(2 * kernel.number), doc="Z = K₂ Y, then X = K₁ Z"))
-    constraint = getattr(block, name)
+    block.add_component(f"{name}_sweep", pyo.Var(range(kernel.number), doc="Z, rows swept"))
+    swept = list(block.component(f"{name}_sweep").values())
+    start_kernel_product(kernel, block, sources, name)
+    constraint = pyo.Constraint(range(2 * kernel.number), doc="Z = K₂ Y, then X = K₁ Z")
+    block.add_component(name, constraint)
     for row in range(rows):
         part = slice(row * columns, (row + 1) * columns)
         _add_ring_rows(constraint, part.start, kernel.across, sources[part], swept[part])
@@ -336,28 +327,25 @@ def add_kernel_product_low_rank(
 
     Adds ``<name>_factor``, Z.
     """
-    inner = kernel.right * kernel.weights[:, None]
-    start = dict(enumerate((inner.T @ _numbers(sources)).tolist()))
-    block.add_component(f"{name}_factor", pyo.Var(range(kernel.rank), initialize=start, doc="Z = Rᵀ (m Y)"))
-    factors = list(getattr(block, f"{name}_factor").values())
-    block.add_component(
-        name, pyo.Constraint(range(kernel.rank + kernel.number), doc="Z = Rᵀ (m Y), then X = L Z")
-    )
-    constraint = getattr(block, name)
-    for index, coefficients in enumerate((-inner.T).tolist()):
+    block.add_component(f"{name}_factor", pyo.Var(range(kernel.rank), doc="Z = Rᵀ (m Y)"))
+    factors = list(block.component(f"{name}_factor").values())
+    start_kernel_product(kernel, block, sources, name)
+    constraint = pyo.Constraint(range(kernel.rank + kernel.number), doc="Z = Rᵀ (m Y), then X = L Z")
+    block.add_component(name, constraint)
+    for index, coefficients in enumerate((-kernel.right.T * kernel.weights).tolist()):
         _set_row(constraint, index, [1.0, *coefficients], [factors[index], *sources])
     for row, coefficients in enumerate((-kernel.left).tolist()):
         _set_row(constraint, kernel.rank + row, [1.0, *coefficients], [targets[row], *factors], slack)
 
 
 def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Entries, name: str) -> None:
-    """Set a product's own variables anew to what the values of `sources` imply (for another start)."""
+    """Start a product's own variables, if it has any, at what the values of `sources` imply."""
+    values = np.array([float(pyo.value(variable)) for variable in sources])
     if isinstance(kernel, TorusKernel):
-        table = _numbers(sources).reshape(kernel.down.cells, kernel.across.cells)
-        implied, own = kernel.across.apply(table).ravel(), getattr(block, f"{name}_sweep")
+        table = values.reshape(kernel.down.cells, kernel.across.cells)
+        implied, own = kernel.across.apply(table).ravel(), block.component(f"{name}_sweep")
     elif isinstance(kernel, LowRankKernel):
-        implied = kernel.right.T @ (kernel.weights * _numbers(sources))
-        own = getattr(block, f"{name}_factor")
+        implied, own = kernel.right.T @ (kernel.weights * values), block.component(f"{name}_factor")
     else:
         return
     for variable, value in zip(own.values(), implied.tolist(), strict=True):
@@ -401,9 +389,4 @@ def _set_row(
 ) -> None:
     if slack is not None:
         coefficients, variables = [*coefficients, -1.0], [*variables, slack]
-    body = LinearExpression(constant=0, linear_coefs=coefficients, linear_vars=variables)
-    constraint[index] = (body, 0.0)
-
-
-def _numbers(variables: Entries) -> Vector:
-    return np.array([float(pyo.value(variable)) for variable in variables])
+    constraint[index] = (LinearExpression(linear_coefs=coefficients, linear_vars=variables), 0.0)

@@ -37,12 +37,9 @@ def add_replies(
     block.assets = pyo.RangeSet(1, len(starts[0]), doc="assets")
     block.nodes = pyo.RangeSet(0, len(parents) - 1, doc="times of trade, or nodes of the tree")
     block.ends = pyo.RangeSet(len(parents), len(parents) + len(childless) - 1, doc="ends of time")
-    block.before = {**dict(enumerate(parents)), **dict(zip(block.ends, childless, strict=True))}
-    block.chance = {
-        **dict(enumerate(probabilities)),
-        **{end: probabilities[node] for end, node in zip(block.ends, childless, strict=True)},
-    }
-
+    last = dict(zip(block.ends, childless, strict=True))
+    block.before = dict(enumerate(parents)) | last
+    block.chance = dict(enumerate(probabilities)) | {end: probabilities[node] for end, node in last.items()}
     lowest, highest = state_bounds
 
     def start_rule(b: pyo.Block, reply: int, asset: int, place: int) -> float:
@@ -79,10 +76,8 @@ def add_state_dynamics(block: pyo.Block, step: float) -> None:
         if place == 0:
             return pyo.Constraint.Skip
         node = b.before[place]
-        return (
-            b.state[reply, asset, place] - b.state[reply, asset, node] - step * b.control[reply, asset, node]
-            == 0.0
-        )
+        held, bought = b.state[reply, asset, node], step * b.control[reply, asset, node]
+        return b.state[reply, asset, place] - held - bought == 0.0
 
     block.state_dynamics = pyo.Constraint(block.replies, block.assets, block.places, rule=rule)
 
@@ -150,11 +145,8 @@ def add_population_cost(
             for asset in block.assets
             for node in block.nodes
         )
-        return (
-            trading
-            + _held(block, reply, running, block.nodes, step)
-            + _held(block, reply, terminal, block.ends, 1.0)
-        )
+        holding = _held(block, reply, running, block.nodes, step)
+        return trading + holding + _held(block, reply, terminal, block.ends, 1.0)
 
     block.population_cost = pyo.Objective(
         expr=pyo.quicksum(masses[reply] * spent(reply) for reply in block.replies), sense=pyo.minimize

@@ -41,7 +41,7 @@ class Reallocation:
 
     @property
     def scale(self) -> float:
-        """(α/κ) times the factor of C or log C in what climbs."""
+        """The factor of C or log C in what climbs: α/κ, times L̄/(1 − α) where labour is the numéraire."""
         economy = self.economy
         private = economy.firm_share / economy.degree
         return private * (economy.labor / (1 - economy.firm_share) if self.numeraire == "labor" else 1.0)
@@ -51,9 +51,7 @@ class Reallocation:
         consumed = self.economy.consumption(firms)
         if self.numeraire == "consumption":
             return np.ones_like(consumed)
-        wealth = 1.0
-        if self.numeraire == "labor":
-            wealth = self.economy.labor / (1 - self.economy.firm_share)
+        wealth = self.economy.labor / (1 - self.economy.firm_share) if self.numeraire == "labor" else 1.0
         return wealth / consumed
 
     def potential(self, firms: Vector) -> Vector:
@@ -64,7 +62,7 @@ class Reallocation:
         climbing: Vector = self.scale * level - self.moving_cost * self.noise * spread
         return climbing
 
-    def worth(self, firms: Vector) -> Vector:
+    def value(self, firms: Vector) -> Vector:
         """Return ψ = δΦ/δn: the profit rate, less the crowding that noise makes; (…, I)."""
         rates = self.economy.profit_rates(firms) * np.expand_dims(self.unit(firms), -1)
         if self.noise == 0:
@@ -77,7 +75,7 @@ class Reallocation:
 
     def speeds(self, firms: Vector) -> Vector:
         """Return v, the speed that each firm on a link likes best, from tail to head; (…, E)."""
-        value = self.worth(firms)
+        value = self.value(firms)
         slope = (value[..., self.links.heads] - value[..., self.links.tails]) / self.links.lengths
         if self.fixed_cost > 0:
             slope = np.where(slope**2 > 2 * self.moving_cost * self.fixed_cost, slope, 0.0)

@@ -205,7 +205,7 @@ class _Control:
 
 def at_rest(model: InvisibleHand, firms: Vector, equal_within: float) -> bool:
     """Say whether nobody gains by moving: profit rates equal along all links, or differences below √(2cφ)."""
-    worth, links = model.motion.worth(firms), model.links
+    worth, links = model.motion.value(firms), model.links
     slope = np.abs(worth[links.heads] - worth[links.tails]) / links.lengths
     threshold = np.sqrt(2 * model.moving_cost * model.fixed_cost)
     return bool(np.all(slope <= threshold + equal_within * np.abs(worth).max()))

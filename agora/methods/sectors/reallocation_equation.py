@@ -62,7 +62,7 @@ def _jacobian(model: InvisibleHand, firms: Vector) -> csr_array:
     """
     motion, links, number = model.motion, model.links, len(firms)
     weights = 1 / (model.moving_cost * links.lengths**2)
-    worth, mass = motion.worth(firms), motion.on_links(firms)
+    worth, mass = motion.value(firms), motion.on_links(firms)
     own = model.economy.profit_slopes(firms)[0] * float(motion.unit(firms))
     own = own - model.moving_cost * model.noise / firms
     push = 0.5 * weights * (worth[links.heads] - worth[links.tails])
