@@ -25,7 +25,7 @@ from scipy.optimize import fsolve, minimize
 from agora.data.city import ProductionFunction
 from agora.data.geographies import circle, segment, torus
 from agora.formulations.city.commuting import add_commuting_pairs
-from agora.formulations.marketplaces.medians import add_median_choice
+from agora.formulations.marketplaces.market_equilibrium import add_median_choice
 from agora.formulations.migration.kernels import Kernel, RingKernel, TorusKernel, low_rank_kernel
 from agora.formulations.migration.trade import solve_wages
 from agora.models import (

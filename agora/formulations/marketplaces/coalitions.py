@@ -231,7 +231,9 @@ def add_free_marketplaces(
     start : sequence (k,)
         Where the marketplaces begin.
     """
-    block.location = pyo.Var(block.places, bounds=region, initialize=dict(enumerate(start, 1)), doc="d′_k")
+    block.location = pyo.Var(
+        block.marketplaces, bounds=region, initialize=dict(enumerate(start, 1)), doc="d′_k"
+    )
     near = {
         site: min(abs(x - location) for location in start)
         for site, x in zip(block.sites, positions, strict=True)

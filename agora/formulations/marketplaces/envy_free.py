@@ -184,10 +184,10 @@ def add_travel_on_line(
     ``location``, ``travel``.
     """
     number = max(groups) + 1
-    block.places = pyo.RangeSet(0, number - 1, doc="marketplaces, in the order of the line")
+    block.marketplaces = pyo.RangeSet(0, number - 1, doc="marketplaces, in the order of the line")
     middle = _middles(positions, groups)
     start = {k: min(max(middle[k], region[0]), region[1]) for k in middle}
-    block.location = pyo.Var(block.places, bounds=region, initialize=start, doc="d_k")
+    block.location = pyo.Var(block.marketplaces, bounds=region, initialize=start, doc="d_k")
     near = {s: pace * abs(x - start[g]) for s, x, g in zip(block.sites, positions, groups, strict=True)}
     block.travel = pyo.Var(
         block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, time to the marketplace"
@@ -227,11 +227,11 @@ def add_travel_in_plane(
     line. Adds ``location`` (marketplace, axis) and ``travel``.
     """
     number = max(groups) + 1
-    block.places = pyo.RangeSet(0, number - 1, doc="marketplaces")
+    block.marketplaces = pyo.RangeSet(0, number - 1, doc="marketplaces")
     block.axes = pyo.RangeSet(0, 1, doc="x and y")
     middles = [_middles([point[axis] for point in positions], groups) for axis in (0, 1)]
-    block.location = pyo.Var(block.places, block.axes, doc="d_k")
-    for k in block.places:
+    block.location = pyo.Var(block.marketplaces, block.axes, doc="d_k")
+    for k in block.marketplaces:
         for axis in block.axes:
             low, high = region[0][axis], region[1][axis]
             block.location[k, axis].setlb(low)
@@ -256,7 +256,7 @@ def add_railway_length(block: pyo.Block, stretches: Sequence[tuple[float, float,
     stretch i, and the last row fills the stretches in their order, up to ε = 10⁻⁹. With one stretch the cost
     is proportional to length and nothing is added. In units of q̄.
     """
-    ends = block.location[max(block.places)], block.location[min(block.places)]
+    ends = block.location[max(block.marketplaces)], block.location[min(block.marketplaces)]
     if len(stretches) == 1:
         block.railway_cost = pyo.Expression(expr=stretches[0][2] * (ends[0] - ends[1]))
         return

@@ -52,7 +52,7 @@ class Ground(Protocol):
     def pieces(self) -> list[Vector]:
         """Boxes (width, 2) that cover all locations."""
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a user's location as numbers (width,), or raise `InputError`."""
 
     def travel(self, locations: Vector) -> Vector:
@@ -112,7 +112,7 @@ class Line:
         """The intervals between neighbouring marks."""
         return [np.array([ends]) for ends in pairwise(self.marks)]
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a position within the region."""
         low, high = self.region
         allowed = f"within the region D = [{low:g}, {high:g}]"
@@ -167,7 +167,7 @@ class Plane:
         """The rectangle."""
         return [np.array(self.region).T]
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a point within the region."""
         (left, low), (right, high) = self.region
         allowed = f"[x, y] within the region D = [{left:g}, {right:g}] × [{low:g}, {high:g}]"
@@ -221,11 +221,8 @@ class Plane:
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position`` and the coordinates ``x``, ``y``."""
-        return {
-            "position": self.names(self.positions.ravel()),
-            "x": self.positions[:, 0].tolist(),
-            "y": self.positions[:, 1].tolist(),
-        }
+        columns = self.columns(self.positions.ravel())
+        return {"position": columns.pop("location"), **columns}
 
 
 @dataclass(frozen=True)
@@ -277,7 +274,7 @@ class Network:
         after = np.clip(locations - self.starts[number], 0.0, self.cells.lengths[edge])
         return edge, after, self.cells.lengths[edge] - after
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a cell, or a point [cell, neighbouring cell, distance from the first]."""
         names = list(self.cells.cells)
         allowed = "a cell, or [cell, neighbouring cell, distance from the first along their edge]"
@@ -310,33 +307,26 @@ class Network:
     def names(self, locations: Vector) -> list[Any]:
         """Return the name of a cell, or of an edge and the way along it."""
         return [
-            str(tail) if way == 0 else f"{tail} – {head} at {way:.6g}"
-            for tail, head, way in zip(*self._named(locations), strict=True)
+            str(cell) if way == 0 else f"{cell} – {neighbour} at {way:.6g}"
+            for cell, neighbour, way in self._named(locations)
         ]
 
-    def _named(self, locations: Vector) -> tuple[list[Any], list[Any], list[float]]:
-        """Return the edge's cells and the way from the first, which is 0 in a cell."""
-        cells = self.cells.cells
-        result: tuple[list[Any], list[Any], list[float]] = ([], [], [])
+    def _named(self, locations: Vector) -> list[tuple[Any, Any, float]]:
+        """Return for each location the cells of its edge and the way from the first, which is 0 in a cell."""
+        names, named = self.cells.cells, []
         for edge, before, after in zip(*self._along(locations), strict=True):
-            tail, head = cells[self.cells.tails[edge]], cells[self.cells.heads[edge]]
-            turned = after <= SAME
-            for column, value in zip(
-                result,
-                (
-                    head if turned else tail,
-                    tail if turned else head,
-                    0.0 if min(before, after) <= SAME else before,
-                ),
-                strict=True,
-            ):
-                column.append(value)
-        return result
+            tail, head = names[self.cells.tails[edge]], names[self.cells.heads[edge]]
+            way = 0.0 if min(before, after) <= SAME else before
+            named.append((head, tail, way) if after <= SAME else (tail, head, way))
+        return named
 
     def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return ``location``; ``cell``, ``towards``, ``distance``: how far from a cell to a neighbour."""
-        tails, heads, ways = self._named(locations)
-        return {"location": self.names(locations), "cell": tails, "towards": heads, "distance": ways}
+        columns: dict[str, list[Any]] = {"location": self.names(locations)}
+        return columns | {
+            name: [each[k] for each in self._named(locations)]
+            for k, name in enumerate(("cell", "towards", "distance"))
+        }
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position``, the names of the cells."""

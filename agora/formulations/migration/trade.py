@@ -164,9 +164,9 @@ def start_trade(
             entry.set_value(number, skip_validation=True)
     block.walras_slack.set_value(0.0)
     if block.component("market_access_balance") is not None:
-        capacity, access = list(block.supply_capacity.values()), "supplier_access_balance"
-        start_kernel_product(kernel.transposed, block, capacity, access)
-        start_kernel_product(kernel, block, list(block.market_capacity.values()), "market_access_balance")
+        supplies, markets = list(block.supply_capacity.values()), list(block.market_capacity.values())
+        start_kernel_product(kernel.transposed, block, supplies, "supplier_access_balance")
+        start_kernel_product(kernel, block, markets, "market_access_balance")
 
 
 def first_wages(economy: TradeEconomy, kernel: Kernel, density: Vector, steps: int = 10) -> Vector:
