@@ -25,7 +25,7 @@ from agora.data.geographies import CellNetwork
 
 
 def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Households' commuting as a flow x_e ≥ 0 on the directed edges, from homes to jobs.
+    r"""Let households commute as a flow x_e ≥ 0 on the directed edges, from homes to jobs.
 
     .. math:: N_j = y_j + \sum_{e \to j} x_e - \sum_{e \leftarrow j} x_e,
               \qquad h = t \sum_e \ell_e x_e \qquad \text{for all } j
@@ -61,7 +61,7 @@ def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: 
 
 
 def add_commuting_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Households' commuting as the mass n_ij ≥ 0 living in i and working in j.
+    r"""Let a mass n_ij ≥ 0 of households live in i and work in j.
 
     .. math:: y_i = \sum_j n_{ij}, \qquad N_j = \sum_i n_{ij}, \qquad
               h = \sum_i \sum_j t_{ij} n_{ij}, \quad t_{ij} = t \ell_{ij}
@@ -97,7 +97,7 @@ def add_commuting_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: 
 
 
 def add_commuting_prices_edges(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Wages and rents no household can improve upon, stated on the edges.
+    r"""State on the edges the wages and rents that no household can improve upon.
 
     .. math:: w_j - w_i \le t \ell_e \quad \text{for all } e = (i, j), \qquad
               w_i \le \check r_i \quad \text{for all } i
@@ -119,7 +119,7 @@ def add_commuting_prices_edges(block: pyo.Block, network: CellNetwork, commuting
 
 
 def add_commuting_prices_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Wages and rents no household can improve upon, stated for every pair of cells.
+    r"""State for every pair of cells the wages and rents that no household can improve upon.
 
     .. math:: w_j - t_{ij} - \check r_i \le 0 \quad \text{for all } i, j
 

@@ -87,7 +87,7 @@ def _(externality: ProductionFunction, block: pyo.Block, network: CellNetwork) -
 
 
 def add_production_linear(block: pyo.Block, kernel: Vector) -> None:
-    r"""Production levels linear in the distribution of firms.
+    r"""Make production levels linear in the distribution of firms.
 
     .. math:: A_i = \sum_j d_{ij} m_j \quad \text{for all } i, \qquad f = \tfrac12 \sum_i A_i m_i
 
@@ -112,7 +112,7 @@ def add_production_linear(block: pyo.Block, kernel: Vector) -> None:
 
 
 def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
-    r"""Production levels that depend on the firms of the same cell only.
+    r"""Let production levels depend on the firms of the same cell only.
 
     .. math:: A_i = m_i^{\alpha} \quad \text{for all } i, \qquad
               f = \sum_i \frac{m_i^{1+\alpha}}{1+\alpha}
@@ -131,7 +131,7 @@ def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
 
 
 def add_production_function(block: pyo.Block, externality: ProductionFunction) -> None:
-    r"""Production levels and potential from a function of the user.
+    r"""Take production levels and their potential from a function of the user.
 
     .. math:: f(m) = \int_0^1 A(sm) \cdot m \, ds
 

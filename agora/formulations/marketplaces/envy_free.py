@@ -175,7 +175,7 @@ def add_travel_on_line(
     groups: Sequence[int],
     pace: float = 1.0,
 ) -> None:
-    r"""Marketplaces anywhere in an interval; each site travels to the marketplace of its group.
+    r"""Let marketplaces be anywhere in an interval; each site travels to the marketplace of its group.
 
     .. math:: \delta_j \ge \tau |x_j - d_{g(j)}|, \qquad d_1 \le d_2 \le \dots \le d_k, \quad
               \underline{D} \le d \le \overline{D}
@@ -218,7 +218,7 @@ def add_travel_in_plane(
     groups: Sequence[int],
     pace: float = 1.0,
 ) -> None:
-    r"""Marketplaces anywhere in a rectangle; each site travels to the marketplace of its group.
+    r"""Let marketplaces be anywhere in a rectangle; each site travels to the marketplace of its group.
 
     .. math:: \delta_j^2 \ge \tau^2 \bigl((x_j - d^x_{g(j)})^2 + (y_j - d^y_{g(j)})^2\bigr) \quad
               \text{for all } j

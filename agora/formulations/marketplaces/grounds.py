@@ -230,7 +230,7 @@ class Network:
     """Sites in the cells of a network, marketplaces in cells and anywhere along edges."""
 
     cells: CellNetwork
-    """Two-way edges only."""
+    """The network; its edges go both ways."""
     pace: float = 1.0
     """Time a unit of distance takes."""
     width = 1

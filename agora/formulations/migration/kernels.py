@@ -73,7 +73,7 @@ class DenseKernel(Kernel):
 
     @property
     def transposed(self) -> DenseKernel:
-        """K(y, x)."""
+        """The kernel K(y, x)."""
         return DenseKernel(self.values.T, self.weights)
 
 
@@ -149,7 +149,7 @@ class TorusKernel(Kernel):
 
     @property
     def transposed(self) -> TorusKernel:
-        """The kernel itself."""
+        """The kernel itself: distances on a torus are symmetric."""
         return self
 
     def apply(self, sources: Vector) -> Vector:
@@ -169,7 +169,7 @@ class LowRankKernel(Kernel):
     weights: Vector
     """Base weights m(y), (N,)."""
     truncation_error: float
-    """max over x of Σ_y |K − L Rᵀ|(x, y) m(y) / Σ_y K(x, y) m(y): X's relative error for constant sources."""
+    """Maximum over x of Σ_y |K − L Rᵀ|(x, y) m(y) / Σ_y K(x, y) m(y): X's relative error for constant sources."""
 
     @property
     def rank(self) -> int:

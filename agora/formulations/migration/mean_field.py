@@ -206,7 +206,7 @@ def _add_moving(
 def add_value_balance_implicit(
     block: pyo.Block, arcs: Arcs, steps: Sequence[float], discount: float, real_wage: Any
 ) -> None:
-    r"""Hamilton–Jacobi–Bellman by implicit Euler, backward in time.
+    r"""State Hamilton–Jacobi–Bellman by implicit Euler, backward in time.
 
     .. math:: (u^{n-1}_i - u^n_i)/\Delta t_n - F_i(u^{n-1}) + \rho u^{n-1}_i = V_i(\mu^n)
               \quad \text{for all } n, i
@@ -228,7 +228,7 @@ def add_value_balance_implicit(
 def add_value_balance_trapezoid(
     block: pyo.Block, arcs: Arcs, steps: Sequence[float], discount: float, real_wage: Any
 ) -> None:
-    r"""Hamilton–Jacobi–Bellman of second order in time.
+    r"""State Hamilton–Jacobi–Bellman to second order in time.
 
     .. math:: (u^{n-1}_i - u^n_i)/\Delta t_n - F_i(\bar u^n) + \rho \bar u^n_i
               = \tfrac12 (V_i(\mu^{n-1}) + V_i(\mu^n)), \quad \bar u^n = \tfrac12 (u^{n-1} + u^n)
@@ -249,7 +249,7 @@ def add_value_balance_trapezoid(
 
 
 def add_density_balance_implicit(block: pyo.Block, arcs: Arcs, steps: Sequence[float]) -> None:
-    r"""Fokker–Planck by implicit Euler, forward in time, with the rates of the value balance.
+    r"""State Fokker–Planck by implicit Euler, forward in time, with the rates of the value balance.
 
     .. math:: m_i (\mu^n_i - \mu^{n-1}_i)/\Delta t_n = \sum_{e = (j \to i)} \varphi_e' m_j \mu^n_j
               - \sum_{e = (i \to j)} \varphi_e' m_i \mu^n_i \quad \text{for all } n, i
@@ -265,7 +265,7 @@ def add_density_balance_implicit(block: pyo.Block, arcs: Arcs, steps: Sequence[f
 
 
 def add_density_balance_trapezoid(block: pyo.Block, arcs: Arcs, steps: Sequence[float]) -> None:
-    r"""Fokker–Planck of second order in time: as the implicit one, with the mean density of the period.
+    r"""State Fokker–Planck to second order in time: as the implicit one, with the mean density of the period.
 
     .. math:: m_i (\mu^n_i - \mu^{n-1}_i)/\Delta t_n = \sum_{e = (j \to i)} \varphi_e' m_j \bar\mu^n_j
               - \sum_{e = (i \to j)} \varphi_e' m_i \bar\mu^n_i \quad \text{for all } n, i
@@ -316,7 +316,7 @@ def add_moving_rates_at_rest(block: pyo.Block, arcs: Arcs, technology: Technolog
 
 
 def add_value_balance_at_rest(block: pyo.Block, arcs: Arcs, discount: float, real_wage: Any) -> None:
-    r"""Hamilton–Jacobi–Bellman of a stationary equilibrium.
+    r"""State Hamilton–Jacobi–Bellman of a stationary equilibrium.
 
     .. math:: \rho u_i - F_i(u) = V_i(\mu) \quad \text{for all } i
 
@@ -331,7 +331,7 @@ def add_value_balance_at_rest(block: pyo.Block, arcs: Arcs, discount: float, rea
 
 
 def add_density_balance_at_rest(block: pyo.Block, arcs: Arcs) -> None:
-    r"""Fokker–Planck of a stationary equilibrium: as many come as go; all are somewhere.
+    r"""State Fokker–Planck of a stationary equilibrium: as many come as go; all are somewhere.
 
     .. math:: \sum_{e = (j \to i)} \varphi_e' m_j \mu_j - \sum_{e = (i \to j)} \varphi_e' m_i \mu_i = r m_i
               \quad \text{for all } i, \qquad \sum_i m_i \mu_i = 1
