@@ -94,21 +94,17 @@ def add_production_linear(block: pyo.Block, kernel: Vector) -> None:
     Osawa & Akamatsu (2019), Assumption 2 and (4.10). The levels are variables of their own, so that
     the dense kernel stands in linear rows only; they start at the values the firms' start implies.
     """
-    rows, firms = kernel.tolist(), list(block.firms.values())
-    start = kernel @ np.array([pyo.value(mass) for mass in firms])
-    block.production_level = pyo.Var(
-        block.cells,
-        initialize=dict(zip(block.cells, start.tolist(), strict=True)),
-        doc="A_i, production per firm",
-    )
+    firms = list(block.firms.values())
+    masses = np.array([pyo.value(mass) for mass in firms])
+    start = dict(zip(block.cells, (kernel @ masses).tolist(), strict=True))
+    block.production_level = pyo.Var(block.cells, initialize=start, doc="A_i, production per firm")
     levels = list(block.production_level.values())
     block.production_balance = pyo.Constraint(block.cells, doc="A_i is what the firms around i give")
-    for i, cell in enumerate(block.cells):
-        body = LinearExpression(linear_coefs=[1.0, *(-d for d in rows[i])], linear_vars=[levels[i], *firms])
+    for cell, level, row in zip(block.cells, levels, (-kernel).tolist(), strict=True):
+        body = LinearExpression(linear_coefs=[1.0, *row], linear_vars=[level, *firms])
         block.production_balance[cell] = (body, 0.0)
-    block.production_potential = pyo.Expression(
-        expr=0.5 * pyo.quicksum(level * mass for level, mass in zip(levels, firms, strict=True)), doc="f(m)"
-    )
+    produced = pyo.quicksum(level * mass for level, mass in zip(levels, firms, strict=True))
+    block.production_potential = pyo.Expression(expr=0.5 * produced, doc="f(m)")
 
 
 def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
@@ -124,10 +120,8 @@ def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
         return b.firms[cell] ** exponent
 
     block.production_level = pyo.Expression(block.cells, rule=level_rule, doc="A_i, production per firm")
-    block.production_potential = pyo.Expression(
-        expr=pyo.quicksum(mass ** (1 + exponent) for mass in block.firms.values()) / (1 + exponent),
-        doc="f(m)",
-    )
+    powers = pyo.quicksum(mass ** (1 + exponent) for mass in block.firms.values())
+    block.production_potential = pyo.Expression(expr=powers / (1 + exponent), doc="f(m)")
 
 
 def add_production_function(block: pyo.Block, externality: ProductionFunction) -> None:

@@ -8,7 +8,7 @@ in the units in which an hour of work makes one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyomo.environ as pyo
@@ -100,14 +100,14 @@ def add_setup_composite(block: pyo.Block, setup_shares: Sequence[float], need: A
 
     `need` is the number of composites, a number or an expression > 0.
     """
-    body = pyo.quicksum(
-        share * pyo.log(block.setup_input[good])
-        for good, share in zip(block.goods, setup_shares, strict=True)
-        if share > 0
-    )
-    block.setup_limit = pyo.Constraint(
-        expr=(0.0, body - pyo.log(need), None), doc="multiplier: value of the composite"
-    )
+    left = weighted_logs(setup_shares, block.setup_input.values()) - pyo.log(need)
+    block.setup_limit = pyo.Constraint(expr=(0.0, left, None), doc="multiplier: value of the composite")
+
+
+def weighted_logs(shares: Sequence[float], variables: Iterable[Any]) -> Any:
+    """Return Σ share · log(variable) over the variables whose share is positive."""
+    pairs = zip(shares, variables, strict=True)
+    return pyo.quicksum(share * pyo.log(variable) for share, variable in pairs if share > 0)
 
 
 def add_envy_freeness_cobb_douglas(
@@ -122,11 +122,7 @@ def add_envy_freeness_cobb_douglas(
     """
 
     def rule(b: pyo.Block, site: int) -> Any:
-        taste = pyo.quicksum(
-            share * pyo.log(b.consumption[good, site])
-            for good, share in zip(b.goods, commodity_shares, strict=True)
-            if share > 0
-        )
+        taste = weighted_logs(commodity_shares, [b.consumption[good, site] for good in b.goods])
         if leisure_share > 0:
             taste += leisure_share * pyo.log(b.leisure[site])
         taste += land_share * pyo.log(b.land_used[site])
@@ -188,13 +184,11 @@ def add_travel_on_line(
     middle = _middles(positions, groups)
     start = {k: min(max(middle[k], region[0]), region[1]) for k in middle}
     block.location = pyo.Var(block.marketplaces, bounds=region, initialize=start, doc="d_k")
-    near = {s: pace * abs(x - start[g]) for s, x, g in zip(block.sites, positions, groups, strict=True)}
-    block.travel = pyo.Var(
-        block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, time to the marketplace"
-    )
+    block.travel = pyo.Var(block.sites, bounds=(0.0, None), doc="δ_j, time to the marketplace")
     block.travel_right = pyo.Constraint(block.sites)
     block.travel_left = pyo.Constraint(block.sites)
     for site, x, group in zip(block.sites, positions, groups, strict=True):
+        block.travel[site].set_value(pace * abs(x - start[group]))
         way = block.location[group] if pace == 1.0 else pace * block.location[group]
         block.travel_right[site] = (pace * x, block.travel[site] + way, None)
         block.travel_left[site] = (0.0 - pace * x, block.travel[site] - way, None)

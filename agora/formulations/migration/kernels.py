@@ -169,7 +169,7 @@ class LowRankKernel(Kernel):
     weights: Vector
     """Base weights m(y), (N,)."""
     truncation_error: float
-    """Maximum over x of Σ_y |K − L Rᵀ|(x, y) m(y) / Σ_y K(x, y) m(y): X's relative error for constant sources."""
+    """Largest relative error of X for sources of one size: max over x of Σ_y |K − L Rᵀ| m / Σ_y K m."""
 
     @property
     def rank(self) -> int:

@@ -198,7 +198,7 @@ def _add_moving(
     block.moving_worth = pyo.Expression(*times, block.arcs, doc="φ(p), real wage")
     block.moving_rate = pyo.Expression(*times, block.arcs, doc="φ'(p), per unit of time")
     arrays = (block.arcs, arcs.tails.tolist(), arcs.heads.tolist(), arcs.noise.tolist(), arcs.ease.tolist())
-    for time, (arc, tail, head, noise, ease) in product(product(*times), list(zip(*arrays, strict=True))):
+    for time, (arc, tail, head, noise, ease) in product(product(*times), zip(*arrays, strict=True)):
         won, rate = technology(value(*time, head) - value(*time, tail), noise, ease)
         block.moving_worth[*time, arc], block.moving_rate[*time, arc] = won, rate
 
