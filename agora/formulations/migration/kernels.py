@@ -23,7 +23,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from agora.typing import Vector
 
 Entries = Sequence[Any]
-"""N variables, one a location."""
+"""N variables, or numbers where only their values are asked for, one a location."""
 SMALLEST_STEP = 1e-3
 """Decay over one cell below which the recurrence loses digits: its inverse square amplifies rounding."""
 

@@ -305,7 +305,8 @@ def solve_wages(
 
     The fast method for time integration, and an oracle for the program; steps are halved until the largest
     violation falls. `density` is μ > 0 with ∫ μ dm = 1, `start` the wages to start from, 1 unless given (N,).
-    Raises `ArithmeticError` where 100 steps leave a relative violation of a wage equation above `tolerance`.
+    Raises `ArithmeticError` where 100 steps leave a relative violation of a wage equation above 100 ×
+    `tolerance`; less is rounding.
     """
     freeness, weights = kernel.dense(), kernel.weights
     log_wage = np.zeros(len(density)) if start is None else np.log(start)
