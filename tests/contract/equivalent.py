@@ -29,6 +29,12 @@ EQUIVALENT = {
         "a lower number: it is never above the parent.",
     "city/spillovers.py _: variables[0] → variables[1]":
         "The variable is multiplied by zero, only so that a level that is a number becomes an expression.",
+    "marketplaces/market_equilibrium.py solve_market.step: 3.0 / "
+    "max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0) → 6.0 / "
+    "max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0)":
+        "It caps how far log prices move in one step of Newton's method, which halves steps that make the "
+        "residual larger and ends where the residual is zero to 1e-10, or hands over to bracketing; the "
+        "equilibrium is the root whatever the steps.",
     "marketplaces/preferences.py ConstantElasticity.utility_for_land_value.excess: -(rents / "
     "np.where(rents > 0, share, 1.0)).sum(axis=-1) → (rents / np.where(rents > 0, share, "
     "1.0)).sum(axis=-1)":

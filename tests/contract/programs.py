@@ -633,7 +633,10 @@ def places_of(found: Solution) -> list[float]:
 def _(solving: Solving) -> None:
     found = solved("coalition-test, some leave")
     (place,) = places_of(found)
-    program = solving(partial(found.model.location_program, [place + 0.05]), None, INSIDE)
+    near = [place + 0.05]
+    started = found.model.location_program(near)
+    agree([way.value for way in started.travel.values()], found.model.travel(near))
+    program = solving(partial(found.model.location_program, near), None, INSIDE)
     agree(program.gain.value, found.objective)
     agree(program.location[1].value, place, 1e-4)
 
