@@ -27,17 +27,24 @@ EQUIVALENT = {
     "city/smooth_commuting.py SmoothCommuting._tree: tails[e] == parent → tails[e] >= parent":
         "A link is kept from its lower to its higher end, so that its tail is the parent or a child "
         "with a lower number: it is never above the parent.",
+    "city/smooth_commuting.py SmoothCommuting._circulation: last / 4 → last / 8":
+        "It decides when steps whose promise is below the cost's rounding end; one more or one fewer of them "
+        "moves the circulation by less than its rounding.",
     "city/spillovers.py _: variables[0] → variables[1]":
         "The variable is multiplied by zero, only so that a level that is a number becomes an "
         "expression.",
-    "marketplaces/market_equilibrium.py _rent_income: 4.0 ** np.arange(60) → 4.0 ** (np.arange(60) + 1)":
-        "How far the upper end of the bracket is pushed at first; the root between the ends is one, "
-        "since the excess falls, and the root finder goes on until it stands to rounding.",
     "marketplaces/market_equilibrium.py solve_market.step: 3.0 / "
     "max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0) → 6.0 / "
     "max(float(np.abs(move[:-1]).max(initial=0.0)), 3.0)":
         "How long a step in logs may be: it decides the path and not its end, since Newton's method "
         "halves a step until the largest gap falls and ends where the equations hold.",
+    "marketplaces/market_equilibrium.py _bracketed: 2.0 ** np.arange(7) → 2.0 ** (np.arange(7) + 1) "
+    "(2)":
+        "It sets how far out the upper end of the bracket is looked for; the root within, found to 1e-15, is "
+        "the same from a wider bracket.",
+    "marketplaces/market_equilibrium.py add_median_choice: pyo.Var(block.locations, bounds=(0.0, None), "
+    "doc='y_c') → pyo.Var(block.locations, doc='y_c')":
+        "The rows x_cj ≤ y_c with x_cj ≥ 0 already keep y_c from being negative.",
     "marketplaces/preferences.py ConstantElasticity.head_price: 4.0 ** np.arange(21) → 4.0 ** "
     "(np.arange(21) + 1)":
         "How far the lower end of the bracket is pushed at first; the number of people falls in the "
@@ -62,8 +69,4 @@ EQUIVALENT = {
         "Where there is a fixed cost the equation of motion is refused, and speeds only guess how fast "
         "rates change in the first step of a path with chosen steps, which is shortened if it was too "
         "long.",
-    "sectors/reallocation_numbers.py Reallocation.value: np.log(firms / self.economy.varieties) + 1 → "
-    "np.log(firms / self.economy.varieties) - 1":
-        "It lowers the worth of a firm by the same amount in every sector; firms move by differences of "
-        "it alone.",
 }  # fmt: skip

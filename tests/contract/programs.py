@@ -25,7 +25,7 @@ from scipy.optimize import fsolve, minimize
 from agora.data.city import ProductionFunction
 from agora.data.geographies import circle, segment, torus
 from agora.formulations.city.commuting import add_commuting_pairs
-from agora.formulations.marketplaces.medians import add_median_choice
+from agora.formulations.marketplaces.market_equilibrium import add_median_choice
 from agora.formulations.migration.kernels import Kernel, RingKernel, TorusKernel, low_rank_kernel
 from agora.formulations.migration.trade import solve_wages
 from agora.models import (
@@ -633,7 +633,10 @@ def places_of(found: Solution) -> list[float]:
 def _(solving: Solving) -> None:
     found = solved("coalition-test, some leave")
     (place,) = places_of(found)
-    program = solving(partial(found.model.location_program, [place + 0.05]), None, INSIDE)
+    near = [place + 0.05]
+    started = found.model.location_program(near)
+    agree([way.value for way in started.travel.values()], found.model.travel(near))
+    program = solving(partial(found.model.location_program, near), None, INSIDE)
     agree(program.gain.value, found.objective)
     agree(program.location[1].value, place, 1e-4)
 

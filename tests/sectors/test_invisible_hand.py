@@ -136,6 +136,15 @@ def test_the_plan_is_everybodys_best_reply() -> None:
     assert np.abs(plan.sum(axis=1) - model.start).max() <= 1e-9
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.parametrize("numeraire", ["consumption", "labor"])
+def test_the_value_of_a_firm_is_the_slope_of_the_potential(noise: float, numeraire: str) -> None:
+    motion = hand(8, noise=noise, numeraire=numeraire).motion
+    firms, nudge = np.linspace(0.5, 1.5, 8) / 8, 1e-6 * np.eye(8)
+    slopes = (motion.potential(firms + nudge) - motion.potential(firms - nudge)) / 2e-6
+    assert motion.value(firms) == pytest.approx(slopes, rel=1e-6, abs=1e-8)
+
+
 def test_firms_follow_their_best_reply_in_the_flux_form() -> None:
     """Nash on a sample: the monotone map of a step is argmax_y π(y) − (c/2τ)(y − x)², up to the grid."""
     model = hand(

@@ -15,6 +15,7 @@ Source: Osawa & Akamatsu (2019), sections 3.2–4.1.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pyomo.environ as pyo
@@ -24,7 +25,7 @@ from agora.data.geographies import CellNetwork
 
 
 def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Households' commuting as a flow x_e ≥ 0 on the directed edges, from homes to jobs.
+    r"""Let households commute as a flow x_e ≥ 0 on the directed edges, from homes to jobs.
 
     .. math:: N_j = y_j + \sum_{e \to j} x_e - \sum_{e \leftarrow j} x_e,
               \qquad h = t \sum_e \ell_e x_e \qquad \text{for all } j
@@ -42,39 +43,34 @@ def add_commuting_edges(block: pyo.Block, network: CellNetwork, commuting_cost: 
     flows = list(block.commuting_flow.values())
     signs: list[list[float]] = [[1.0] for _ in network.cells]
     terms: list[list[Any]] = [[block.residents[cell]] for cell in network.cells]
-    for k, (tail, head) in enumerate(zip(network.tails.tolist(), network.heads.tolist(), strict=True)):
-        signs[tail].append(-1.0)
-        terms[tail].append(flows[k])
-        signs[head].append(1.0)
-        terms[head].append(flows[k])
+    for flow, tail, head in zip(flows, network.tails.tolist(), network.heads.tolist(), strict=True):
+        for cell, sign in ((tail, -1.0), (head, 1.0)):
+            signs[cell].append(sign)
+            terms[cell].append(flow)
     position = {cell: i for i, cell in enumerate(network.cells)}
 
     def employment_rule(_: pyo.Block, *cell: Any) -> LinearExpression:
         i = position[label(cell)]
-        return LinearExpression(constant=0, linear_coefs=signs[i], linear_vars=terms[i])
+        return LinearExpression(linear_coefs=signs[i], linear_vars=terms[i])
 
     block.employment = pyo.Expression(block.cells, rule=employment_rule, doc="N_i, households working in i")
     block.total_commuting_cost = pyo.Expression(
-        expr=LinearExpression(
-            constant=0, linear_coefs=(commuting_cost * network.lengths).tolist(), linear_vars=flows
-        ),
+        expr=LinearExpression(linear_coefs=(commuting_cost * network.lengths).tolist(), linear_vars=flows),
         doc="h, total commuting cost (numéraire)",
     )
 
 
 def add_commuting_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Households' commuting as the mass n_ij ≥ 0 living in i and working in j.
+    r"""Let a mass n_ij ≥ 0 of households live in i and work in j.
 
     .. math:: y_i = \sum_j n_{ij}, \qquad N_j = \sum_i n_{ij}, \qquad
               h = \sum_i \sum_j t_{ij} n_{ij}, \quad t_{ij} = t \ell_{ij}
 
     for all i, j. Osawa & Akamatsu (2019), (3.10) and Assumption 2.
     """
-    cells, costs = network.cells, (commuting_cost * network.distances).tolist()
+    cells, costs = network.cells, (commuting_cost * network.distances).ravel().tolist()
     numbers = range(len(cells))
-    block.pairs = pyo.Set(
-        initialize=[(i, j) for i in numbers for j in numbers], dimen=2, doc="home, workplace"
-    )
+    block.pairs = pyo.Set(initialize=list(product(numbers, repeat=2)), dimen=2, doc="home, workplace")
     block.commuters = pyo.Var(
         block.pairs,
         domain=pyo.NonNegativeReals,
@@ -86,26 +82,22 @@ def add_commuting_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: 
     ones = [1.0] * len(cells)
 
     def residents_rule(_: pyo.Block, *cell: Any) -> LinearExpression:
-        return LinearExpression(constant=0, linear_coefs=ones, linear_vars=n[position[label(cell)]])
+        return LinearExpression(linear_coefs=ones, linear_vars=n[position[label(cell)]])
 
     def employment_rule(_: pyo.Block, *cell: Any) -> LinearExpression:
         j = position[label(cell)]
-        return LinearExpression(constant=0, linear_coefs=ones, linear_vars=[row[j] for row in n])
+        return LinearExpression(linear_coefs=ones, linear_vars=[row[j] for row in n])
 
     block.residents = pyo.Expression(block.cells, rule=residents_rule, doc="y_i, households living in i")
     block.employment = pyo.Expression(block.cells, rule=employment_rule, doc="N_i, households working in i")
     block.total_commuting_cost = pyo.Expression(
-        expr=LinearExpression(
-            constant=0,
-            linear_coefs=[cost for row in costs for cost in row],
-            linear_vars=[flow for row in n for flow in row],
-        ),
+        expr=LinearExpression(linear_coefs=costs, linear_vars=list(block.commuters.values())),
         doc="h, total commuting cost (numéraire)",
     )
 
 
 def add_commuting_prices_edges(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Wages and rents no household can improve upon, stated on the edges.
+    r"""State on the edges the wages and rents that no household can improve upon.
 
     .. math:: w_j - w_i \le t \ell_e \quad \text{for all } e = (i, j), \qquad
               w_i \le \check r_i \quad \text{for all } i
@@ -127,7 +119,7 @@ def add_commuting_prices_edges(block: pyo.Block, network: CellNetwork, commuting
 
 
 def add_commuting_prices_pairs(block: pyo.Block, network: CellNetwork, commuting_cost: float) -> None:
-    r"""Wages and rents no household can improve upon, stated for every pair of cells.
+    r"""State for every pair of cells the wages and rents that no household can improve upon.
 
     .. math:: w_j - t_{ij} - \check r_i \le 0 \quad \text{for all } i, j
 
@@ -135,7 +127,7 @@ def add_commuting_prices_pairs(block: pyo.Block, network: CellNetwork, commuting
     """
     cells, costs = network.cells, (commuting_cost * network.distances).tolist()
     numbers = range(len(cells))
-    block.pairs = pyo.Set(initialize=[(i, j) for i in numbers for j in numbers], dimen=2)
+    block.pairs = pyo.Set(initialize=list(product(numbers, repeat=2)), dimen=2)
 
     def pair_rule(b: pyo.Block, i: int, j: int) -> Any:
         return (None, b.wage[cells[j]] - b.rent[cells[i]], costs[i][j])

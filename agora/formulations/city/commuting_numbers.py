@@ -42,6 +42,7 @@ def closed_form_commuting_cost(network: CellNetwork) -> Callable[[Vector], Vecto
 
 
 def _tree(graph: nx.Graph) -> Callable[[Vector], Vector]:
+    """Return the cost of imbalances on a tree."""
     order = list(nx.dfs_preorder_nodes(graph, 0))
     parent = {child: mother for mother, child in nx.dfs_edges(graph, 0)}
     size = dict.fromkeys(order, 1)
@@ -61,6 +62,7 @@ def _tree(graph: nx.Graph) -> Callable[[Vector], Vector]:
 
 
 def _circle(graph: nx.Graph, cycle: list[int]) -> Callable[[Vector], Vector]:
+    """Return the cost of imbalances on a circle."""
     lengths = np.array([graph.edges[u, v]["length"] for u, v in zip(cycle, [*cycle[1:], 0], strict=True)])
 
     def cost(imbalance: Vector) -> Vector:
@@ -85,17 +87,8 @@ def commuters_by_pair(
     rows, one a pair: the length is the mean over its routes. Which pairs commute need not be unique
     (Berliant & Tabuchi 2018); their cost is.
 
-    Parameters
-    ----------
-    residents, employment : array (I,)
-        Masses living and working in each cell.
-    flow : array (E,)
-        Mass travelling along each directed edge, in the order of `network`.
-
-    Raises
-    ------
-    ValueError
-        If the flow runs in a circle.
+    `residents` and `employment` are the masses living and working in each cell (I,), `flow` those travelling
+    along each directed edge (E,), in the order of `network`. Raises `ValueError` if they travel in a circle.
     """
     negligible = 1e-13 * float(network.land.sum())
     flow = _without_circles(network, flow, negligible)
@@ -167,14 +160,9 @@ def lowest_wages(
     does not depend on the order of the cells or on the solver. It is found as longest paths, by
     Dijkstra's algorithm on the slacks that any supporting wages leave.
 
-    Parameters
-    ----------
-    supporting : array (I,)
-        Any supporting wages (numéraire per worker), for instance a solver's multipliers.
-    floor : array (I,)
-        Wages no cell may go below, ≤ `supporting`.
-    ties : pair of int arrays
-        Tails and heads (positions) of the edges, or homes and workplaces of the pairs, travelled.
+    `supporting` are any supporting wages (numéraire per worker; for instance a solver's multipliers) and
+    `floor` wages no cell may go below, ≤ `supporting`, both (I,). `ties` are the tails and heads (positions)
+    of the edges, or the homes and workplaces of the pairs, that are travelled.
     """
     costs = commuting_cost * network.lengths
     tails, heads, number = network.tails, network.heads, network.number
@@ -188,5 +176,5 @@ def lowest_wages(
     keys = np.array(list(table), dtype=int)
     graph = csr_array((list(table.values()), (keys[:, 0], keys[:, 1])), shape=(number + 1, number + 1))
     lowered = dijkstra(graph, indices=number)[:number]
-    result: Vector = np.maximum(supporting - lowered, floor)
-    return result
+    wages: Vector = np.maximum(supporting - lowered, floor)
+    return wages

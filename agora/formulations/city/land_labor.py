@@ -36,9 +36,7 @@ def add_firms(block: pyo.Block, network: CellNetwork, firm_mass: float) -> None:
     block.firms = pyo.Var(
         block.cells, domain=pyo.NonNegativeReals, initialize=start, doc="m_i, firms in cell i"
     )
-    total = LinearExpression(
-        constant=0, linear_coefs=[1.0] * network.number, linear_vars=list(block.firms.values())
-    )
+    total = LinearExpression(linear_coefs=[1.0] * network.number, linear_vars=list(block.firms.values()))
     block.firm_mass_balance = pyo.Constraint(expr=(total, firm_mass), doc="multiplier: π*, profit of firms")
 
 

@@ -67,16 +67,9 @@ def add_lattice_production(block: pyo.Block, kernel: Vector) -> None:
         block.pairs, (1, 3), (-1, 1), rule=difference_rule, doc="s_ij ≥ |u_i − u_j|, s_ij ≥ 3|u_i − u_j| − 2"
     )
     reach = kernel.sum(axis=1)
-    coefficients = [
-        *(3 * reach).tolist(),
-        *(-reach).tolist(),
-        *(-float(kernel[i, j]) for i, j in pairs),
-    ]
-    block.production_potential = pyo.Expression(
-        expr=LinearExpression(
-            constant=float(kernel.sum()),
-            linear_coefs=coefficients,
-            linear_vars=[*full, *empty, *block.squared_difference.values()],
-        ),
-        doc="f(m), unit a²/8",
+    coefficients = [*(3 * reach).tolist(), *(-reach).tolist(), *(-float(kernel[i, j]) for i, j in pairs)]
+    variables = [*full, *empty, *block.squared_difference.values()]
+    potential = LinearExpression(
+        constant=float(kernel.sum()), linear_coefs=coefficients, linear_vars=variables
     )
+    block.production_potential = pyo.Expression(expr=potential, doc="f(m), unit a²/8")

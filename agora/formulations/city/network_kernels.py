@@ -42,21 +42,14 @@ LANCZOS_STEPS = 3000
 
 @dataclass(frozen=True)
 class KernelProduct:
-    """The exponential kernel of a network as a product.
-
-    Attributes
-    ----------
-    method : str
-        How products are computed: ``tree``, ``product``, ``truncated`` or ``rows``.
-    apply : callable
-        m (I,) → D m (I,).
-    error : float
-        No entry of D m is off by more than this times Σ |m|, but for rounding.
-    """
+    """The exponential kernel of a network as a product."""
 
     method: str
+    """How products are computed: ``tree``, ``product``, ``truncated`` or ``rows``."""
     apply: Callable[[Vector], Vector]
+    """m (I,) → D m (I,)."""
     error: float
+    """No entry of D m is off by more than this times Σ |m|, but for rounding."""
     _least: Callable[[], tuple[float | None, str]]
 
     def least_eigenvalue(self) -> tuple[float | None, str]:
@@ -68,19 +61,9 @@ class KernelProduct:
 
 
 def kernel_product(network: CellNetwork, decay: float) -> KernelProduct:
-    """Return the product with D by the quickest method there is.
+    """Return the product with D by the quickest method there is; `InputError` for a directed network.
 
-    Parameters
-    ----------
-    network : CellNetwork
-        Undirected, in one piece.
-    decay : float
-        τ > 0, per unit of length.
-
-    Raises
-    ------
-    InputError
-        For a directed network.
+    `network` is in one piece, `decay` is τ > 0, per unit of length.
     """
     lengths = network.matrix()
     if (lengths != lengths.T).nnz:
@@ -115,8 +98,8 @@ def tree_product(network: CellNetwork, decay: float) -> KernelProduct:
 
     def apply(firms: Vector) -> Vector:
         fields = factor.solve(own * factor.solve(firms[order]), trans="T")
-        result: Vector = fields[position]
-        return result
+        levels: Vector = fields[position]
+        return levels
 
     def least() -> tuple[float | None, str]:
         # Gershgorin's circles of D⁻¹, whose entries off the diagonal are −δ/(1 − δ²)
@@ -211,8 +194,8 @@ def _lanczos(kernel: csr_array) -> tuple[float | None, str]:
         flat = vector.ravel()
         inside = flat - flat.mean()
         image = kernel @ inside
-        result: Vector = image - image.mean() + top * flat.mean()
-        return result
+        moved: Vector = image - image.mean() + top * flat.mean()
+        return moved
 
     operator = LinearOperator((number, number), matvec=turned, dtype=float)
     start = np.random.default_rng(0).standard_normal(number)

@@ -36,33 +36,24 @@ class SmoothCommuting:
     .. math:: ȟ_ε(m) = \min_x t \sum_e \ell_e \Bigl(\sqrt{x_e^2 + ε^2} - ε\Bigr), \qquad
               (1+\phi) m_i - a_i = \sum_{e \to i} x_e - \sum_{e \leftarrow i} x_e
 
-    Attributes
-    ----------
-    network : CellNetwork
-        The geography, every link in both directions.
-    commuting_cost : float
-        t, numéraire per unit of length.
-    labor_per_firm : float
-        φ.
-    width : float
-        ε > 0, mass of households: flows much larger cost what they do without smoothing.
-
-    Raises
-    ------
-    InputError
-        A width that is not a finite number > 0.
+    Raises `InputError` for a width that is not a finite number > 0.
     """
 
     network: CellNetwork
+    """The geography, every link in both directions."""
     commuting_cost: float
+    """t, numéraire per unit of length."""
     labor_per_firm: float
+    """φ."""
     width: float
+    """ε > 0, mass of households: flows much larger cost what they do without smoothing."""
 
     def __post_init__(self) -> None:
         positive("width", self.width)
 
     @cached_property
     def _links(self) -> tuple[NDArray[np.int_], NDArray[np.int_], Vector]:
+        """Tails, heads and lengths (E,) of the links, each once."""
         once = self.network.tails < self.network.heads
         return self.network.tails[once], self.network.heads[once], self.network.lengths[once]
 
@@ -70,10 +61,9 @@ class SmoothCommuting:
     def _tree(self) -> tuple[Vector, Vector, NDArray[np.int_]]:
         """Paths (I, E) from the first cell along a tree, circulations (E, C), the links (C,) they close."""
         tails, heads, _ = self._links
-        position = {
-            frozenset(pair): e for e, pair in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))
-        }
-        graph = nx.Graph(zip(tails.tolist(), heads.tolist(), strict=True))
+        links = list(zip(tails.tolist(), heads.tolist(), strict=True))
+        position = {frozenset(pair): e for e, pair in enumerate(links)}
+        graph = nx.Graph(links)
         tree = nx.bfs_tree(graph, 0)
         number = self.network.number
         paths = np.zeros((number, len(tails)))
@@ -81,11 +71,7 @@ class SmoothCommuting:
             e = position[frozenset((parent, child))]
             paths[child] = paths[parent]
             paths[child, e] = 1.0 if tails[e] == parent else -1.0
-        outside = [
-            e
-            for e, (u, v) in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))
-            if not (tree.has_edge(u, v) or tree.has_edge(v, u))
-        ]
+        outside = [e for e, (u, v) in enumerate(links) if not (tree.has_edge(u, v) or tree.has_edge(v, u))]
         circulations = np.zeros((len(tails), len(outside)))
         for k, e in enumerate(outside):
             circulations[:, k] = paths[tails[e]] - paths[heads[e]]
@@ -97,26 +83,16 @@ class SmoothCommuting:
         """The circulation (C, E) that makes Σ ℓ x² least, for each unit of flow on a link."""
         _, circulations, _ = self._tree
         root = np.sqrt(self._links[2])
-        found: Vector = -np.linalg.lstsq(root[:, None] * circulations, np.diag(root), rcond=None)[0]
-        return found
+        turns: Vector = -np.linalg.lstsq(root[:, None] * circulations, np.diag(root), rcond=None)[0]
+        return turns
 
     def flows(self, firms: Vector, start: Vector | None = None) -> Vector:
         """Return the net flow on each undirected link (E,), from its lower to its higher end.
 
-        Parameters
-        ----------
-        firms : array (I,)
-            m, mass of firms.
-        start : array (E,), optional
-            Flows of other firms, from which these are found faster if the firms differ little. Wherever
-            the search starts, it ends at the same flows but for rounding.
-
-        Raises
-        ------
-        InputError
-            Firms that are not finite numbers.
-        RuntimeError
-            If the circulation of least cost is not found.
+        `firms` are their masses m (I,). `start` may hold the flows (E,) of other firms, from which these are
+        found faster if the firms differ little; wherever the search starts, it ends at the same flows but for
+        rounding. Raises `InputError` for firms that are not finite numbers and `RuntimeError` if the
+        circulation of least cost is not found.
         """
         if not np.isfinite(firms).all():
             raise InputError("firms", np.asarray(firms).tolist(), "finite numbers, the firms of each cell")

@@ -38,27 +38,18 @@ def exponential_kernel(distances: Vector, decay: float) -> Vector:
 
 @dataclass(frozen=True)
 class Interaction:
-    """The numbers of an externality on a network, for methods that evaluate it many times.
-
-    Attributes
-    ----------
-    level : callable
-        m (I,) → A(m) (I,), production level per firm in the numéraire.
-    potential : callable
-        m (I,) → f(m), with gradient A(m) where the Jacobian is symmetric.
-    jacobian : callable
-        m (I,) → ∇A(m) (I × I).
-    linear : bool
-        Whether ∇A is the same everywhere, as the externality says.
-    product : KernelProduct, optional
-        How A = D m is computed on a network too large for D; then ∇A is symmetric, and `jacobian` refuses.
-    """
+    """The numbers of an externality on a network, for methods that evaluate it many times."""
 
     level: Callable[[Vector], Vector]
+    """m (I,) → A(m) (I,), production level per firm in the numéraire."""
     potential: Callable[[Vector], float]
+    """m (I,) → f(m), with gradient A(m) where the Jacobian is symmetric."""
     jacobian: Callable[[Vector], Vector]
+    """m (I,) → ∇A(m) (I × I)."""
     linear: bool
+    """Whether ∇A is the same everywhere, as the externality says."""
     product: KernelProduct | None = None
+    """How A = D m is computed where D is too large to hold; ∇A is then symmetric, and `jacobian` refuses."""
 
 
 # --- algebra -----------------------------------------------------------------------------------
@@ -96,34 +87,28 @@ def _(externality: ProductionFunction, block: pyo.Block, network: CellNetwork) -
 
 
 def add_production_linear(block: pyo.Block, kernel: Vector) -> None:
-    r"""Production levels linear in the distribution of firms.
+    r"""Make production levels linear in the distribution of firms.
 
     .. math:: A_i = \sum_j d_{ij} m_j \quad \text{for all } i, \qquad f = \tfrac12 \sum_i A_i m_i
 
     Osawa & Akamatsu (2019), Assumption 2 and (4.10). The levels are variables of their own, so that
     the dense kernel stands in linear rows only; they start at the values the firms' start implies.
     """
-    rows, firms = kernel.tolist(), list(block.firms.values())
-    start = kernel @ np.array([pyo.value(mass) for mass in firms])
-    block.production_level = pyo.Var(
-        block.cells,
-        initialize=dict(zip(block.cells, start.tolist(), strict=True)),
-        doc="A_i, production per firm",
-    )
+    firms = list(block.firms.values())
+    masses = np.array([pyo.value(mass) for mass in firms])
+    start = dict(zip(block.cells, (kernel @ masses).tolist(), strict=True))
+    block.production_level = pyo.Var(block.cells, initialize=start, doc="A_i, production per firm")
     levels = list(block.production_level.values())
     block.production_balance = pyo.Constraint(block.cells, doc="A_i is what the firms around i give")
-    for i, cell in enumerate(block.cells):
-        body = LinearExpression(
-            constant=0, linear_coefs=[1.0, *(-d for d in rows[i])], linear_vars=[levels[i], *firms]
-        )
+    for cell, level, row in zip(block.cells, levels, (-kernel).tolist(), strict=True):
+        body = LinearExpression(linear_coefs=[1.0, *row], linear_vars=[level, *firms])
         block.production_balance[cell] = (body, 0.0)
-    block.production_potential = pyo.Expression(
-        expr=0.5 * pyo.quicksum(level * mass for level, mass in zip(levels, firms, strict=True)), doc="f(m)"
-    )
+    produced = pyo.quicksum(level * mass for level, mass in zip(levels, firms, strict=True))
+    block.production_potential = pyo.Expression(expr=0.5 * produced, doc="f(m)")
 
 
 def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
-    r"""Production levels that depend on the firms of the same cell only.
+    r"""Let production levels depend on the firms of the same cell only.
 
     .. math:: A_i = m_i^{\alpha} \quad \text{for all } i, \qquad
               f = \sum_i \frac{m_i^{1+\alpha}}{1+\alpha}
@@ -135,14 +120,12 @@ def add_production_within_cell(block: pyo.Block, exponent: float) -> None:
         return b.firms[cell] ** exponent
 
     block.production_level = pyo.Expression(block.cells, rule=level_rule, doc="A_i, production per firm")
-    block.production_potential = pyo.Expression(
-        expr=pyo.quicksum(mass ** (1 + exponent) for mass in block.firms.values()) / (1 + exponent),
-        doc="f(m)",
-    )
+    powers = pyo.quicksum(mass ** (1 + exponent) for mass in block.firms.values())
+    block.production_potential = pyo.Expression(expr=powers / (1 + exponent), doc="f(m)")
 
 
 def add_production_function(block: pyo.Block, externality: ProductionFunction) -> None:
-    r"""Production levels and potential from a function of the user.
+    r"""Take production levels and their potential from a function of the user.
 
     .. math:: f(m) = \int_0^1 A(sm) \cdot m \, ds
 

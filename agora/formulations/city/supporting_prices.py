@@ -15,7 +15,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from agora.data.geographies import CellNetwork
-from agora.formulations.city.commuting import add_commuting_prices_edges
+from agora.formulations.city.commuting import add_commuting_prices_edges, label
 from agora.formulations.city.land_labor import add_wages_and_rents, cell_values
 from agora.typing import Vector
 
@@ -72,7 +72,7 @@ def add_supporting_prices(
     )
 
     def profit_rule(b: pyo.Block, *cell: Any) -> Any:
-        key = cell[0] if len(cell) == 1 else cell
+        key = label(cell)
         upper = highest[key] if np.isfinite(highest[key]) else None
         return (levels[key], b.rent[cell] + labor_per_firm * b.wage[cell] + b.profit, upper)
 
@@ -94,25 +94,18 @@ def add_supporting_prices(
 
 @dataclass(frozen=True)
 class PriceLimits:
-    """Which inequalities of `add_supporting_prices` are equations, as limits; infinite where they are not.
-
-    Attributes
-    ----------
-    bid : array (I,)
-        Upper limit of r + φ w + π*: A_i where firms stand.
-    home : array (I,)
-        Lower limit of w − r: 0 where households live.
-    trip : array (E,)
-        Lower limit of w_j − w_i: t ℓ_e where they travel.
-    rent, wage : array (I,)
-        Upper limits: 0 where land, or labour, is left.
-    """
+    """Which inequalities of `add_supporting_prices` are equations, as limits; infinite where they are not."""
 
     bid: Vector
+    """Upper limit of r + φ w + π*, (I,): A_i where firms stand."""
     home: Vector
+    """Lower limit of w − r, (I,): 0 where households live."""
     trip: Vector
+    """Lower limit of w_j − w_i, (E,): t ℓ_e where they travel."""
     rent: Vector
+    """Upper limit, (I,): 0 where land is left."""
     wage: Vector
+    """Upper limit, (I,): 0 where labour is left."""
 
 
 def price_limits(

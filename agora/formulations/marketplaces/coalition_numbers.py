@@ -48,18 +48,9 @@ def least_gain(
 ) -> float:
     """Return the least λ ≥ λ̲ at which nobody gains by joining, for every one of several price vectors.
 
-    Parameters
-    ----------
-    income : array (prices, J)
-        Of a member at each site.
-    costs : array (prices, types, J)
-        Of a unit of utility.
-    utility, unit : array (types,)
-        ū_t, g_t.
-    least : float
-        λ̲, −1 or 0.
-    shares : array (types,), optional
-        s_t, if the coalition is everybody, so that types may transfer income.
+    `income` is that of a member at each site (prices, J), `costs` those of a unit of utility (prices, types,
+    J), `utility` and `unit` are ū_t and g_t (types,) and `least` is λ̲, −1 or 0. `shares` are s_t (types,) if
+    the coalition is everybody, so that types may transfer income.
     """
     with np.errstate(divide="ignore", over="ignore"):
         alone = (income[:, None, :] / np.maximum(costs, 1e-300) - utility[:, None]) / unit[:, None]

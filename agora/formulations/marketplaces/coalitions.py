@@ -22,44 +22,33 @@ from typing import Any
 
 import pyomo.environ as pyo
 
+from agora.formulations.marketplaces.envy_free import weighted_logs
+
 
 @dataclass(frozen=True)
 class Taste:
-    """A utility that is homogeneous of degree one, as numbers.
-
-    Attributes
-    ----------
-    commodities : tuple
-        Leontief coefficients a_i (units of i per unit of utility), or Cobb–Douglas exponents α_i.
-    leisure, land : float
-        Cobb–Douglas exponents α_ℓ, α_L; the exponents sum to one. Zero for Leontief.
-    substitutes : bool
-        Whether it is Cobb–Douglas, Π C_i^α_i · leisure^α_ℓ · land^α_L, or Leontief, min C_i / a_i.
-    """
+    """A utility that is homogeneous of degree one, as numbers."""
 
     commodities: tuple[float, ...]
+    """Leontief coefficients a_i (units of i per unit of utility), or Cobb–Douglas exponents α_i."""
     leisure: float
+    """Cobb–Douglas exponent α_ℓ; zero for Leontief."""
     land: float
+    """Cobb–Douglas exponent α_L; zero for Leontief. The exponents sum to one."""
     substitutes: bool
+    """Whether it is Cobb–Douglas, Π C_i^α_i · leisure^α_ℓ · land^α_L, or Leontief, min C_i / a_i."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the marketplaces of a structure need for each head: ``needs`` Q_i, or a composite.
-
-    Attributes
-    ----------
-    needs : tuple
-        Units of each commodity (used if ``composite`` is 0).
-    composite : float
-        q, units of the composite Π Q_i^γ_i.
-    shares : tuple
-        γ_i, summing to one.
-    """
+    """What the marketplaces of a structure need for each head: ``needs`` Q_i, or a composite."""
 
     needs: tuple[float, ...]
+    """Q_i, units of each commodity (used if ``composite`` is 0)."""
     composite: float
+    """q, units of the composite Π Q_i^γ_i."""
     shares: tuple[float, ...]
+    """γ_i, summing to one."""
 
 
 # --- allocations -----------------------------------------------------------------------------------
@@ -150,21 +139,11 @@ def add_coalition_commodity_balance(block: pyo.Block, makes: Sequence[int], setu
     and, for a composite, log q ≤ Σ γ_i log Q_i. Berliant & Konishi (2000), sections 2.8, 2.9, 5. The
     multiplier is the price p_i ≥ 0 of commodity i.
     """
-    block.setup_input = pyo.Var(
-        block.goods,
-        bounds=(1e-7 if setup.composite > 0 else 0.0, None),
-        initialize=setup.composite,
-        doc="Q_i",
-    )
+    least = 1e-7 if setup.composite > 0 else 0.0
+    block.setup_input = pyo.Var(block.goods, bounds=(least, None), initialize=setup.composite, doc="Q_i")
     if setup.composite > 0:
-        block.setup_limit = pyo.Constraint(
-            expr=pyo.quicksum(
-                share * pyo.log(block.setup_input[good])
-                for good, share in zip(block.goods, setup.shares, strict=True)
-                if share > 0
-            )
-            >= pyo.log(setup.composite)
-        )
+        built = weighted_logs(setup.shares, block.setup_input.values())
+        block.setup_limit = pyo.Constraint(expr=built >= pyo.log(setup.composite))
     else:
         for good, need in zip(block.goods, setup.needs, strict=True):
             block.setup_input[good].fix(need)
@@ -244,16 +223,16 @@ def add_free_marketplaces(
     start : sequence (k,)
         Where the marketplaces begin.
     """
-    block.location = pyo.Var(block.places, bounds=region, initialize=dict(enumerate(start, 1)), doc="d′_k")
-    near = {
-        site: min(abs(x - location) for location in start)
-        for site, x in zip(block.sites, positions, strict=True)
-    }
-    block.travel = pyo.Var(block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, hours")
+    block.location = pyo.Var(
+        block.marketplaces, bounds=region, initialize=dict(enumerate(start, 1)), doc="d′_k"
+    )
+    block.travel = pyo.Var(block.sites, bounds=(0.0, None), doc="δ_j, hours")
     block.travel_right = pyo.Constraint(block.sites)
     block.travel_left = pyo.Constraint(block.sites)
     for site, x in zip(block.sites, positions, strict=True):
-        location = block.location[1 + min(range(len(start)), key=[abs(x - d) for d in start].__getitem__)]
+        ways = [abs(x - location) for location in start]
+        block.travel[site].set_value(min(ways))
+        location = block.location[1 + ways.index(min(ways))]
         block.travel_right[site] = (float(x), block.travel[site] + location, None)
         block.travel_left[site] = (float(-x), block.travel[site] - location, None)
 

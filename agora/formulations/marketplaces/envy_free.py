@@ -8,7 +8,7 @@ in the units in which an hour of work makes one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyomo.environ as pyo
@@ -100,14 +100,14 @@ def add_setup_composite(block: pyo.Block, setup_shares: Sequence[float], need: A
 
     `need` is the number of composites, a number or an expression > 0.
     """
-    body = pyo.quicksum(
-        share * pyo.log(block.setup_input[good])
-        for good, share in zip(block.goods, setup_shares, strict=True)
-        if share > 0
-    )
-    block.setup_limit = pyo.Constraint(
-        expr=(0.0, body - pyo.log(need), None), doc="multiplier: value of the composite"
-    )
+    left = weighted_logs(setup_shares, block.setup_input.values()) - pyo.log(need)
+    block.setup_limit = pyo.Constraint(expr=(0.0, left, None), doc="multiplier: value of the composite")
+
+
+def weighted_logs(shares: Sequence[float], variables: Iterable[Any]) -> Any:
+    """Return Σ share · log(variable) over the variables whose share is positive."""
+    pairs = zip(shares, variables, strict=True)
+    return pyo.quicksum(share * pyo.log(variable) for share, variable in pairs if share > 0)
 
 
 def add_envy_freeness_cobb_douglas(
@@ -122,11 +122,7 @@ def add_envy_freeness_cobb_douglas(
     """
 
     def rule(b: pyo.Block, site: int) -> Any:
-        taste = pyo.quicksum(
-            share * pyo.log(b.consumption[good, site])
-            for good, share in zip(b.goods, commodity_shares, strict=True)
-            if share > 0
-        )
+        taste = weighted_logs(commodity_shares, [b.consumption[good, site] for good in b.goods])
         if leisure_share > 0:
             taste += leisure_share * pyo.log(b.leisure[site])
         taste += land_share * pyo.log(b.land_used[site])
@@ -175,7 +171,7 @@ def add_travel_on_line(
     groups: Sequence[int],
     pace: float = 1.0,
 ) -> None:
-    r"""Marketplaces anywhere in an interval; each site travels to the marketplace of its group.
+    r"""Let marketplaces be anywhere in an interval; each site travels to the marketplace of its group.
 
     .. math:: \delta_j \ge \tau |x_j - d_{g(j)}|, \qquad d_1 \le d_2 \le \dots \le d_k, \quad
               \underline{D} \le d \le \overline{D}
@@ -184,17 +180,15 @@ def add_travel_on_line(
     ``location``, ``travel``.
     """
     number = max(groups) + 1
-    block.places = pyo.RangeSet(0, number - 1, doc="marketplaces, in the order of the line")
+    block.marketplaces = pyo.RangeSet(0, number - 1, doc="marketplaces, in the order of the line")
     middle = _middles(positions, groups)
     start = {k: min(max(middle[k], region[0]), region[1]) for k in middle}
-    block.location = pyo.Var(block.places, bounds=region, initialize=start, doc="d_k")
-    near = {s: pace * abs(x - start[g]) for s, x, g in zip(block.sites, positions, groups, strict=True)}
-    block.travel = pyo.Var(
-        block.sites, bounds=(0.0, None), initialize=near, doc="δ_j, time to the marketplace"
-    )
+    block.location = pyo.Var(block.marketplaces, bounds=region, initialize=start, doc="d_k")
+    block.travel = pyo.Var(block.sites, bounds=(0.0, None), doc="δ_j, time to the marketplace")
     block.travel_right = pyo.Constraint(block.sites)
     block.travel_left = pyo.Constraint(block.sites)
     for site, x, group in zip(block.sites, positions, groups, strict=True):
+        block.travel[site].set_value(pace * abs(x - start[group]))
         way = block.location[group] if pace == 1.0 else pace * block.location[group]
         block.travel_right[site] = (pace * x, block.travel[site] + way, None)
         block.travel_left[site] = (0.0 - pace * x, block.travel[site] - way, None)
@@ -218,7 +212,7 @@ def add_travel_in_plane(
     groups: Sequence[int],
     pace: float = 1.0,
 ) -> None:
-    r"""Marketplaces anywhere in a rectangle; each site travels to the marketplace of its group.
+    r"""Let marketplaces be anywhere in a rectangle; each site travels to the marketplace of its group.
 
     .. math:: \delta_j^2 \ge \tau^2 \bigl((x_j - d^x_{g(j)})^2 + (y_j - d^y_{g(j)})^2\bigr) \quad
               \text{for all } j
@@ -227,11 +221,11 @@ def add_travel_in_plane(
     line. Adds ``location`` (marketplace, axis) and ``travel``.
     """
     number = max(groups) + 1
-    block.places = pyo.RangeSet(0, number - 1, doc="marketplaces")
+    block.marketplaces = pyo.RangeSet(0, number - 1, doc="marketplaces")
     block.axes = pyo.RangeSet(0, 1, doc="x and y")
     middles = [_middles([point[axis] for point in positions], groups) for axis in (0, 1)]
-    block.location = pyo.Var(block.places, block.axes, doc="d_k")
-    for k in block.places:
+    block.location = pyo.Var(block.marketplaces, block.axes, doc="d_k")
+    for k in block.marketplaces:
         for axis in block.axes:
             low, high = region[0][axis], region[1][axis]
             block.location[k, axis].setlb(low)
@@ -256,7 +250,7 @@ def add_railway_length(block: pyo.Block, stretches: Sequence[tuple[float, float,
     stretch i, and the last row fills the stretches in their order, up to ε = 10⁻⁹. With one stretch the cost
     is proportional to length and nothing is added. In units of q̄.
     """
-    ends = block.location[max(block.places)], block.location[min(block.places)]
+    ends = block.location[max(block.marketplaces)], block.location[min(block.marketplaces)]
     if len(stretches) == 1:
         block.railway_cost = pyo.Expression(expr=stretches[0][2] * (ends[0] - ends[1]))
         return

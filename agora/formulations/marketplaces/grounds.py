@@ -39,49 +39,39 @@ class Ground(Protocol):
     @property
     def width(self) -> int:
         """Numbers that say where one marketplace is."""
-        ...
 
     @property
     def candidates(self) -> Vector:
         """Locations (C, width) among which, or near which, the best marketplaces lie at given prices."""
-        ...
 
     @property
     def candidates_suffice(self) -> bool:
         """Whether at given prices no location is better than the best candidates."""
-        ...
 
     @property
     def pieces(self) -> list[Vector]:
         """Boxes (width, 2) that cover all locations."""
-        ...
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a user's location as numbers (width,), or raise `InputError`."""
-        ...
 
     def travel(self, locations: Vector) -> Vector:
         """Return the travel time of every site to its nearest marketplace, (…, k · width) → (…, J)."""
-        ...
 
     def corner_values(self, box: Vector, site_values: SiteValues) -> Vector:
         """Return an upper bound of the sites' values, (corners, J): its sum is largest at a corner.
 
         `box` is (…, k · width, 2); the corners of several boxes come as (…, corners, J).
         """
-        ...
 
     def names(self, locations: Vector) -> list[Any]:
         """Return what to call each marketplace: its position on a line, else a text."""
-        ...
 
     def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return the columns of the table of marketplaces that say where they are."""
-        ...
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return the columns of the table of sites that say where they are."""
-        ...
 
 
 def corners(box: Vector) -> Vector:
@@ -93,24 +83,16 @@ def corners(box: Vector) -> Vector:
 
 @dataclass(frozen=True)
 class Line:
-    """Sites and marketplaces on a line.
-
-    Attributes
-    ----------
-    positions : array (J,)
-        Of the sites.
-    region : (float, float)
-        D, where marketplaces may be.
-    pace : float
-        Time a unit of distance takes.
-    breaks : array
-        Positions at which the cost of a railway changes.
-    """
+    """Sites and marketplaces on a line."""
 
     positions: Vector
+    """Of the sites, (J,)."""
     region: tuple[float, float]
+    """D, where marketplaces may be."""
     pace: float = 1.0
+    """Time a unit of distance takes."""
     breaks: Vector = field(default_factory=lambda: np.zeros(0))
+    """Positions at which the cost of a railway changes."""
     width = 1
     candidates_suffice = True
 
@@ -130,7 +112,7 @@ class Line:
         """The intervals between neighbouring marks."""
         return [np.array([ends]) for ends in pairwise(self.marks)]
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a position within the region."""
         low, high = self.region
         allowed = f"within the region D = [{low:g}, {high:g}]"
@@ -163,21 +145,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Plane:
-    """Sites and marketplaces in the plane, ways as the crow flies.
-
-    Attributes
-    ----------
-    positions : array (J, 2)
-        Of the sites.
-    region : ((float, float), (float, float))
-        D, a rectangle: its lower left and its upper right corner.
-    pace : float
-        Time a unit of distance takes.
-    """
+    """Sites and marketplaces in the plane, ways as the crow flies."""
 
     positions: Vector
+    """Of the sites, (J, 2)."""
     region: tuple[tuple[float, float], tuple[float, float]]
+    """D, a rectangle: its lower left and its upper right corner."""
     pace: float = 1.0
+    """Time a unit of distance takes."""
     width = 2
     candidates_suffice = False
 
@@ -192,7 +167,7 @@ class Plane:
         """The rectangle."""
         return [np.array(self.region).T]
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a point within the region."""
         (left, low), (right, high) = self.region
         allowed = f"[x, y] within the region D = [{left:g}, {right:g}] × [{low:g}, {high:g}]"
@@ -246,27 +221,18 @@ class Plane:
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position`` and the coordinates ``x``, ``y``."""
-        return {
-            "position": self.names(self.positions.ravel()),
-            "x": self.positions[:, 0].tolist(),
-            "y": self.positions[:, 1].tolist(),
-        }
+        columns = self.columns(self.positions.ravel())
+        return {"position": columns.pop("location"), **columns}
 
 
 @dataclass(frozen=True)
 class Network:
-    """Sites in the cells of a network, marketplaces in cells and anywhere along edges.
-
-    Attributes
-    ----------
-    cells : CellNetwork
-        Two-way edges only.
-    pace : float
-        Time a unit of distance takes.
-    """
+    """Sites in the cells of a network, marketplaces in cells and anywhere along edges."""
 
     cells: CellNetwork
+    """The network; its edges go both ways."""
     pace: float = 1.0
+    """Time a unit of distance takes."""
     width = 1
     candidates_suffice = True
 
@@ -308,7 +274,7 @@ class Network:
         after = np.clip(locations - self.starts[number], 0.0, self.cells.lengths[edge])
         return edge, after, self.cells.lengths[edge] - after
 
-    def place(self, given: Any) -> Vector:
+    def coordinates(self, given: Any) -> Vector:
         """Return a cell, or a point [cell, neighbouring cell, distance from the first]."""
         names = list(self.cells.cells)
         allowed = "a cell, or [cell, neighbouring cell, distance from the first along their edge]"
@@ -341,33 +307,26 @@ class Network:
     def names(self, locations: Vector) -> list[Any]:
         """Return the name of a cell, or of an edge and the way along it."""
         return [
-            str(tail) if way == 0 else f"{tail} – {head} at {way:.6g}"
-            for tail, head, way in zip(*self._named(locations), strict=True)
+            str(cell) if way == 0 else f"{cell} – {neighbour} at {way:.6g}"
+            for cell, neighbour, way in self._named(locations)
         ]
 
-    def _named(self, locations: Vector) -> tuple[list[Any], list[Any], list[float]]:
-        """Return the edge's cells and the way from the first, which is 0 in a cell."""
-        cells = self.cells.cells
-        result: tuple[list[Any], list[Any], list[float]] = ([], [], [])
+    def _named(self, locations: Vector) -> list[tuple[Any, Any, float]]:
+        """Return for each location the cells of its edge and the way from the first, which is 0 in a cell."""
+        names, named = self.cells.cells, []
         for edge, before, after in zip(*self._along(locations), strict=True):
-            tail, head = cells[self.cells.tails[edge]], cells[self.cells.heads[edge]]
-            turned = after <= SAME
-            for column, value in zip(
-                result,
-                (
-                    head if turned else tail,
-                    tail if turned else head,
-                    0.0 if min(before, after) <= SAME else before,
-                ),
-                strict=True,
-            ):
-                column.append(value)
-        return result
+            tail, head = names[self.cells.tails[edge]], names[self.cells.heads[edge]]
+            way = 0.0 if min(before, after) <= SAME else before
+            named.append((head, tail, way) if after <= SAME else (tail, head, way))
+        return named
 
     def columns(self, locations: Vector) -> dict[str, list[Any]]:
         """Return ``location``; ``cell``, ``towards``, ``distance``: how far from a cell to a neighbour."""
-        tails, heads, ways = self._named(locations)
-        return {"location": self.names(locations), "cell": tails, "towards": heads, "distance": ways}
+        columns: dict[str, list[Any]] = {"location": self.names(locations)}
+        return columns | {
+            name: [each[k] for each in self._named(locations)]
+            for k, name in enumerate(("cell", "towards", "distance"))
+        }
 
     def site_columns(self) -> dict[str, list[Any]]:
         """Return ``position``, the names of the cells."""

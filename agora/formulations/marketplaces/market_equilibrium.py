@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
+import pyomo.environ as pyo
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 
 from agora.formulations.marketplaces.preferences import CobbDouglas, ConstantElasticity, Preferences
 from agora.numerics import damped_newton, reached
@@ -26,34 +28,24 @@ from agora.typing import Vector
 
 @dataclass(frozen=True)
 class Economy:
-    """The parameters of a marketplace economy as arrays.
-
-    Attributes
-    ----------
-    makes : int array (J,)
-        The commodity of each site, 0-based.
-    shares : array (I,)
-        α_i, commodity shares of utility.
-    leisure, land : float
-        α_ℓ, α_L; all shares sum to one.
-    plots : array (J,)
-        Land of each site, per head.
-    time : float
-        T, time of a head.
-    setup_shares : array (I,)
-        γ_i, shares of the set-up composite, summing to one.
-    substitution : float, optional
-        σ of CES preferences; Cobb–Douglas unless given.
-    """
+    """The parameters of a marketplace economy as arrays."""
 
     makes: NDArray[np.int_]
+    """The commodity of each site, 0-based, (J,)."""
     shares: Vector
+    """α_i, commodity shares of utility, (I,)."""
     leisure: float
+    """α_ℓ."""
     land: float
+    """α_L; all shares sum to one."""
     plots: Vector
+    """Land of each site, per head, (J,)."""
     time: float
+    """T, time of a head."""
     setup_shares: Vector
+    """γ_i, shares of the set-up composite, summing to one, (I,)."""
     substitution: float | None = None
+    """σ of CES preferences; Cobb–Douglas unless given."""
 
     @cached_property
     def preferences(self) -> Preferences:
@@ -81,28 +73,20 @@ class Economy:
 
 @dataclass(frozen=True)
 class MarketEquilibrium:
-    """An equilibrium for given travel times; prices with p_1 = 1.
-
-    Attributes
-    ----------
-    utility : float
-        u, common to all; 0 if nobody can live.
-    prices : array (I,)
-        p_i.
-    rent_income : float
-        R, per head.
-    fee : float
-        F, per head.
-    income, population : array (J,)
-        Y_j and m_j.
-    """
+    """An equilibrium for given travel times; prices with p_1 = 1."""
 
     utility: float
+    """u, common to all; 0 if nobody can live."""
     prices: Vector
+    """p_i, (I,)."""
     rent_income: float
+    """R, per head."""
     fee: float
+    """F, per head."""
     income: Vector
+    """Y_j, (J,)."""
     population: Vector
+    """m_j, (J,)."""
 
 
 def largest_need(economy: Economy, travel: Vector) -> float:
@@ -196,7 +180,8 @@ def _residual(economy: Economy, travel: Vector, need: float, unknown: Vector) ->
     return np.where(utility[..., None] > 0, residual, np.inf)
 
 
-def _rent_income(economy: Economy, travel: Vector, need: float, logs: Vector) -> float:
+def _with_rents(economy: Economy, travel: Vector, need: float, logs: Vector) -> Vector:
+    """Return log prices and, after them, the rent income that these prices imply."""
     prices = np.exp(np.concatenate([[0.0], logs]))
     own = float((prices[economy.makes] * (economy.time - travel)).max()) - need * economy.setup_price(prices)
     low = max(0.0, -own) * (1 + 1e-12) + 1e-14
@@ -206,45 +191,33 @@ def _rent_income(economy: Economy, travel: Vector, need: float, logs: Vector) ->
         return float(_residual(economy, travel, need, np.append(logs, rents))[-1])
 
     high = reached(lambda rents: excess(rents) <= 0, high * 4.0 ** np.arange(60))
-    return float(brentq(excess, low, high, xtol=1e-15))
+    return np.append(logs, brentq(excess, low, high, xtol=1e-15))
 
 
 def _bracketed(economy: Economy, travel: Vector, need: float) -> Vector:
     """Solve two commodities by bracketing the price, and within it the rent income."""
 
     def excess(log_price: float) -> float:
-        logs = np.array([log_price])
-        return float(
-            _residual(economy, travel, need, np.append(logs, _rent_income(economy, travel, need, logs)))[0]
-        )
+        unknown = _with_rents(economy, travel, need, np.array([log_price]))
+        return float(_residual(economy, travel, need, unknown)[0])
 
     low = reached(lambda log_price: excess(log_price) >= 0, -(2.0 ** np.arange(7)))
     high = reached(lambda log_price: excess(log_price) <= 0, 2.0 ** np.arange(7))
-    log_price = float(brentq(excess, low, high, xtol=1e-15))
-    logs = np.array([log_price])
-    return np.append(logs, _rent_income(economy, travel, need, logs))
+    return _with_rents(economy, travel, need, np.array([brentq(excess, low, high, xtol=1e-15)]))
 
 
 def _by_descent(economy: Economy, travel: Vector, need: float) -> MarketEquilibrium:
     """Minimise over prices the utility that they allow: quasi-convex, least in equilibrium."""
-    from scipy.optimize import minimize
+
+    def state(logs: Vector) -> MarketEquilibrium:
+        return _state(economy, travel, need, _with_rents(economy, travel, need, logs))
 
     def allowed(logs: Vector) -> float:
-        return float(
-            np.log(
-                _state(
-                    economy, travel, need, np.append(logs, _rent_income(economy, travel, need, logs))
-                ).utility
-            )
-        )
+        return float(np.log(state(logs).utility))
 
-    result = minimize(
-        allowed,
-        np.zeros(len(economy.shares) - 1),
-        method="Nelder-Mead",
-        options={"xatol": 1e-12, "fatol": 1e-15, "maxiter": 20000},
-    )
-    return _state(economy, travel, need, np.append(result.x, _rent_income(economy, travel, need, result.x)))
+    options = {"xatol": 1e-12, "fatol": 1e-15, "maxiter": 20000}
+    start = np.zeros(len(economy.shares) - 1)
+    return state(minimize(allowed, start, method="Nelder-Mead", options=options).x)
 
 
 # --- bounds ---------------------------------------------------------------------------------------
@@ -292,5 +265,36 @@ def slack(
     if head is None:
         head = at.fee - at.rent_income
     value = site_values(economy, at.prices, utility, travel, head)
-    result: Vector = value.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
-    return result
+    left: Vector = value.sum(axis=-1) + head - np.asarray(need) * economy.setup_price(at.prices)
+    return left
+
+
+def add_median_choice(block: pyo.Block, value: Vector, number: int) -> None:
+    r"""Open at most k locations and let each site use one: the linear relaxation, as the objective.
+
+    .. math:: \max \sum_{cj} \phi_{cj} x_{cj} \;\text{ s.t. }\; \sum_c x_{cj} = 1, \quad
+              x_{cj} \le y_c, \quad \sum_c y_c \le k, \quad x, y \ge 0
+
+    `value` is φ (C, J). Multipliers: v_j of a site's row (``use_balance``), the least it must offer a
+    location to count for it; η ≥ 0 of ``number_limit``, the value of one more location. Their dual,
+    Σ v_j + k max_c Σ_j (φ_cj − v_j)^+, is a bound for any v.
+    """
+    locations, sites = value.shape
+    block.locations, block.sites = pyo.RangeSet(0, locations - 1), pyo.RangeSet(0, sites - 1)
+    block.use = pyo.Var(block.locations, block.sites, bounds=(0.0, None), doc="x_cj")
+    block.opened = pyo.Var(block.locations, bounds=(0.0, None), doc="y_c")
+
+    def use_rule(b: pyo.Block, site: int) -> Any:
+        return pyo.quicksum(b.use[location, site] for location in b.locations) == 1.0
+
+    def open_rule(b: pyo.Block, location: int, site: int) -> Any:
+        return (None, b.use[location, site] - b.opened[location], 0.0)
+
+    block.use_balance = pyo.Constraint(block.sites, rule=use_rule)
+    block.open_limit = pyo.Constraint(block.locations, block.sites, rule=open_rule)
+    block.number_limit = pyo.Constraint(expr=(None, pyo.quicksum(block.opened.values()), float(number)))
+    values = value.tolist()
+    block.total_value = pyo.Objective(
+        expr=pyo.quicksum(values[c][j] * block.use[c, j] for c in block.locations for j in block.sites),
+        sense=pyo.maximize,
+    )

@@ -27,35 +27,28 @@ class Preferences(Protocol):
     @property
     def elasticity(self) -> float:
         """Most by which log u must rise for the value of every site to fall by one in logs."""
-        ...
 
     def bid_rent(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return r_j with u e_j(r_j) = Y_j: 0 without income, infinite where no rent is high enough."""
-        ...
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return the share of income spent on land, to be broadcast to (…, J)."""
-        ...
 
     def other_shares(
         self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float
     ) -> tuple[Vector, Vector]:
         """Return the shares spent on commodities and leisure, to be broadcast to (…, J, I) and (…, J)."""
-        ...
 
     def one_head(self, prices: Vector, wages: Vector, income: Vector, plots: Vector) -> tuple[Vector, Vector]:
         """Return the u at which one head lives at all sites together (…), and who lives where (…, J)."""
-        ...
 
     def utility_for_land_value(
         self, prices: Vector, wages: Vector, income: Vector, plots: Vector, value: float
     ) -> float:
         """Return the u at which all land bids Σ b_j r_j = `value` > 0 together."""
-        ...
 
     def head_price(self, prices: Vector, wages: Vector, own: Vector, utility: float, plots: Vector) -> float:
         """Return the μ at which one head lives at all sites together, with incomes `own` − μ."""
-        ...
 
 
 def population(
@@ -120,11 +113,8 @@ class CobbDouglas:
     def one_head(self, prices: Vector, wages: Vector, income: Vector, plots: Vector) -> tuple[Vector, Vector]:
         """Return u = (Σ b_j r_j(1) / α_L Y_j)^{α_L}, 0 without any income, and m_j in these proportions."""
         power = 1 / self.land - 1
-        weight = np.where(
-            income > 0,
-            plots * np.maximum(income, 1e-300) ** power * wages ** (-self.leisure / self.land),
-            0.0,
-        )
+        bids = plots * np.maximum(income, 1e-300) ** power * wages ** (-self.leisure / self.land)
+        weight = np.where(income > 0, bids, 0.0)
         total = weight.sum(axis=-1)
         some = np.maximum(total, 1e-300)
         level = self._log_scale - np.log(prices) @ self.commodities - self.land * np.log(self.land)
@@ -197,8 +187,8 @@ class ConstantElasticity:
         power = 1 / (1 - self.substitution)
         logs = power * (np.log(np.maximum(left, 1e-300)) - self.substitution * np.log(self.land))
         none = 0.0 if self.substitution < 1 else np.inf
-        result = np.where(left > 0, np.exp(np.clip(logs, -700.0, 700.0)), none)
-        return np.where(income > 0, result, 0.0)
+        rent = np.where(left > 0, np.exp(np.clip(logs, -700.0, 700.0)), none)
+        return np.where(income > 0, rent, 0.0)
 
     def land_shares(self, prices: Vector, wages: Vector, income: Vector, utility: Vector | float) -> Vector:
         """Return α_L^σ (r_j/e_j)^{1−σ}."""
@@ -234,12 +224,8 @@ class ConstantElasticity:
     def one_head(self, prices: Vector, wages: Vector, income: Vector, plots: Vector) -> tuple[Vector, Vector]:
         """Return the root of the falling Σ m_j(u) − 1 by Newton's method in logs, and m_j."""
         goods, leisure = self._parts(prices, wages)
-        most = np.where(
-            income > 0,
-            np.log(np.maximum(income, 1e-300))
-            - np.log(goods.sum(axis=-1)[..., None] + leisure) / (1 - self.substitution),
-            -np.inf,
-        ).max(axis=-1)
+        cost = np.log(goods.sum(axis=-1)[..., None] + leisure) / (1 - self.substitution)
+        most = np.where(income > 0, np.log(np.maximum(income, 1e-300)) - cost, -np.inf).max(axis=-1)
         some = np.isfinite(most)
         edge = np.where(some, most, 0.0)
         below, above = edge - 60.0, edge

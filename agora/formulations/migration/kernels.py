@@ -23,7 +23,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from agora.typing import Vector
 
 Entries = Sequence[Any]
-"""N variables, one a location."""
+"""N variables, or numbers where only their values are asked for, one a location."""
 SMALLEST_STEP = 1e-3
 """Decay over one cell below which the recurrence loses digits: its inverse square amplifies rounding."""
 
@@ -37,7 +37,7 @@ class Kernel(ABC):
 
     @property
     def number(self) -> int:
-        """N, number of locations."""
+        """The number N of locations."""
         return len(self.weights)
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Kernel(ABC):
     @property
     @abstractmethod
     def transposed(self) -> Kernel:
-        """K(y, x) with the same weights."""
+        """The kernel K(y, x) with the same weights."""
 
     def matrix(self) -> Vector:
         """Return K(x, y) m(y), (N, N): the dense oracle of every other form."""
@@ -60,18 +60,12 @@ class Kernel(ABC):
 
 @dataclass(frozen=True, eq=False)
 class DenseKernel(Kernel):
-    """Any kernel, number by number.
-
-    Attributes
-    ----------
-    values : (N, N) array
-        K(x, y).
-    weights : (N,) array
-        m(y).
-    """
+    """Any kernel, number by number."""
 
     values: Vector
+    """K(x, y), (N, N)."""
     weights: Vector
+    """Base weights m(y), (N,)."""
 
     def dense(self) -> Vector:
         """Return K(x, y), (N, N)."""
@@ -79,7 +73,7 @@ class DenseKernel(Kernel):
 
     @property
     def transposed(self) -> DenseKernel:
-        """K(y, x)."""
+        """The kernel K(y, x)."""
         return DenseKernel(self.values.T, self.weights)
 
 
@@ -88,24 +82,18 @@ class RingKernel(Kernel):
     r"""An exponential kernel on N equal cells of a circle, weights 1/N.
 
     .. math:: K(x, y) = e^{-s\, d(x, y)}, \qquad d \text{ along the circle}
-
-    Attributes
-    ----------
-    cells : int
-        N ≥ 2.
-    decay : float
-        s > 0, per unit of length.
-    circumference : float
-        2πR, in the same unit of length.
     """
 
     cells: int
+    """Number of cells N ≥ 2."""
     decay: float
+    """Rate s > 0, per unit of length."""
     circumference: float
+    """Circumference 2πR, in the same unit of length."""
 
     @property
     def step(self) -> float:
-        """s·h, the decay over one cell."""
+        """The decay over one cell, s·h."""
         return self.decay * self.circumference / self.cells
 
     @cached_property
@@ -143,15 +131,12 @@ class TorusKernel(Kernel):
     .. math:: K((x_1, x_2), (y_1, y_2)) = e^{-s (d(x_1, y_1) + d(x_2, y_2))}
 
     Locations are numbered row by row.
-
-    Attributes
-    ----------
-    down, across : RingKernel
-        The ring of the rows (N₁ cells) and the ring of the columns (N₂ cells).
     """
 
     down: RingKernel
+    """The ring of the rows, N₁ cells."""
     across: RingKernel
+    """The ring of the columns, N₂ cells."""
 
     @cached_property
     def weights(self) -> Vector:  # type: ignore[override]
@@ -164,7 +149,7 @@ class TorusKernel(Kernel):
 
     @property
     def transposed(self) -> TorusKernel:
-        """The kernel itself."""
+        """The kernel itself: distances on a torus are symmetric."""
         return self
 
     def apply(self, sources: Vector) -> Vector:
@@ -175,23 +160,16 @@ class TorusKernel(Kernel):
 
 @dataclass(frozen=True, eq=False)
 class LowRankKernel(Kernel):
-    """A kernel truncated to rank r: K ≈ L Rᵀ, with the error made.
-
-    Attributes
-    ----------
-    left, right : (N, r) array
-        The factors.
-    weights : (N,) array
-        m(y).
-    truncation_error : float
-        max over x of Σ_y |K − L Rᵀ|(x, y) m(y) / Σ_y K(x, y) m(y): the relative error of X for any source
-        of constant size.
-    """
+    """A kernel truncated to rank r: K ≈ L Rᵀ, with the error made."""
 
     left: Vector
+    """Left factor L, (N, r)."""
     right: Vector
+    """Right factor R, (N, r)."""
     weights: Vector
+    """Base weights m(y), (N,)."""
     truncation_error: float
+    """Largest relative error of X for sources of one size: max over x of Σ_y |K − L Rᵀ| m / Σ_y K m."""
 
     @property
     def rank(self) -> int:
@@ -215,16 +193,8 @@ class LowRankKernel(Kernel):
 def low_rank_kernel(values: Vector, weights: Vector, tolerance: float = 1e-10) -> LowRankKernel:
     """Return the kernel of the smallest rank whose truncation error is at most `tolerance`.
 
-    The factors come from the singular value decomposition, the best of their rank in the mean square.
-
-    Parameters
-    ----------
-    values : (N, N) array
-        K(x, y) ≥ 0, without weights.
-    weights : (N,) array
-        m(y) > 0.
-    tolerance : float
-        Largest truncation error, as `LowRankKernel.truncation_error` defines it, rows and columns alike.
+    `values` are K(x, y) ≥ 0 without weights (N, N), `weights` m(y) > 0 (N,). The factors come from the
+    singular value decomposition, the best of their rank in the mean square; rows and columns count alike.
     """
     left, sizes, right = np.linalg.svd(values)
     roots = np.sqrt(sizes)
@@ -298,11 +268,10 @@ def add_kernel_product_dense(
 
     .. math:: X_x - \sum_y K(x, y)\, m_y Y_y = 0 \quad \text{for all } x
     """
-    rows = (-kernel.matrix()).tolist()
-    block.add_component(name, pyo.Constraint(range(kernel.number), doc="X = K Y"))
-    constraint = getattr(block, name)
-    for index, target in enumerate(targets):
-        _set_row(constraint, index, [1.0, *rows[index]], [target, *sources], slack)
+    constraint = pyo.Constraint(range(kernel.number), doc="X = K Y")
+    block.add_component(name, constraint)
+    for index, coefficients in enumerate((-kernel.matrix()).tolist()):
+        _set_row(constraint, index, [1.0, *coefficients], [targets[index], *sources], slack)
 
 
 @add_kernel_product.register
@@ -318,8 +287,9 @@ def add_kernel_product_ring(
     the recurrence. Divided as above, the rows' inverse has row sums one: a residual of a row is an error
     of X of at most the same size.
     """
-    block.add_component(name, pyo.Constraint(range(kernel.cells), doc="X = K Y, three-point recurrence"))
-    _add_ring_rows(getattr(block, name), 0, kernel, sources, targets, slack)
+    constraint = pyo.Constraint(range(kernel.cells), doc="X = K Y, three-point recurrence")
+    block.add_component(name, constraint)
+    _add_ring_rows(constraint, 0, kernel, sources, targets, slack)
 
 
 @add_kernel_product.register
@@ -333,12 +303,11 @@ def add_kernel_product_torus(
     Adds ``<name>_sweep``, Z.
     """
     rows, columns = kernel.down.cells, kernel.across.cells
-    table = _numbers(sources).reshape(rows, columns)
-    start = dict(enumerate(kernel.across.apply(table).ravel().tolist()))
-    block.add_component(f"{name}_sweep", pyo.Var(range(kernel.number), initialize=start, doc="Z, rows swept"))
-    swept = list(getattr(block, f"{name}_sweep").values())
-    block.add_component(name, pyo.Constraint(range(2 * kernel.number), doc="Z = K₂ Y, then X = K₁ Z"))
-    constraint = getattr(block, name)
+    block.add_component(f"{name}_sweep", pyo.Var(range(kernel.number), doc="Z, rows swept"))
+    swept = list(block.component(f"{name}_sweep").values())
+    start_kernel_product(kernel, block, sources, name)
+    constraint = pyo.Constraint(range(2 * kernel.number), doc="Z = K₂ Y, then X = K₁ Z")
+    block.add_component(name, constraint)
     for row in range(rows):
         part = slice(row * columns, (row + 1) * columns)
         _add_ring_rows(constraint, part.start, kernel.across, sources[part], swept[part])
@@ -358,28 +327,25 @@ def add_kernel_product_low_rank(
 
     Adds ``<name>_factor``, Z.
     """
-    inner = kernel.right * kernel.weights[:, None]
-    start = dict(enumerate((inner.T @ _numbers(sources)).tolist()))
-    block.add_component(f"{name}_factor", pyo.Var(range(kernel.rank), initialize=start, doc="Z = Rᵀ (m Y)"))
-    factors = list(getattr(block, f"{name}_factor").values())
-    block.add_component(
-        name, pyo.Constraint(range(kernel.rank + kernel.number), doc="Z = Rᵀ (m Y), then X = L Z")
-    )
-    constraint = getattr(block, name)
-    for index, coefficients in enumerate((-inner.T).tolist()):
+    block.add_component(f"{name}_factor", pyo.Var(range(kernel.rank), doc="Z = Rᵀ (m Y)"))
+    factors = list(block.component(f"{name}_factor").values())
+    start_kernel_product(kernel, block, sources, name)
+    constraint = pyo.Constraint(range(kernel.rank + kernel.number), doc="Z = Rᵀ (m Y), then X = L Z")
+    block.add_component(name, constraint)
+    for index, coefficients in enumerate((-kernel.right.T * kernel.weights).tolist()):
         _set_row(constraint, index, [1.0, *coefficients], [factors[index], *sources])
     for row, coefficients in enumerate((-kernel.left).tolist()):
         _set_row(constraint, kernel.rank + row, [1.0, *coefficients], [targets[row], *factors], slack)
 
 
 def start_kernel_product(kernel: Kernel, block: pyo.Block, sources: Entries, name: str) -> None:
-    """Set a product's own variables anew to what the values of `sources` imply (for another start)."""
+    """Start a product's own variables, if it has any, at what the values of `sources` imply."""
+    values = np.array([float(pyo.value(variable)) for variable in sources])
     if isinstance(kernel, TorusKernel):
-        table = _numbers(sources).reshape(kernel.down.cells, kernel.across.cells)
-        implied, own = kernel.across.apply(table).ravel(), getattr(block, f"{name}_sweep")
+        table = values.reshape(kernel.down.cells, kernel.across.cells)
+        implied, own = kernel.across.apply(table).ravel(), block.component(f"{name}_sweep")
     elif isinstance(kernel, LowRankKernel):
-        implied = kernel.right.T @ (kernel.weights * _numbers(sources))
-        own = getattr(block, f"{name}_factor")
+        implied, own = kernel.right.T @ (kernel.weights * values), block.component(f"{name}_factor")
     else:
         return
     for variable, value in zip(own.values(), implied.tolist(), strict=True):
@@ -423,9 +389,4 @@ def _set_row(
 ) -> None:
     if slack is not None:
         coefficients, variables = [*coefficients, -1.0], [*variables, slack]
-    body = LinearExpression(constant=0, linear_coefs=coefficients, linear_vars=variables)
-    constraint[index] = (body, 0.0)
-
-
-def _numbers(variables: Entries) -> Vector:
-    return np.array([float(pyo.value(variable)) for variable in variables])
+    constraint[index] = (LinearExpression(linear_coefs=coefficients, linear_vars=variables), 0.0)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -34,25 +35,18 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Arcs:
-    """Where workers may move: E directed arcs between N cells, each with its opposite.
-
-    Attributes
-    ----------
-    weights : (N,) array
-        Base weights m of the cells, summing to one.
-    tails, heads : (E,) integer arrays
-        Ends of the arcs.
-    noise : (E,) array
-        Rate at which shocks move workers along each arc, ν/ℓ² on even land; per unit of time.
-    ease : (E,) array
-        1/(c_0 ℓ²): how quickly workers move per unit of gain; per unit of value and time.
-    """
+    """Where workers may move: E directed arcs between N cells, each with its opposite."""
 
     weights: Vector
+    """Base weights m of the cells, summing to one, (N,)."""
     tails: Indices
+    """Where each arc starts, (E,)."""
     heads: Indices
+    """Where each arc ends, (E,)."""
     noise: Vector
+    """Rate at which shocks move workers along each arc, ν/ℓ² on even land; per unit of time, (E,)."""
     ease: Vector
+    """1/(c_0 ℓ²): how quickly workers move per unit of gain; per unit of value and time, (E,)."""
 
     @property
     def number(self) -> int:
@@ -174,7 +168,11 @@ def add_moving_rates_implicit(block: pyo.Block, arcs: Arcs, technology: Technolo
 
     Adds both as the expressions ``moving_worth`` and ``moving_rate``.
     """
-    _add_moving(block, arcs, technology, _value_before)
+
+    def value(period: int, cell: int) -> Any:
+        return block.value[period - 1, cell]
+
+    _add_moving(block, arcs, technology, value, block.periods)
 
 
 def add_moving_rates_midpoint(block: pyo.Block, arcs: Arcs, technology: Technology) -> None:
@@ -185,36 +183,30 @@ def add_moving_rates_midpoint(block: pyo.Block, arcs: Arcs, technology: Technolo
 
     Adds both as the expressions ``moving_worth`` and ``moving_rate``.
     """
-    _add_moving(block, arcs, technology, _value_middle)
+
+    def value(period: int, cell: int) -> Any:
+        return 0.5 * block.value[period - 1, cell] + 0.5 * block.value[period, cell]
+
+    _add_moving(block, arcs, technology, value, block.periods)
 
 
-def _value_before(block: pyo.Block, period: int, cell: int) -> Any:
-    return block.value[period - 1, cell]
-
-
-def _value_middle(block: pyo.Block, period: int, cell: int) -> Any:
-    return 0.5 * block.value[period - 1, cell] + 0.5 * block.value[period, cell]
-
-
-def _add_moving(block: pyo.Block, arcs: Arcs, technology: Technology, value: Callable[..., Any]) -> None:
+def _add_moving(
+    block: pyo.Block, arcs: Arcs, technology: Technology, value: Callable[..., Any], *times: pyo.Set
+) -> None:
+    """Add the value of moving and its rate for every arc, at every index of `times` if there are times."""
     block.arcs = pyo.RangeSet(0, len(arcs.tails) - 1, doc="directed links between cells")
-    block.moving_worth = pyo.Expression(block.periods, block.arcs, doc="φ(p), real wage")
-    block.moving_rate = pyo.Expression(block.periods, block.arcs, doc="φ'(p), per unit of time")
-    ends = list(
-        zip(arcs.tails.tolist(), arcs.heads.tolist(), arcs.noise.tolist(), arcs.ease.tolist(), strict=True)
-    )
-    for period in block.periods:
-        for arc, (tail, head, noise, ease) in enumerate(ends):
-            gain = value(block, period, head) - value(block, period, tail)
-            values, rate = technology(gain, noise, ease)
-            block.moving_worth[period, arc] = values
-            block.moving_rate[period, arc] = rate
+    block.moving_worth = pyo.Expression(*times, block.arcs, doc="φ(p), real wage")
+    block.moving_rate = pyo.Expression(*times, block.arcs, doc="φ'(p), per unit of time")
+    arrays = (block.arcs, arcs.tails.tolist(), arcs.heads.tolist(), arcs.noise.tolist(), arcs.ease.tolist())
+    for time, (arc, tail, head, noise, ease) in product(product(*times), zip(*arrays, strict=True)):
+        won, rate = technology(value(*time, head) - value(*time, tail), noise, ease)
+        block.moving_worth[*time, arc], block.moving_rate[*time, arc] = won, rate
 
 
 def add_value_balance_implicit(
     block: pyo.Block, arcs: Arcs, steps: Sequence[float], discount: float, real_wage: Any
 ) -> None:
-    r"""Hamilton–Jacobi–Bellman by implicit Euler, backward in time.
+    r"""State Hamilton–Jacobi–Bellman by implicit Euler, backward in time.
 
     .. math:: (u^{n-1}_i - u^n_i)/\Delta t_n - F_i(u^{n-1}) + \rho u^{n-1}_i = V_i(\mu^n)
               \quad \text{for all } n, i
@@ -236,7 +228,7 @@ def add_value_balance_implicit(
 def add_value_balance_trapezoid(
     block: pyo.Block, arcs: Arcs, steps: Sequence[float], discount: float, real_wage: Any
 ) -> None:
-    r"""Hamilton–Jacobi–Bellman of second order in time.
+    r"""State Hamilton–Jacobi–Bellman to second order in time.
 
     .. math:: (u^{n-1}_i - u^n_i)/\Delta t_n - F_i(\bar u^n) + \rho \bar u^n_i
               = \tfrac12 (V_i(\mu^{n-1}) + V_i(\mu^n)), \quad \bar u^n = \tfrac12 (u^{n-1} + u^n)
@@ -257,7 +249,7 @@ def add_value_balance_trapezoid(
 
 
 def add_density_balance_implicit(block: pyo.Block, arcs: Arcs, steps: Sequence[float]) -> None:
-    r"""Fokker–Planck by implicit Euler, forward in time, with the rates of the value balance.
+    r"""State Fokker–Planck by implicit Euler, forward in time, with the rates of the value balance.
 
     .. math:: m_i (\mu^n_i - \mu^{n-1}_i)/\Delta t_n = \sum_{e = (j \to i)} \varphi_e' m_j \mu^n_j
               - \sum_{e = (i \to j)} \varphi_e' m_i \mu^n_i \quad \text{for all } n, i
@@ -265,38 +257,39 @@ def add_density_balance_implicit(block: pyo.Block, arcs: Arcs, steps: Sequence[f
     Bahlali, Boucekkine & Petit (2026), (Fokker–Planck). The rows of a period sum to zero change of mass.
     Multiplier: none of meaning in a square program.
     """
-    _add_density_balance(block, arcs, steps, _density_after)
+
+    def density(period: int, cell: int) -> Any:
+        return block.density[period, cell]
+
+    _add_density_balance(block, arcs, steps, density)
 
 
 def add_density_balance_trapezoid(block: pyo.Block, arcs: Arcs, steps: Sequence[float]) -> None:
-    r"""Fokker–Planck of second order in time: as the implicit one, with the mean density of the period.
+    r"""State Fokker–Planck to second order in time: as the implicit one, with the mean density of the period.
 
     .. math:: m_i (\mu^n_i - \mu^{n-1}_i)/\Delta t_n = \sum_{e = (j \to i)} \varphi_e' m_j \bar\mu^n_j
               - \sum_{e = (i \to j)} \varphi_e' m_i \bar\mu^n_i \quad \text{for all } n, i
 
     Bahlali, Boucekkine & Petit (2026), (Fokker–Planck). Multiplier: none of meaning in a square program.
     """
-    _add_density_balance(block, arcs, steps, _density_middle)
 
+    def density(period: int, cell: int) -> Any:
+        return 0.5 * block.density[period - 1, cell] + 0.5 * block.density[period, cell]
 
-def _density_after(block: pyo.Block, period: int, cell: int) -> Any:
-    return block.density[period, cell]
-
-
-def _density_middle(block: pyo.Block, period: int, cell: int) -> Any:
-    return 0.5 * block.density[period - 1, cell] + 0.5 * block.density[period, cell]
+    _add_density_balance(block, arcs, steps, density)
 
 
 def _add_density_balance(
     block: pyo.Block, arcs: Arcs, steps: Sequence[float], density: Callable[..., Any]
 ) -> None:
+    """Add Fokker–Planck's rows in terms of the density that moves during a period."""
     leaving, entering, tails = arcs.leaving(), arcs.entering(), arcs.tails.tolist()
     share = (arcs.weights[arcs.tails] / arcs.weights[arcs.heads]).tolist()
     step = dict(zip(block.periods, steps, strict=True))
 
     def rule(b: pyo.Block, n: int, i: int) -> Any:
-        out = pyo.quicksum(b.moving_rate[n, e] for e in leaving[i]) * density(b, n, i)
-        come = pyo.quicksum(share[e] * b.moving_rate[n, e] * density(b, n, tails[e]) for e in entering[i])
+        out = pyo.quicksum(b.moving_rate[n, e] for e in leaving[i]) * density(n, i)
+        come = pyo.quicksum(share[e] * b.moving_rate[n, e] * density(n, tails[e]) for e in entering[i])
         return (1.0 / step[n]) * b.density[n, i] - (1.0 / step[n]) * b.density[n - 1, i] - come + out == 0.0
 
     block.density_balance = pyo.Constraint(block.periods, block.cells, rule=rule, doc="(Fokker–Planck)")
@@ -319,24 +312,11 @@ def add_moving_rates_at_rest(block: pyo.Block, arcs: Arcs, technology: Technolog
 
     Adds both as the expressions ``moving_worth`` and ``moving_rate``.
     """
-    block.arcs = pyo.RangeSet(0, len(arcs.tails) - 1, doc="directed links between cells")
-    block.moving_worth = pyo.Expression(block.arcs, doc="φ(p), real wage")
-    block.moving_rate = pyo.Expression(block.arcs, doc="φ'(p), per unit of time")
-    for arc, tail, head, noise, ease in zip(
-        block.arcs,
-        arcs.tails.tolist(),
-        arcs.heads.tolist(),
-        arcs.noise.tolist(),
-        arcs.ease.tolist(),
-        strict=True,
-    ):
-        value, rate = technology(block.value[head] - block.value[tail], noise, ease)
-        block.moving_worth[arc] = value
-        block.moving_rate[arc] = rate
+    _add_moving(block, arcs, technology, block.value.__getitem__)
 
 
 def add_value_balance_at_rest(block: pyo.Block, arcs: Arcs, discount: float, real_wage: Any) -> None:
-    r"""Hamilton–Jacobi–Bellman of a stationary equilibrium.
+    r"""State Hamilton–Jacobi–Bellman of a stationary equilibrium.
 
     .. math:: \rho u_i - F_i(u) = V_i(\mu) \quad \text{for all } i
 
@@ -351,7 +331,7 @@ def add_value_balance_at_rest(block: pyo.Block, arcs: Arcs, discount: float, rea
 
 
 def add_density_balance_at_rest(block: pyo.Block, arcs: Arcs) -> None:
-    r"""Fokker–Planck of a stationary equilibrium: as many come as go; all are somewhere.
+    r"""State Fokker–Planck of a stationary equilibrium: as many come as go; all are somewhere.
 
     .. math:: \sum_{e = (j \to i)} \varphi_e' m_j \mu_j - \sum_{e = (i \to j)} \varphi_e' m_i \mu_i = r m_i
               \quad \text{for all } i, \qquad \sum_i m_i \mu_i = 1
@@ -371,14 +351,8 @@ def add_density_balance_at_rest(block: pyo.Block, arcs: Arcs) -> None:
         return come - out == b.density_residue + pushed
 
     block.density_balance = pyo.Constraint(block.cells, rule=rule, doc="(Fokker–Planck)")
-    block.mass_balance = pyo.Constraint(
-        expr=(
-            LinearExpression(
-                constant=0, linear_coefs=arcs.weights.tolist(), linear_vars=list(block.density.values())
-            ),
-            1.0,
-        )
-    )
+    mass = LinearExpression(linear_coefs=arcs.weights.tolist(), linear_vars=list(block.density.values()))
+    block.mass_balance = pyo.Constraint(expr=(mass, 1.0))
 
 
 def add_position(block: pyo.Block, directions: Sequence[Vector]) -> None:
@@ -396,7 +370,7 @@ def add_position(block: pyo.Block, directions: Sequence[Vector]) -> None:
     block.turning = [direction.tolist() for direction in directions]
 
     def rule(b: pyo.Block, way: int) -> Any:
-        body = LinearExpression(constant=0, linear_coefs=b.turning[way], linear_vars=list(b.density.values()))
+        body = LinearExpression(linear_coefs=b.turning[way], linear_vars=list(b.density.values()))
         return (body, 0.0)
 
     block.position = pyo.Constraint(block.directions, rule=rule, doc="no turning")

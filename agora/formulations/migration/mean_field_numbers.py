@@ -34,29 +34,11 @@ def backward_values(  # noqa: PLR0913 (the game's data and two options)
     trapezoid: bool = False,
     tolerance: float = 1e-12,
 ) -> Vector:
-    """Return the values (T + 1, N) that solve the backward equation for given real wages (T + 1, N).
+    """Return the values (T + 1, N) that solve the backward equation for given real wages V (T + 1, N).
 
-    Parameters
-    ----------
-    arcs, technology
-        Where workers move and how.
-    steps : (T,) array
-        Lengths of the periods.
-    discount : float
-        ρ.
-    real_wage : (T + 1, N) array
-        V.
-    terminal : (N,) array
-        u at the end.
-    trapezoid : bool
-        The second-order scheme instead of implicit Euler.
-    tolerance : float
-        Largest change of the last Newton step, in units of value.
-
-    Raises
-    ------
-    ArithmeticError
-        If 100 Newton steps do not reach the tolerance.
+    `steps` are the lengths of the periods (T,), `discount` is ρ and `terminal` u at the end (N,); `trapezoid`
+    asks for the second-order scheme instead of implicit Euler. Raises `ArithmeticError` if 100 Newton steps
+    do not bring the largest change down to `tolerance`, relative to the values where these are above one.
     """
     value = np.empty_like(real_wage)
     value[-1] = terminal
@@ -88,10 +70,7 @@ def forward_density(
     *,
     trapezoid: bool = False,
 ) -> Vector:
-    """Return the density (T + 1, N) carried by the moves that values (T + 1, N) call for.
-
-    Parameters are those of `backward_values`; `initial` is the density at the beginning (N,).
-    """
+    """Return the density (T + 1, N), `initial` at first (N,), carried by the moves that `value` calls for."""
     density = np.empty_like(value)
     density[0] = initial
     eye = np.eye(arcs.number)

@@ -17,14 +17,7 @@ def monotonicity_quotient(first: Vector, second: Vector, gap: Vector, weights: V
 
     .. math:: \frac{\int (V_1 - V_2)(\mu_1 - \mu_2)\, dm}{\int (\mu_1 - \mu_2)^2\, dm}
 
-    Parameters
-    ----------
-    first, second : (N,) array
-        V at both densities.
-    gap : (N,) array
-        μ₁ − μ₂, not zero.
-    weights : (N,) array
-        m.
+    `first` and `second` are V at both densities, `gap` is μ₁ − μ₂, not zero, and `weights` m, all (N,).
     """
     return float((weights * (first - second)) @ gap / ((weights * gap) @ gap))
 
@@ -32,12 +25,7 @@ def monotonicity_quotient(first: Vector, second: Vector, gap: Vector, weights: V
 def largest_quotient(jacobian: Vector, weights: Vector) -> tuple[float, Vector]:
     """Return the largest quotient of densities near a state, and the direction (N,) that reaches it.
 
-    Parameters
-    ----------
-    jacobian : (N, N) array
-        ∂V_x/∂μ_y.
-    weights : (N,) array
-        m; directions h keep the mass, ∫ h dm = 0.
+    `jacobian` is ∂V_x/∂μ_y (N, N), `weights` m (N,); directions h keep the mass, ∫ h dm = 0.
     """
     tangent = _tangent(jacobian, weights)
     sizes, directions = np.linalg.eigh((tangent + tangent.T) / 2)
@@ -46,10 +34,7 @@ def largest_quotient(jacobian: Vector, weights: Vector) -> tuple[float, Vector]:
 
 
 def potential_asymmetry(jacobian: Vector, weights: Vector) -> float:
-    """Return |J − Jᵀ|/|J + Jᵀ| (Frobenius) of δV/δμ on directions that keep the mass; 0: a potential exists.
-
-    Parameters are those of `largest_quotient`.
-    """
+    """Return |J − Jᵀ|/|J + Jᵀ| (Frobenius) of δV/δμ where mass is kept; 0 means that a potential exists."""
     tangent = _tangent(jacobian, weights)
     return float(np.linalg.norm(tangent - tangent.T) / np.linalg.norm(tangent + tangent.T))
 

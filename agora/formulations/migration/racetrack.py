@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agora.formulations.migration.kernels import RingKernel
 from agora.formulations.migration.trade import TradeEconomy
 from agora.typing import Vector
 
@@ -31,19 +32,12 @@ def mean_freeness(decay: float, radius: float, cells: int | None = None) -> floa
 
     .. math:: K_0 = \frac{1 - e^{-s\pi R}}{s\pi R}
 
-    Parameters
-    ----------
-    decay : float
-        s = (σ − 1) τ > 0.
-    radius : float
-        R.
-    cells : int, optional
-        N; the circle itself unless given.
+    `decay` is s = (σ − 1) τ > 0, `radius` R and `cells` N; on the circle itself unless cells are given.
     """
     if cells is None:
         half = decay * math.pi * radius
         return -math.expm1(-half) / half
-    return float(_profile(decay, radius, cells).mean())
+    return float(RingKernel(cells, decay, 2 * math.pi * radius).profile.mean())
 
 
 def freeness_share(decay: float, radius: float, mode: int, cells: int | None = None) -> float:
@@ -58,7 +52,7 @@ def freeness_share(decay: float, radius: float, mode: int, cells: int | None = N
     if cells is None:
         k, far = mode / radius, math.exp(-decay * math.pi * radius)
         return decay**2 / (decay**2 + k**2) * (1 - math.cos(math.pi * mode) * far) / (1 - far)
-    profile = _profile(decay, radius, cells)
+    profile = RingKernel(cells, decay, 2 * math.pi * radius).profile
     return float(profile @ np.cos(2 * np.pi * mode * np.arange(cells) / cells) / profile.sum())
 
 
@@ -93,40 +87,27 @@ def squared_wavenumber(mode: int, radius: float, cells: int | None = None) -> fl
     return 4 * math.sin(mode * step / (2 * radius)) ** 2 / step**2
 
 
-def _profile(decay: float, radius: float, cells: int) -> Vector:
-    apart = np.arange(cells)
-    step = 2 * np.pi * radius / cells
-    return np.exp(-decay * step * np.minimum(apart, cells - apart))
-
-
 # --- the linearised game -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class LinearGame:
-    """One wave of the linearised game.
-
-    Attributes
-    ----------
-    eigenvalue : float
-        λ, of `wave_eigenvalue`.
-    squared_wavenumber : float
-        k².
-    noise, discount, moving_cost : float
-        ν ≥ 0, ρ > 0, c0 > 0.
-    horizon : float
-        T; infinity for the infinite horizon.
-    amplitude : float
-        δ.
-    """
+    """One wave of the linearised game."""
 
     eigenvalue: float
+    """λ, of `wave_eigenvalue`."""
     squared_wavenumber: float
+    """k²."""
     noise: float
+    """ν ≥ 0."""
     discount: float
+    """ρ > 0."""
     moving_cost: float
+    """c0 > 0."""
     horizon: float = math.inf
+    """T; infinity for the infinite horizon."""
     amplitude: float = 1.0
+    """δ."""
 
     @property
     def pull(self) -> float:
@@ -168,13 +149,7 @@ class LinearGame:
         return self.eigenvalue / (self.noise * self.discount)
 
     def density(self, time: ArrayLike) -> Vector:
-        """Return a(t), of the shape of `time`.
-
-        Raises
-        ------
-        ArithmeticError
-            If the horizon is infinite and D < 0: no path stays bounded.
-        """
+        """Return a(t), of the shape of `time`; `ArithmeticError` if T = ∞ and D < 0: no path is bounded."""
         return self._paths(time)[0]
 
     def value(self, time: ArrayLike) -> Vector:
@@ -189,8 +164,7 @@ class LinearGame:
             if self.discriminant < 0:
                 raise ArithmeticError("no path over an infinite horizon: the discriminant is negative")
             a = delta * np.exp((rho / 2 - omega.real) * t)
-            b = self.eigenvalue * a / (q + omega.real)
-            return a, b
+            return a, self.eigenvalue * a / (q + omega.real)
         if abs(omega) * end < 1e-7:
             level = delta * np.exp(rho * t / 2) / (1 + q * end)
             return level * (1 + q * (end - t)), level * self.eigenvalue * (end - t)

@@ -19,7 +19,6 @@ access makes the program square, and is zero at an equilibrium. It stands in lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +27,7 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from agora.formulations.migration.kernels import Kernel, add_kernel_product, start_kernel_product
+from agora.formulations.migration.kernels import Entries, Kernel, add_kernel_product, start_kernel_product
 from agora.numerics import damped_newton
 from agora.typing import Vector
 
@@ -41,28 +40,20 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class TradeEconomy:
-    """The numbers of a trade model on N locations; all dimensionless.
-
-    Attributes
-    ----------
-    varieties : float
-        χ: 1 where firms enter in proportion to people (Krugman), 0 where each location makes its own good.
-    trade_elasticity : float
-        σ − 1 > 0, or θ.
-    technology : (N,) array
-        a = Ā^{σ−1}, or T.
-    amenity : (N,) array
-        B̄.
-    spillover, congestion : float
-        α and β: productivity is Ā μ^α, amenity B̄ μ^{−β}.
-    """
+    """The numbers of a trade model on N locations; all dimensionless."""
 
     varieties: float
+    """χ: 1 where firms enter in proportion to people (Krugman), 0 where each location makes its own good."""
     trade_elasticity: float
+    """σ − 1 > 0, or θ."""
     technology: Vector
+    """a = Ā^{σ−1}, or T, (N,)."""
     amenity: Vector
+    """B̄, (N,)."""
     spillover: float = 0.0
+    """α: productivity is Ā μ^α."""
     congestion: float = 0.0
+    """β: amenity is B̄ μ^{−β}."""
 
     @property
     def density_exponent(self) -> float:
@@ -82,18 +73,8 @@ def trade_economy(
 ) -> TradeEconomy:
     """Return the numbers of a variant: σ and Ā for Krugman and Armington, θ and T for Eaton–Kortum.
 
-    Parameters
-    ----------
-    variant : str
-        A key of `VARIETIES`.
-    elasticity : float
-        σ > 1, or θ > 0 for ``eaton-kortum``.
-    number : int
-        N, number of locations.
-    productivity, amenity : float or (N,) array
-        Ā (T for ``eaton-kortum``) and B̄, > 0.
-    spillover, congestion : float
-        α, β.
+    `variant` is a key of `VARIETIES`, `elasticity` σ > 1 or θ > 0, `number` N; `productivity` Ā or T and
+    `amenity` B̄ are > 0, one for all locations or one each (N,).
     """
     ricardian = variant == "eaton-kortum"
     trade_elasticity = elasticity if ricardian else elasticity - 1.0
@@ -112,11 +93,7 @@ def trade_economy(
 
 
 def add_trade_equilibrium(
-    block: pyo.Block,
-    economy: TradeEconomy,
-    kernel: Kernel,
-    density: Sequence[Any],
-    wages: ArrayLike | None = None,
+    block: pyo.Block, economy: TradeEconomy, kernel: Kernel, density: Entries, wages: ArrayLike | None = None
 ) -> None:
     """Add wages, incomes and the four aggregates of a trade equilibrium: 6N + 1 variables and rows.
 
@@ -152,30 +129,23 @@ def add_trade_equilibrium(
 
 def add_trade_variables(block: pyo.Block, number: int) -> None:
     """Add the variables of a trade equilibrium on `number` locations, all positive."""
-    block.locations = pyo.RangeSet(0, number - 1, doc="places, in the order of the kernel")
+    block.locations = pyo.RangeSet(0, number - 1, doc="locations, in the order of the kernel")
     for name, doc in (
         ("wage", "w, in units of world income"),
         ("income", "y = w μ, income density"),
-        ("supply_capacity", "e = a μ^c w^{1−σ}, what a place offers at its cost"),
-        ("supplier_access", "G = P^{1−σ}, what a place can buy from"),
-        ("market_capacity", "f = w μ / G, what a place spends at its competition"),
-        ("market_access", "D, what a place can sell to"),
+        ("supply_capacity", "e = a μ^c w^{1−σ}, what a location offers at its cost"),
+        ("supplier_access", "G = P^{1−σ}, what a location can buy from"),
+        ("market_capacity", "f = w μ / G, what a location spends at its competition"),
+        ("market_access", "D, what a location can sell to"),
     ):
         block.add_component(name, pyo.Var(block.locations, bounds=(SMALLEST, None), doc=doc))
     block.walras_slack = pyo.Var(initialize=0.0, doc="z, zero at an equilibrium")
 
 
 def start_trade(
-    block: pyo.Block,
-    economy: TradeEconomy,
-    kernel: Kernel,
-    density: Sequence[Any],
-    wages: ArrayLike | None = None,
+    block: pyo.Block, economy: TradeEconomy, kernel: Kernel, density: Entries, wages: ArrayLike | None = None
 ) -> None:
-    """Start the variables of a trade equilibrium at what wages and the density imply.
-
-    Also those that the products with the kernel have of their own, where they stand already.
-    """
+    """Start the variables of a trade equilibrium, and its products' own, at what wages and density imply."""
     mu = np.array([float(pyo.value(people)) for people in density])
     w = first_wages(economy, kernel, mu) if wages is None else np.asarray(wages, dtype=float)
     w = w / float((kernel.weights * mu) @ w)
@@ -194,10 +164,9 @@ def start_trade(
             entry.set_value(number, skip_validation=True)
     block.walras_slack.set_value(0.0)
     if block.component("market_access_balance") is not None:
-        start_kernel_product(
-            kernel.transposed, block, list(block.supply_capacity.values()), "supplier_access_balance"
-        )
-        start_kernel_product(kernel, block, list(block.market_capacity.values()), "market_access_balance")
+        supplies, markets = list(block.supply_capacity.values()), list(block.market_capacity.values())
+        start_kernel_product(kernel.transposed, block, supplies, "supplier_access_balance")
+        start_kernel_product(kernel, block, markets, "market_access_balance")
 
 
 def first_wages(economy: TradeEconomy, kernel: Kernel, density: Vector, steps: int = 10) -> Vector:
@@ -219,7 +188,7 @@ def first_wages(economy: TradeEconomy, kernel: Kernel, density: Vector, steps: i
     return w
 
 
-def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:
+def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Entries) -> None:
     r"""Make a location offer more the more people it has and the less they cost.
 
     .. math:: e(x)\, w(x)^{\sigma-1} = a(x)\, \mu(x)^{c} \quad \text{for all } x
@@ -233,7 +202,7 @@ def add_supply_capacity(block: pyo.Block, economy: TradeEconomy, density: Sequen
     block.supply_capacity_balance = pyo.Constraint(block.locations, rule=rule)
 
 
-def add_income(block: pyo.Block, density: Sequence[Any]) -> None:
+def add_income(block: pyo.Block, density: Entries) -> None:
     r"""Add what a location earns.
 
     .. math:: y(x) = w(x)\, \mu(x) \quad \text{for all } x
@@ -257,7 +226,7 @@ def add_market_capacity(block: pyo.Block) -> None:
     block.market_capacity_balance = pyo.Constraint(block.locations, rule=rule)
 
 
-def add_wage_balance(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:
+def add_wage_balance(block: pyo.Block, economy: TradeEconomy, density: Entries) -> None:
     r"""Equate what a location earns with what it sells: the wage equation, divided by μ^c.
 
     .. math:: w(x)^{\sigma} \mu(x)^{1-c} = a(x)\, D(x), \qquad D = K f + z \quad \text{for all } x
@@ -281,13 +250,11 @@ def add_income_normalisation(block: pyo.Block, weights: Vector) -> None:
 
     Bahlali, Boucekkine & Petit (2026), (2).
     """
-    total = LinearExpression(
-        constant=0, linear_coefs=weights.tolist(), linear_vars=list(block.income.values())
-    )
+    total = LinearExpression(linear_coefs=weights.tolist(), linear_vars=list(block.income.values()))
     block.income_normalisation = pyo.Constraint(expr=(total, 1.0))
 
 
-def add_real_wage(block: pyo.Block, economy: TradeEconomy, density: Sequence[Any]) -> None:
+def add_real_wage(block: pyo.Block, economy: TradeEconomy, density: Entries) -> None:
     r"""Add what a wage buys, with amenity: the expression ``real_wage``.
 
     .. math:: V(x) = \bar B(x)\, \mu(x)^{-\beta}\, w(x)\, G(x)^{1/(\sigma-1)} \quad \text{for all } x
@@ -313,23 +280,18 @@ def _power(base: Any, exponent: float) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class TradeState:
-    """A trade equilibrium in numbers.
-
-    Attributes
-    ----------
-    wage, supplier_access, real_wage : (N,) array
-        w, G and V.
-    residual : float
-        Largest relative violation of a wage equation.
-    iterations : int
-        Newton steps.
-    """
+    """A trade equilibrium in numbers."""
 
     wage: Vector
+    """w, (N,)."""
     supplier_access: Vector
+    """G, (N,)."""
     real_wage: Vector
+    """V, (N,)."""
     residual: float
+    """Largest relative violation of a wage equation."""
     iterations: int
+    """Newton steps."""
 
 
 def solve_wages(
@@ -342,23 +304,9 @@ def solve_wages(
     """Return the trade equilibrium of a density by Newton's method in log wages, with dense matrices.
 
     The fast method for time integration, and an oracle for the program; steps are halved until the largest
-    violation falls.
-
-    Parameters
-    ----------
-    economy, kernel
-        As in `add_trade_equilibrium`.
-    density : (N,) array
-        μ > 0 with ∫ μ dm = 1.
-    start : (N,) array, optional
-        Wages to start from; 1 unless given.
-    tolerance : float
-        Largest relative violation of a wage equation.
-
-    Raises
-    ------
-    ArithmeticError
-        If 100 steps do not reach the tolerance.
+    violation falls. `density` is μ > 0 with ∫ μ dm = 1, `start` the wages to start from, 1 unless given (N,).
+    Raises `ArithmeticError` where 100 steps leave a relative violation of a wage equation above 100 ×
+    `tolerance`; less is rounding.
     """
     freeness, weights = kernel.dense(), kernel.weights
     log_wage = np.zeros(len(density)) if start is None else np.log(start)

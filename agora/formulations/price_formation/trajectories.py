@@ -1,6 +1,6 @@
 r"""Trajectories of agents who trade an asset, and the clearing of its market, piece by piece.
 
-Direct transcription with left Euler steps of length h. The ``places`` of a trajectory are the nodes of the
+Direct transcription with left Euler steps of length h. The ``moments`` of a trajectory are the nodes of the
 supply's tree, where agents choose a velocity, and the ends, one after each last node; supply that is
 known is a tree without branches, whose nodes are the times 0 … N − 1 and whose end is N. A *reply* is
 one trajectory of one agent; it has a mass. Source: arXiv 2506.04169, section 4, (28)–(30). Costs are in
@@ -25,7 +25,7 @@ def add_replies(
     state_bounds: tuple[float | None, float | None],
     control_bounds: tuple[float | None, float | None],
 ) -> None:
-    r"""Add ``state`` x and ``control`` a of every reply, asset and place; the first state is given.
+    r"""Add ``state`` x and ``control`` a of every reply, asset and moment; the first state is given.
 
     `starts` gives the initial states (replies, assets). `parents` and `probabilities` describe the
     nodes 0 … V − 1 in the order of time; ends are numbered V, V + 1, … after the last nodes. Bounds
@@ -37,23 +37,20 @@ def add_replies(
     block.assets = pyo.RangeSet(1, len(starts[0]), doc="assets")
     block.nodes = pyo.RangeSet(0, len(parents) - 1, doc="times of trade, or nodes of the tree")
     block.ends = pyo.RangeSet(len(parents), len(parents) + len(childless) - 1, doc="ends of time")
-    block.before = {**dict(enumerate(parents)), **dict(zip(block.ends, childless, strict=True))}
-    block.chance = {
-        **dict(enumerate(probabilities)),
-        **{end: probabilities[node] for end, node in zip(block.ends, childless, strict=True)},
-    }
-
+    last = dict(zip(block.ends, childless, strict=True))
+    block.before = dict(enumerate(parents)) | last
+    block.chance = dict(enumerate(probabilities)) | {end: probabilities[node] for end, node in last.items()}
     lowest, highest = state_bounds
 
-    def start_rule(b: pyo.Block, reply: int, asset: int, place: int) -> float:
+    def start_rule(b: pyo.Block, reply: int, asset: int, moment: int) -> float:
         inside = float(starts[reply][asset - 1])
         inside = inside if lowest is None else max(inside, lowest)
         return inside if highest is None else min(inside, highest)
 
-    places = list(block.nodes) + list(block.ends)
-    block.places = pyo.Set(initialize=places, ordered=True, doc="nodes and ends")
+    moments = list(block.nodes) + list(block.ends)
+    block.moments = pyo.Set(initialize=moments, ordered=True, doc="nodes and ends")
     block.state = pyo.Var(
-        block.replies, block.assets, block.places, initialize=start_rule, bounds=state_bounds, doc="x"
+        block.replies, block.assets, block.moments, initialize=start_rule, bounds=state_bounds, doc="x"
     )
     block.control = pyo.Var(
         block.replies, block.assets, block.nodes, initialize=0.0, bounds=control_bounds, doc="a"
@@ -70,21 +67,19 @@ def add_state_dynamics(block: pyo.Block, step: float) -> None:
     r"""States follow velocities.
 
     .. math:: x_{c} = x_{v} + h\, a_{v} \quad \text{for all replies, assets, nodes } v
-              \text{ and places } c \text{ right after } v
+              \text{ and moments } c \text{ right after } v
 
     arXiv 2506.04169, (29). Multiplier: the costate, the value of one more unit held at c.
     """
 
-    def rule(b: pyo.Block, reply: int, asset: int, place: int) -> Any:
-        if place == 0:
+    def rule(b: pyo.Block, reply: int, asset: int, moment: int) -> Any:
+        if moment == 0:
             return pyo.Constraint.Skip
-        node = b.before[place]
-        return (
-            b.state[reply, asset, place] - b.state[reply, asset, node] - step * b.control[reply, asset, node]
-            == 0.0
-        )
+        node = b.before[moment]
+        held, bought = b.state[reply, asset, node], step * b.control[reply, asset, node]
+        return b.state[reply, asset, moment] - held - bought == 0.0
 
-    block.state_dynamics = pyo.Constraint(block.replies, block.assets, block.places, rule=rule)
+    block.state_dynamics = pyo.Constraint(block.replies, block.assets, block.moments, rule=rule)
 
 
 def add_shares(block: pyo.Block, agents: Sequence[int], masses: Sequence[float]) -> None:
@@ -150,36 +145,33 @@ def add_population_cost(
             for asset in block.assets
             for node in block.nodes
         )
-        return (
-            trading
-            + _held(block, reply, running, block.nodes, step)
-            + _held(block, reply, terminal, block.ends, 1.0)
-        )
+        holding = _held(block, reply, running, block.nodes, step)
+        return trading + holding + _held(block, reply, terminal, block.ends, 1.0)
 
     block.population_cost = pyo.Objective(
         expr=pyo.quicksum(masses[reply] * spent(reply) for reply in block.replies), sense=pyo.minimize
     )
 
 
-def _held(block: pyo.Block, reply: int, cost: StateCost, places: Any, factor: float) -> Any:
-    """Return the expected cost of a reply's states at some ``places``."""
+def _held(block: pyo.Block, reply: int, cost: StateCost, moments: Any, factor: float) -> Any:
+    """Return the expected cost of a reply's states at some ``moments``."""
     if cost.absent:
         return 0.0
     assets = list(block.assets)
     if len(assets) > 1 and isinstance(cost, QuadraticCost):
         matrix, target = cost.matrix(len(assets)), cost.targets(len(assets))
         return pyo.quicksum(
-            factor * block.chance[place] * float(matrix[i - 1, j - 1]) / 2
-            * (block.state[reply, i, place] - float(target[i - 1]))
-            * (block.state[reply, j, place] - float(target[j - 1]))
-            for place in places
+            factor * block.chance[moment] * float(matrix[i - 1, j - 1]) / 2
+            * (block.state[reply, i, moment] - float(target[i - 1]))
+            * (block.state[reply, j, moment] - float(target[j - 1]))
+            for moment in moments
             for i in assets
             for j in assets
             if matrix[i - 1, j - 1] != 0.0
         )  # fmt: skip
     return pyo.quicksum(
-        factor * block.chance[place] * cost.expression(block.state[reply, asset, place])
-        for place in places
+        factor * block.chance[moment] * cost.expression(block.state[reply, asset, moment])
+        for moment in moments
         for asset in assets
     )
 

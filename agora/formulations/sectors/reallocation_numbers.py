@@ -24,30 +24,24 @@ Numeraire = Literal["consumption", "labor", "expenditure"]
 
 @dataclass(frozen=True, eq=False)
 class Reallocation:
-    """Firms on the links of an economy's sectors.
-
-    Attributes
-    ----------
-    economy : ShortRun
-        The short-run equilibrium.
-    links : Links
-        Links along which firms move.
-    moving_cost, fixed_cost, noise : float
-        c, φ, ν.
-    numeraire : str
-        What costs one: a unit of consumption, a unit of labour, or all consumption (expenditure).
-    """
+    """Firms on the links of an economy's sectors."""
 
     economy: ShortRun
+    """The short-run equilibrium."""
     links: Links
+    """Links along which firms move."""
     moving_cost: float
+    """c."""
     fixed_cost: float = 0.0
+    """φ."""
     noise: float = 0.0
+    """ν."""
     numeraire: Numeraire = "consumption"
+    """What costs one: a unit of consumption, a unit of labour, or all consumption (expenditure)."""
 
     @property
     def scale(self) -> float:
-        """(α/κ) times the factor of C or log C in what climbs."""
+        """The factor of C or log C in what climbs: α/κ, times L̄/(1 − α) where labour is the numéraire."""
         economy = self.economy
         private = economy.firm_share / economy.degree
         return private * (economy.labor / (1 - economy.firm_share) if self.numeraire == "labor" else 1.0)
@@ -57,9 +51,7 @@ class Reallocation:
         consumed = self.economy.consumption(firms)
         if self.numeraire == "consumption":
             return np.ones_like(consumed)
-        wealth = 1.0
-        if self.numeraire == "labor":
-            wealth = self.economy.labor / (1 - self.economy.firm_share)
+        wealth = self.economy.labor / (1 - self.economy.firm_share) if self.numeraire == "labor" else 1.0
         return wealth / consumed
 
     def potential(self, firms: Vector) -> Vector:

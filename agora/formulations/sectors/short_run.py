@@ -31,7 +31,7 @@ def add_given_firms(block: pyo.Block, firms: Numbers) -> None:
     """
 
     def rule(b: pyo.Block, *sector: Any) -> Any:
-        return b.firms[sector] == firms[_name(sector)]
+        return b.firms[sector] == firms[named(sector)]
 
     block.given_firms = pyo.Constraint(block.sectors, rule=rule, doc="multiplier: π_i, profit rate")
 
@@ -51,7 +51,7 @@ def add_production_limit(
     block.output = pyo.Var(block.sectors, bounds=(0.0, None), initialize=dict(start[1]), doc="q_i")
 
     def rule(b: pyo.Block, *sector: Any) -> Any:
-        made = productivity[_name(sector)] * b.firms[sector] ** firm_share
+        made = productivity[named(sector)] * b.firms[sector] ** firm_share
         return (None, b.output[sector] - made * b.labor[sector] ** (1 - firm_share), 0.0)
 
     block.production_limit = pyo.Constraint(block.sectors, rule=rule, doc="multiplier: p_i, price")
@@ -78,7 +78,7 @@ def add_labor_limit_by_sector(block: pyo.Block, labor: Numbers) -> None:
     """
 
     def rule(b: pyo.Block, *sector: Any) -> Any:
-        return (None, b.labor[sector], labor[_name(sector)])
+        return (None, b.labor[sector], labor[named(sector)])
 
     block.labor_limit = pyo.Constraint(block.sectors, rule=rule, doc="multiplier: w_i, wage")
 
@@ -152,6 +152,6 @@ def add_consumption_of_firms_cobb_douglas(
     block.log_consumption = pyo.Expression(expr=pyo.log(consumption) + degree * block.firm_index, doc="log C")
 
 
-def _name(sector: tuple[Any, ...]) -> Any:
+def named(sector: tuple[Any, ...]) -> Any:
     """Return a sector as it is named: Pyomo takes tuples apart."""
     return sector[0] if len(sector) == 1 else sector

@@ -19,36 +19,24 @@ from agora.typing import Vector
 
 @dataclass(frozen=True, eq=False)
 class ShortRun:
-    """Preferences, technology and labour of an economy of I sectors.
-
-    Attributes
-    ----------
-    firm_share : float
-        α in (0, 1), the firms' share of revenue.
-    substitution : float
-        σ > 0; at σ = 1 preferences are Cobb–Douglas, C = Π (q/β)^β with β summing to one.
-    externality : float
-        η ≥ 0.
-    tastes : (I,) array
-        β > 0, weights of the sectors in consumption.
-    productivity : (I,) array
-        A > 0.
-    varieties : (I,) array
-        λ > 0.
-    labor : float
-        L̄ > 0.
-    immobile : (I,) array, optional
-        L > 0 of each sector, if labour cannot move.
-    """
+    """Preferences, technology and labour of an economy of I sectors."""
 
     firm_share: float
+    """α in (0, 1), the firms' share of revenue."""
     substitution: float
+    """σ > 0; at σ = 1 preferences are Cobb–Douglas, C = Π (q/β)^β with β summing to one."""
     externality: float
+    """η ≥ 0."""
     tastes: Vector
+    """β > 0, weights of the sectors in consumption, (I,)."""
     productivity: Vector
+    """A > 0, (I,)."""
     varieties: Vector
+    """λ > 0, (I,)."""
     labor: float
+    """L̄ > 0."""
     immobile: Vector | None = None
+    """L > 0 of each sector, if labour cannot move, (I,)."""
 
     @property
     def degree(self) -> float:
@@ -98,13 +86,8 @@ class ShortRun:
 
     def made(self, firms: Vector, labor: Vector) -> Vector:
         """Return q = A n^α L^{1−α} (n/λ)^η for any labour."""
-        alpha = self.firm_share
-        return (
-            self.productivity
-            * firms**alpha
-            * labor ** (1 - alpha)
-            * (firms / self.varieties) ** self.externality
-        )
+        alpha, external = self.firm_share, (firms / self.varieties) ** self.externality
+        return self.productivity * firms**alpha * labor ** (1 - alpha) * external
 
     def consumption(self, firms: Vector) -> Vector:
         """Return C; (…, I) → (…)."""
@@ -139,16 +122,12 @@ class ShortRun:
     def long_run(self, firms: Vector, groups: NDArray[np.int64]) -> Vector:
         """Return n*, at which all profit rates are equal: n ∝ a^{1/(1−θ)}, for θ < 1.
 
-        Parameters
-        ----------
-        firms : (G,) array
-            N of each group.
-        groups : (I,) integer array
-            The group of each sector, from 0; sectors of different groups exchange no firms.
+        `firms` are N of each group (G,), `groups` the group of each sector, from 0 (I,); sectors of different
+        groups exchange no firms.
         """
         exponent = self.log_weights / (1 - self.curvature)
-        result = np.empty(len(exponent))
+        masses = np.empty(len(exponent))
         for group, total in enumerate(firms):
             inside = groups == group
-            result[inside] = total * np.exp(exponent[inside] - logsumexp(exponent[inside]))
-        return result
+            masses[inside] = total * np.exp(exponent[inside] - logsumexp(exponent[inside]))
+        return masses

@@ -20,24 +20,20 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from scipy.sparse import csr_array
 
 from agora.data.geographies import CellNetwork
+from agora.formulations.sectors.short_run import named
 from agora.typing import Vector
 
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """The undirected links of a geography, each once, from the sector that comes first.
-
-    Attributes
-    ----------
-    tails, heads : (E,) integer arrays
-        Positions of the two ends; a positive flow goes from tail to head.
-    lengths : (E,) array
-        Lengths ℓ > 0.
-    """
+    """The undirected links of a geography, each once, from the sector that comes first."""
 
     tails: NDArray[np.int64]
+    """Position of each link's first end, (E,)."""
     heads: NDArray[np.int64]
+    """Position of its other end, (E,); a positive flow goes from tail to head."""
     lengths: Vector
+    """ℓ > 0, (E,)."""
 
     @property
     def number(self) -> int:
@@ -67,7 +63,7 @@ def add_step(block: pyo.Block, previous: Mapping[Hashable, float], step: float) 
     """
 
     def at(_: pyo.Block, *sector: Any) -> tuple[float, float]:
-        mass = previous[sector[0] if len(sector) == 1 else sector]
+        mass = previous[named(sector)]
         return (mass, mass)
 
     block.previous = pyo.Var(block.sectors, bounds=at, initialize=dict(previous), doc="m_i, before the step")
@@ -95,7 +91,7 @@ def add_reallocation_flows(block: pyo.Block, links: Links, slabs: int = 1) -> No
     block.flow = pyo.Var(block.slabs, block.links, initialize=0.0, doc="J_e, net mass from tail to head")
 
     def begin(_: pyo.Block, __: int, *sector: Any) -> float:
-        return start[sector[0] if len(sector) == 1 else sector]
+        return start[named(sector)]
 
     block.between = pyo.Var(block.inner_slabs, block.sectors, bounds=(0.0, None), initialize=begin, doc="n^s")
 
@@ -115,9 +111,8 @@ def add_reallocation_flows(block: pyo.Block, links: Links, slabs: int = 1) -> No
             coefficients = [1.0, -1.0, *(sign for sign, _ in touching[index])]
             variables = [mass(slab, sector), mass(slab - 1, sector)]
             variables += [block.flow[slab, link] for _, link in touching[index]]
-            block.firm_flow_balance[slab, index] = (
-                LinearExpression(constant=0.0, linear_coefs=coefficients, linear_vars=variables) == 0.0
-            )
+            body = LinearExpression(linear_coefs=coefficients, linear_vars=variables)
+            block.firm_flow_balance[slab, index] = body == 0.0
         for link, (tail, head) in enumerate(zip(links.tails.tolist(), links.heads.tolist(), strict=True)):
             ends = [sectors[tail], sectors[head]]
             block.mobility[slab, link] = 0.25 * sum(mass(s, i) for s in (slab - 1, slab) for i in ends)
@@ -217,14 +212,7 @@ def add_transport_plan(
             (block.departure_balance, leaving[k], block.previous[sector]),
             (block.arrival_balance, arriving[k], block.firms[sector]),
         ):
-            ones = [1.0] * len(parts)
-            row[k] = (
-                LinearExpression(constant=0.0, linear_coefs=[1.0, *(-1.0 * one for one in ones)],
-                                 linear_vars=[mass, *parts]) == 0.0
-            )  # fmt: skip
-    block.reallocation_cost = pyo.Expression(
-        expr=0.5
-        * moving_cost
-        / block.step
-        * pyo.quicksum(float(distances[i, j]) ** 2 * block.plan[i, j] for i, j in pairs if i != j)
-    )
+            coefficients = [1.0, *[-1.0] * len(parts)]
+            row[k] = LinearExpression(linear_coefs=coefficients, linear_vars=[mass, *parts]) == 0.0
+    carried = pyo.quicksum(float(distances[i, j]) ** 2 * block.plan[i, j] for i, j in pairs if i != j)
+    block.reallocation_cost = pyo.Expression(expr=0.5 * moving_cost / block.step * carried)

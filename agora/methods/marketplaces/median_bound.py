@@ -23,8 +23,11 @@ import pyomo.environ as pyo
 from scipy.optimize import minimize
 
 from agora.formulations.marketplaces.grounds import Ground, SiteValues, nearest
-from agora.formulations.marketplaces.market_equilibrium import MarketEquilibrium, site_values
-from agora.formulations.marketplaces.medians import add_median_choice
+from agora.formulations.marketplaces.market_equilibrium import (
+    MarketEquilibrium,
+    add_median_choice,
+    site_values,
+)
 from agora.methods.marketplaces.branch_and_bound import StructureProblem, StructureResult, prices_and_head
 from agora.methods.method import collector_paused
 from agora.solvers import LinearProgram
@@ -228,7 +231,7 @@ def _relaxed(values: Vector, number: int) -> tuple[Vector, Vector]:
     sign = 1.0 if objective_of(program).sense == pyo.maximize else -1.0
     row = {id(each): k for k, each in enumerate(linear.rows)}
     floor = np.array([sign * answer.multipliers[row[id(program.use_balance[j])]] for j in program.sites])
-    column = linear.columns([program.opened[c] for c in program.places])
+    column = linear.columns([program.opened[c] for c in program.locations])
     return floor, answer.values[column]
 
 

@@ -178,7 +178,7 @@ class CoalitionTest(CoalitionParameters, Model):
     def _add_limits(self, program: pyo.ConcreteModel, travel: Any) -> None:
         coalitions.add_coalition_time_limit(program, self.time, travel)
         coalitions.add_coalition_land_limit(program, [self.plot] * len(self.sites))
-        coalitions.add_coalition_commodity_balance(program, self.makes, self.needs(len(program.places)))
+        coalitions.add_coalition_commodity_balance(program, self.makes, self.needs(len(program.marketplaces)))
         coalitions.add_coalition_gain(program, self.tastes, self.utility, self.unit, self.least_gain)
 
     def price_program(self, locations: Sequence[float] | None = None) -> pyo.ConcreteModel:
@@ -193,7 +193,7 @@ class CoalitionTest(CoalitionParameters, Model):
             coalitions.add_transfer_balance(program, self.shares)
         else:
             coalitions.add_no_transfers(program)
-        coalitions.add_setup_cost(program, self.needs(len(program.places)))
+        coalitions.add_setup_cost(program, self.needs(len(program.marketplaces)))
         coalitions.add_living_cost(program, self.makes, self.tastes)
         coalitions.add_price_test(
             program, self.makes, self.time, travel, plots, self.utility, self.unit, self.least_gain
@@ -208,8 +208,8 @@ class CoalitionTest(CoalitionParameters, Model):
             allowed = f"1 to {self.marketplaces} numbers from {low:g} to {high:g}"
             raise InputError("locations", locations, allowed)
         program = pyo.ConcreteModel(name="coalition test")
-        program.places = pyo.RangeSet(1, len(locations), doc="marketplaces")
-        program.location = pyo.Param(program.places, initialize=dict(enumerate(locations, 1)), doc="d′")
+        program.marketplaces = pyo.RangeSet(1, len(locations), doc="marketplaces")
+        program.location = pyo.Param(program.marketplaces, initialize=dict(enumerate(locations, 1)), doc="d′")
         return program, self.travel(locations).tolist()
 
     # --- reading -------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ class CoalitionTest(CoalitionParameters, Model):
         locations = list(program.location.values())
         work = (self.time - self.travel(locations)) * people - leisure
         members = {"mass": people, "work": work, "leisure": leisure, "land": land, "consumption": eaten}
-        setup, cost = self.needs(len(program.places)), pyo.value(program.setup_cost)
+        setup, cost = self.needs(len(program.marketplaces)), pyo.value(program.setup_cost)
         needs = cost * np.array(setup.shares) / prices if setup.composite > 0 else np.array(setup.needs)
         inputs = 0 * needs if nobody else needs
         return coalition_tables(self, locations, gain, members, inputs, prices, rents)

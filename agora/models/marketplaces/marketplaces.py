@@ -97,7 +97,7 @@ class Marketplaces(MarketplaceParameters, Model):
     def _on_the_ground(self) -> Self:
         if isinstance(self.marketplaces, tuple):
             for location in self.marketplaces:
-                self.ground.place(location)
+                self.ground.coordinates(location)
         if self.railway.scale == "once" and not isinstance(self.ground, Line):
             raise InputError("railway.scale", "once", "'per-marketplace' unless the sites are on a line")
         plots = self.plots
@@ -134,7 +134,7 @@ class Marketplaces(MarketplaceParameters, Model):
         """The given marketplaces as numbers of the ground, in ascending order on a line."""
         if not isinstance(self.marketplaces, tuple):
             raise InputError("marketplaces", self.marketplaces, "a list of locations")
-        locations = np.concatenate([self.ground.place(location) for location in self.marketplaces])
+        locations = np.concatenate([self.ground.coordinates(location) for location in self.marketplaces])
         return np.sort(locations) if isinstance(self.ground, Line) else locations
 
     @property

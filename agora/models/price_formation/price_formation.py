@@ -369,7 +369,7 @@ class PriceFormation(Model):
         ) / (self.step * chance)
         states = np.array(
             [
-                [[float(program.state[k, j, p].value) for p in program.places] for j in assets]
+                [[float(program.state[k, j, p].value) for p in program.moments] for j in assets]
                 for k in program.replies
             ]
         )
