@@ -13,6 +13,7 @@ LONG = (
     "marketplaces-randstad",
     "price-case-4a",
     "price-case-4b",
+    "spatial-game-a1",
     "spatial-game-k1",
     "tree-63",
 )

@@ -246,9 +246,8 @@ def euler_factor(linear: LinearGame, step: float) -> float:
     return float(next(z.real for z in roots if 0 < z.real < 1))
 
 
-@pytest.mark.parametrize(
-    ("cells", "steps", "moving_cost"), [(6, 4, 200.0), pytest.param(16, 8, 120.0, marks=pytest.mark.heavy)]
-)
+@pytest.mark.heavy
+@pytest.mark.parametrize(("cells", "steps", "moving_cost"), [(6, 4, 200.0), (16, 8, 120.0)])
 def test_an_agglomeration_is_where_an_infinite_path_ends(cells: int, steps: int, moving_cost: float) -> None:
     shared: dict[str, Any] = {"scheme": "exponential", "moving_cost": moving_cost}
     solution = solve(game("K1", cells, horizon="infinite", steps=steps, **shared), start="agglomerated")

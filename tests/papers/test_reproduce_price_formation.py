@@ -39,7 +39,7 @@ CLAIMS = {claim.id: claim for claim in read_claims("price-formation")}
         ("proposition-2.3", "reproduced"),
         ("proposition-3.1-concave", "reproduced"),
         ("proposition-3.1-derivative", "reproduced"),
-        ("theorem-3.3", "reproduced"),
+        pytest.param("theorem-3.3", "reproduced", marks=pytest.mark.heavy),
         ("opposite-trends-3", "reproduced"),
         ("proposition-2.2", "reproduced"),
         ("proposition-2.4", "reproduced"),

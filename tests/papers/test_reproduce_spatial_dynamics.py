@@ -60,7 +60,15 @@ def test_every_claim_has_its_verdict(claim: Any) -> None:
     assert judge(claim, finding) == NOT_REPRODUCED.get(claim.id, "reproduced"), finding.note
 
 
-@pytest.mark.parametrize("identifier", SMALLER)
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.heavy] if name in ("self-fulfilling", "linearised-krugman") else []
+        )
+        for name in SMALLER
+    ],
+)
 def test_a_smaller_instance_has_the_same_verdict(identifier: str) -> None:
     [claim] = [claim for claim in PAPER.claim if claim.id == identifier]
     arguments = {**claim.arguments, **SMALLER[identifier]}
