@@ -221,6 +221,7 @@ def test_the_map_is_certified_and_holds_the_repaired_conjecture() -> None:
         assert row.potential == pytest.approx(lattice.potential(float(values.max())), abs=1e-13)
 
 
+@pytest.mark.heavy
 def test_the_map_does_not_depend_on_what_was_mapped_before() -> None:
     """Row for row, to the last bit: alone, after another map, and shared by two processes."""
     plane: tuple[Any, ...] = (circle(12), [2.0, 9.0, 15.0, 20.0, 40.0], [0.02, 0.06, 0.1])

@@ -220,6 +220,7 @@ def test_ctrl_c_leaves_no_half_written_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["scenario.toml"]
 
 
+@pytest.mark.heavy
 def test_a_process_of_its_own_says_the_same(tmp_path: Path) -> None:
     write(tmp_path, UNCERTIFIED)
     words = ["solve", "scenario.toml"]

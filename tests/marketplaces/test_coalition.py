@@ -375,6 +375,7 @@ def test_the_formal_counterexample_of_footnote_22() -> None:
     assert found.best.tables["types"]["share"].tolist() == pytest.approx([2 / 3, 1 / 3], abs=1e-8)
 
 
+@pytest.mark.heavy
 def test_types_that_are_alike_have_a_core() -> None:
     """Theorem 4.1: with one taste, under two names, everybody together does as well as each alone."""
     types = [ConsumerType(name=name, mass=mass, taste=EVEN, utility=1) for name, mass in (("a", 1), ("b", 2))]
@@ -591,6 +592,7 @@ def test_bad_structures_and_utilities() -> None:
         most_improving_coalition(test, tolerance=0)
 
 
+@pytest.mark.heavy
 def test_the_figures() -> None:
     assert len(draw_frontier(points=5).axes) == 1
     lower = draw_empty_core(points=5).axes[2]

@@ -103,6 +103,7 @@ def _cube(travel: np.ndarray) -> np.ndarray:
     return np.maximum(1.5 - travel, 0.0) ** 3
 
 
+@pytest.mark.heavy
 def test_a_network_in_a_row_is_a_line() -> None:
     row = nx.path_graph(4)
     for (tail, head), length in zip(row.edges, (0.33, 0.34, 0.33), strict=True):

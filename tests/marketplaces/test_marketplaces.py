@@ -99,6 +99,7 @@ def test_the_four_mirror_images_of_two_marketplaces() -> None:
     assert np.ptp(values) <= 1e-8
 
 
+@pytest.mark.heavy
 def test_a_single_marketplace_of_case_2_moves_left() -> None:
     for cost, place in ((0.2, 0.67), (0.4, 0.6557), (0.5, 0.6202)):
         found = solve(economy(2, setup_cost=cost)).tables["marketplaces"]["location"]

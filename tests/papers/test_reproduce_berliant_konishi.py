@@ -313,6 +313,7 @@ def test_the_empty_core_comes_with_its_proof(identifier: str, share: str, bound:
 # --- beyond the printed ------------------------------------------------------------------------
 
 
+@pytest.mark.heavy
 def test_two_numbers_of_marketplaces_are_as_good_at_a_threshold() -> None:
     """One in the middle saves q̄ composites, worth 2 hours each, and costs everybody .17 hours."""
     change = sweep._change_of_number("case1", 2, 1, 0.05, 0.1)

@@ -58,6 +58,7 @@ def test_facts_of_the_model(claim: str) -> None:
     assert judge(found, check(found, computations(PAPER))) == "reproduced"
 
 
+@pytest.mark.heavy
 def test_the_closed_forms_could_fail() -> None:
     """The path of one economy is not at rest where another's closed form says."""
     known = computations(PAPER)

@@ -33,7 +33,7 @@ CLAIMS = {claim.id: claim for claim in read_claims("price-formation")}
         ("closed-form-running", "reproduced"),
         ("opposite-trends-1", "reproduced"),
         ("smooth-2", "reproduced"),
-        ("case-3-level", "corrected"),
+        pytest.param("case-3-level", "corrected", marks=pytest.mark.heavy),
         ("case-3-one-level", "refuted"),
         ("case-3-clusters", "reproduced"),
         ("proposition-2.3", "reproduced"),

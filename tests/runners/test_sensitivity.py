@@ -117,6 +117,7 @@ def test_marketplaces_at_sites_stay() -> None:
     assert (moves == 0).all()
 
 
+@pytest.mark.heavy
 def test_given_marketplaces_and_ces() -> None:
     given = {**FOUR_SITES, "marketplaces": [0.2, 0.8]}
     agree(Marketplaces(**given), ["marketplaces.0", "land_share"], 1e-5, step=1e-3)
