@@ -21,18 +21,27 @@ number that names something; a place that is a number on a line and a name elsew
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table."""
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : str
+        Its name; a name that ends in ``*`` stands for one column a commodity, a cell and the like.
+    unit : str
+        The unit of a quantity, in words, or `DIMENSIONLESS`; nothing for what is no quantity.
+    kind : str
+        See `Kind`.
+    missing : str
+        Why an entry may be missing or infinite; nothing if it may not.
+    optional : str
+        When the table has the column; nothing if always.
+    """
 
     name: str
-    """Its name; a name that ends in ``*`` stands for one column a commodity, a cell and the like."""
     unit: str = ""
-    """The unit of a quantity, in words, or `DIMENSIONLESS`; nothing for what is no quantity."""
     kind: Kind = "number"
-    """See `Kind`."""
     missing: str = ""
-    """Why an entry may be missing or infinite; nothing if it may not."""
     optional: str = ""
-    """When the table has the column; nothing if always."""
 
     def __post_init__(self) -> None:
         if self.kind == "number" and not self.unit:
@@ -55,16 +64,24 @@ def columns(*names: str, unit: str = "", **further: Any) -> tuple[Column, ...]:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One table of a model."""
+    """One table of a model.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        In the order of the table.
+    key : tuple of str
+        The columns that identify its rows; none for a table of one row.
+    complete : bool
+        Whether every place of the model has its row (see `Model.expected_rows`).
+    optional : str
+        When an answer has the table; nothing if always.
+    """
 
     columns: tuple[Column, ...]
-    """In the order of the table."""
     key: tuple[str, ...] = ()
-    """The columns that tell its rows apart; none for a table of one row."""
     complete: bool = True
-    """Whether every place of the model has its row (see `Model.expected_rows`)."""
     optional: str = ""
-    """When an answer has the table; nothing if always."""
 
     def column(self, name: str) -> Column | None:
         """Return what is declared of a column, or None."""
