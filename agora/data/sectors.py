@@ -17,7 +17,7 @@ from agora.data.scenarios import find_file, shipped
 from agora.data.tables import read_table
 
 COLUMNS = ("sector", "year", "firms", "profit_rate", "productivity")
-"""firms: number > 0; profit_rate: per firm or unit of capital, any sign; productivity: per worker, > 0."""
+"""Columns of a panel; firms are > 0, profit rates per firm or unit of capital, productivity per worker."""
 
 
 def shipped_panels() -> dict[str, Path]:
