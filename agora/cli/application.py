@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
+from itertools import accumulate, takewhile
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -62,6 +63,10 @@ ScenarioName = Annotated[
 ]
 
 
+TEXT = 24
+"""Characters of a column of text beyond which its words may stand below each other."""
+
+
 class Interrupted(SystemExit):
     """Ctrl-C, after the command has said itself what is left behind."""
 
@@ -114,17 +119,43 @@ def print_certificate(solution: Solution, as_json: bool) -> None:
 
 
 def print_table(frame: pd.DataFrame, title: str, rows: int = 24, digits: int = 6) -> None:
-    """Print the first rows of a table."""
-    from pandas.api.types import is_numeric_dtype
+    """Print the first rows of a table; where a line is too short, columns go below, and no number is cut."""
+    from pandas.api.types import is_float_dtype, is_numeric_dtype
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    for column in frame.columns:
-        table.add_column(str(column), justify="right" if is_numeric_dtype(frame[column]) else "left")
-    for row in frame.head(rows).itertuples(index=False):
-        table.add_row(*(f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in row))
-    console = Console(file=_answer.get())
-    console.print(table)
+    console, frame = Console(file=_answer.get()), frame.rename(columns=str)
+    cells = {
+        str(name): [f"{v:.{digits}g}" if isinstance(v, float) else str(v) for v in column.head(rows)]
+        for name, column in frame.items()
+    }
+    numeric = {name: is_numeric_dtype(frame[name]) for name in cells}
+    longest = {name: max(map(len, [name, *column])) for name, column in cells.items()}
+    widths = {name: size if numeric[name] else min(size, TEXT) for name, size in longest.items()}
+    first, *rest = widths
+    leading = [first, *takewhile(lambda name: not is_float_dtype(frame[name]), rest)]
+    for number, names in enumerate(_side_by_side(widths, leading, console.width)):
+        table = Table(title=title if number == 0 else None, title_justify="left")
+        for name in names:
+            side: Literal["left", "right"] = "right" if numeric[name] else "left"
+            table.add_column(name, justify=side, no_wrap=numeric[name], overflow="fold")
+        for row in zip(*(cells[name] for name in names), strict=True):
+            table.add_row(*row)
+        console.print(table)
     if len(frame) > rows:
         console.print(f"… {len(frame) - rows} more rows in the run folder")
+
+
+def _side_by_side(widths: dict[str, int], leading: list[str], room: int) -> Iterator[list[str]]:
+    """Give the columns that stand side by side in so many characters; what names a row comes each time."""
+    taken = list(accumulate((widths[name] + 3 for name in leading), initial=1))
+    while len(leading) > 1 and taken[len(leading)] > 2 * room / 3:
+        leading = leading[:-1]
+    names, used = list(leading), taken[len(leading)]
+    for name in list(widths)[len(leading) :]:
+        if used + widths[name] + 3 > room and len(names) > len(leading):
+            yield names
+            names, used = list(leading), taken[len(leading)]
+        names.append(name)
+        used += widths[name] + 3
+    yield names
