@@ -175,7 +175,7 @@ def falling_roots(
 def upper_envelope(
     slope: Vector, intercept: Vector, low: float = -np.inf, high: float = np.inf, narrow: float = 0.0
 ) -> tuple[NDArray[np.int_], Vector]:
-    """Return which of some lines are highest somewhere between two places, and where they give way.
+    """Return which of some lines are highest somewhere between two points, and where they give way.
 
     Exact but for rounding, also where many lines are the same or meet in a point, which a convex hull of
     the points (slope, intercept) by `scipy.spatial.ConvexHull` need not survive.
@@ -185,7 +185,7 @@ def upper_envelope(
     slope, intercept : array (L,)
         Of the lines; of several that are equal the first counts.
     low, high : float
-        The places, low < high.
+        The points, low < high.
     narrow : float
         A line that is highest over no more than so much is left out.
 

@@ -252,7 +252,7 @@ def test_symmetric_copies_count_once() -> None:
     assert not equivalent(network, first, other)
 
 
-def test_both_roads_meet_on_a_potential_game() -> None:
+def test_both_methods_meet_on_a_potential_game() -> None:
     place = city(grid(2, 3), t=0.3, tau=1.0)
     by_potential = solve(place, starts=6)
     by_definition = solve(place, method="complementarity")

@@ -103,6 +103,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes at a time")
     parser.add_argument("--csv", metavar="FILE", help="where the table is written")
     given = parser.parse_args()
+    for name in ("each", "workers"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name} is {getattr(given, name)}, but must be a whole number >= 1")
     if unknown := set(given.families) - set(FAMILIES):
         parser.error(f"FAMILY is {sorted(unknown)[0]!r}, but must be one of {', '.join(FAMILIES)}")
     if stale := set(EQUIVALENT) - {mutant.key for mutant in every()}:

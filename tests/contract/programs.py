@@ -77,11 +77,15 @@ class Solving:
         interior: bool = False,
     ) -> pyo.ConcreteModel:
         """Return the solved program; starts are given after it is built."""
-        program = build()
+        program = self.construct(build)
         if start is not None:
             start(program)
         solve_program(program, options, interior=interior)
         return program
+
+    def construct(self, build: Callable[[], pyo.ConcreteModel]) -> pyo.ConcreteModel:
+        """Return the program that is solved."""
+        return build()
 
 
 class _Built(Exception):
@@ -579,20 +583,20 @@ def _(solving: Solving) -> None:
 @program("marketplaces.median_choice")
 def _(solving: Solving) -> None:
     """Two of four places, each site using the better one: against all pairs of places."""
-    worth = np.array([[3.0, 0.2, 0.1], [0.5, 2.0, 0.3], [1.5, 1.4, 0.2], [0.1, 0.2, 1.7]])
+    gains = np.array([[3.0, 0.2, 0.1], [0.5, 2.0, 0.3], [1.5, 1.4, 0.2], [0.1, 0.2, 1.7]])
 
     def build() -> pyo.ConcreteModel:
         built = pyo.ConcreteModel(name="medians")
-        add_median_choice(built, worth, 2)
+        add_median_choice(built, gains, 2)
         return built
 
     program = solving(build)
-    every = {pair: worth[list(pair)].max(axis=0).sum() for pair in combinations(range(4), 2)}
+    every = {pair: gains[list(pair)].max(axis=0).sum() for pair in combinations(range(4), 2)}
     agree(pyo.value(program.total_value), max(every.values()))
     opened = {place for place, share in program.opened.items() if share.value > 0.5}
     assert tuple(sorted(opened)) == max(every, key=every.__getitem__)
     levels = np.array([price(program, row) for row in program.use_balance.values()])
-    more = np.maximum(worth - levels, 0.0).sum(axis=1).max()
+    more = np.maximum(gains - levels, 0.0).sum(axis=1).max()
     agree(levels.sum() + 2 * more, pyo.value(program.total_value))  # the dual bound is met
 
 
@@ -971,10 +975,10 @@ def _(solving: Solving) -> None:
     """Three slabs: the value is that of the flows, and other flows nearby are not better."""
     model, slabs = firms_on_the_move((0, 1, 2), horizon=0.1, step=0.1), 3
     program = solving(partial(model.program, slabs), None, FINE)
-    flows, worth = values(program.flow), partial(worth_of_flows, model, slabs)
-    agree(pyo.value(program.value), worth(flows))
+    flows, total = values(program.flow), partial(value_of_flows, model, slabs)
+    agree(pyo.value(program.value), total(flows))
     aside = 1e-4 * np.eye(len(flows))
-    agree([(worth(flows + one) - worth(flows - one)) / 2e-4 for one in aside], np.zeros(len(flows)), 1e-5)
+    agree([(total(flows + one) - total(flows - one)) / 2e-4 for one in aside], np.zeros(len(flows)), 1e-5)
     agree(values(program.firms), masses_of_flows(model, slabs, flows)[-1])
     assert np.abs(flows).max() > 1e-3
 
@@ -991,7 +995,7 @@ def _(solving: Solving) -> None:
     program = solving(partial(model.program, slabs), None, FINE)
     masses = partial(masses_of_flows, model, slabs)
     found = minimize(
-        lambda flows: -worth_of_flows(model, slabs, flows), np.zeros(6), method="SLSQP",
+        lambda flows: -value_of_flows(model, slabs, flows), np.zeros(6), method="SLSQP",
         constraints={"type": "ineq", "fun": lambda flows: masses(flows)[1:].ravel() - 1e-12},
         options={"ftol": 1e-14, "maxiter": 1000},
     )  # fmt: skip
@@ -1005,7 +1009,7 @@ def masses_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> np.n
     return np.vstack([model.start, model.start + arrived])
 
 
-def worth_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> float:
+def value_of_flows(model: InvisibleHand, slabs: int, flows: np.ndarray) -> float:
     """Return what climbs, less what moving costs."""
     masses = masses_of_flows(model, slabs, flows)
     crowd = model.motion.on_links(0.5 * (masses[1:] + masses[:-1]))

@@ -6,11 +6,10 @@ Together they build every formulation there is: one that nothing solves fails th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pkgutil import walk_packages
 from types import CodeType
-from typing import Any
 
 import pyomo.environ as pyo
 import pytest
@@ -79,23 +78,13 @@ class Without(Solving):
     def __init__(self, left_out: str) -> None:
         self.left_out = left_out
 
-    def __call__(
-        self,
-        build: Callable[[], pyo.ConcreteModel],
-        start: Callable[[pyo.ConcreteModel], object] | None = None,
-        options: Mapping[str, Any] | None = None,
-        interior: bool = False,
-    ) -> pyo.ConcreteModel:
-        """Return the program, solved without the rows of that name."""
-
-        def deactivated() -> pyo.ConcreteModel:
-            program = build()
-            for rows in program.component_objects(pyo.Constraint, descend_into=True):
-                if rows.local_name == self.left_out:
-                    rows.deactivate()
-            return program
-
-        return super().__call__(deactivated, start, options, interior)
+    def construct(self, build: Callable[[], pyo.ConcreteModel]) -> pyo.ConcreteModel:
+        """Return the program without the rows of that name."""
+        program = build()
+        for rows in program.component_objects(pyo.Constraint, descend_into=True):
+            if rows.local_name == self.left_out:
+                rows.deactivate()
+        return program
 
 
 def rows_of(name: str) -> set[str]:

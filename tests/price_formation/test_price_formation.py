@@ -168,7 +168,7 @@ def test_the_mixed_road_meets_the_structure_on_quadratic_costs() -> None:
     assert prices(solve(model, method="mixed").tables) == pytest.approx(prices(solve(model).tables), abs=1e-8)
 
 
-def test_three_roads_to_a_terminal_double_well() -> None:
+def test_three_methods_for_a_terminal_double_well() -> None:
     model = game(12, 30, terminal=WELLS)
     variational, mixed = solve(model), solve(model, method="mixed")
     assert prices(mixed.tables) == pytest.approx(prices(variational.tables), abs=1e-8)

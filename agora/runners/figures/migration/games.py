@@ -64,7 +64,7 @@ def round_the_circle(values: Vector) -> tuple[Vector, Vector]:
 def mark_the_circle(axes: Axes) -> None:
     """Write −π … π along the horizontal axis."""
     axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["−π", "−π/2", "0", "π/2", "π"])
-    axes.set_xlabel("place x/R")
+    axes.set_xlabel("location x/R")
 
 
 def show_space_and_time(axes: Axes, times: Vector, density: Vector) -> None:

@@ -91,7 +91,7 @@ def _mark_places(axes: Axes, model: SpatialTrade, kind: str | None) -> None:
         tilted = max(map(len, names)) * len(names) > 45
         look: dict[str, Any] = {"rotation": 30, "ha": "right"} if tilted else {}
         axes.set_xticks(range(model.number), names, **look)
-    axes.set_xlabel("place, in the order of the model")
+    axes.set_xlabel("location, in the order of the model")
 
 
 def draw_myopic(model: MyopicMigration, tables: Tables) -> Figure:
