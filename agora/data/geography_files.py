@@ -236,7 +236,7 @@ def _naming(names: Iterable[str]) -> Callable[[str], Hashable]:
     return int if all(re.fullmatch(r"0|-?[1-9][0-9]*", name) for name in names) else str
 
 
-def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None:  # noqa: C901 (to be grouped)
+def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None:
     """Give the cells of the node table their land and coordinates."""
     known = set(names)
     missing = [cell for cell in graph if cell not in known]
@@ -250,6 +250,11 @@ def _add_cells(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None
     if "land" in table.columns:
         for (position, _), cell, land in zip(table.column("land"), names, table.numbers("land"), strict=True):
             graph.nodes[cell]["land"] = positive(position, land)
+    _add_coordinates(graph, table, names)
+
+
+def _add_coordinates(graph: nx.Graph, table: FileTable, names: list[Hashable]) -> None:
+    """Give cells their x and y; degrees are scaled as on a map at the mean latitude."""
     axes = {"x": "x", "y": "y"}
     if not {"x", "y"} <= set(table.columns) and {"longitude", "latitude"} <= set(table.columns):
         axes = {"x": "longitude", "y": "latitude"}

@@ -76,9 +76,9 @@ def test_what_the_tables_of_the_families_name_is_there(room: str, table: str) ->
         assert set(entries) <= set(family.MODELS)
         for name in entries:
             found = listed(model_named(name), room, table)
-            assert callable(found) or all(
-                isinstance(each, Method) or callable(each) for each in found.values()
-            )
+            each = [found] if callable(found) else list(found.values())
+            assert each
+            assert all(isinstance(one, Method) if table == "METHODS" else callable(one) for one in each)
 
 
 @pytest.mark.parametrize(("name", "method"), EVERY)

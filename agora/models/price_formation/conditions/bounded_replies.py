@@ -9,7 +9,7 @@ from scipy.optimize import lsq_linear
 from agora.typing import Vector
 
 
-def dual_gains(  # noqa: PLR0913 (to be grouped)
+def dual_gains(  # noqa: PLR0913 (the data of one asset's problem)
     states: Vector,
     controls: Vector,
     control_gradient: Vector,
