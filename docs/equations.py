@@ -161,11 +161,11 @@ def names(family: str) -> Names:
 @cache
 def tests_in(path: Path) -> list[tuple[str, str, set[str]]]:
     """Return name, source and names used of every test of a file."""
-    text, place = path.read_text(encoding="utf-8"), path.relative_to(ROOT / "tests").as_posix()
-    lines = text.splitlines()
+    place = path.relative_to(ROOT / "tests").as_posix()
+    lines = path.read_text(encoding="utf-8").splitlines()
     return [
         (f"{place}::{node.name}", "\n".join(lines[node.lineno - 1 : node.end_lineno]), used_in(node))
-        for node in ast.parse(text).body
+        for node in parsed(path).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
 
@@ -184,7 +184,13 @@ def plain(path: Path) -> Iterator[tuple[str, str, set[str]]]:
 @cache
 def defined(path: Path) -> list[tuple[str, str, set[str]]]:
     """Return class or nothing, name, and names used, of every function, method and constant of a file."""
-    return list(_defined(ast.parse(path.read_text(encoding="utf-8"))))
+    return list(_defined(parsed(path)))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, str, set[str]]]:
@@ -216,11 +222,16 @@ def registered(decorator: ast.expr) -> str:
     return ""
 
 
+@cache
 def used_in(node: ast.AST) -> set[str]:
     """Return the names and attributes in a piece of code."""
-    inner = list(ast.walk(node))
-    plain_names = {each.id for each in inner if isinstance(each, ast.Name)}
-    return plain_names | {each.attr for each in inner if isinstance(each, ast.Attribute)}
+    used = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            used.add(each.id)
+        elif isinstance(each, ast.Attribute):
+            used.add(each.attr)
+    return used
 
 
 def reached(used: set[str], helpers: dict[str, set[str]]) -> set[str]:

@@ -97,8 +97,12 @@ class _Check:
                 self._refuse(name, entries.isna().to_numpy(), allowed)
 
     def _check_numbers(self, column: Column, name: str, entries: pd.Series) -> None:
-        numbers: Vector = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=float)
-        wrong = (entries.notna() & np.isnan(numbers)).to_numpy()
+        if isinstance(entries.dtype, np.dtype) and entries.dtype.kind in "if":
+            numbers: Vector = entries.to_numpy(dtype=float)
+            wrong = np.zeros(len(numbers), dtype=bool)
+        else:
+            numbers = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=float)
+            wrong = entries.notna().to_numpy() & np.isnan(numbers)
         if not column.missing:
             wrong = wrong | ~np.isfinite(numbers)
         if column.kind == "whole":
