@@ -10,11 +10,13 @@ from itertools import product
 import numpy as np
 
 from agora import numerics
+from agora.data.frozen_geographies import frozen_geography
 from agora.data.geographies import circle, two_cell
 from agora.methods.city.best_response import equivalent
 from agora.methods.city.firms_game import FirmsGame, State
 from agora.methods.city.vertex_enumeration import check_enumerable, vertices
 from agora.models.city.fujita_ogawa import FujitaOgawa
+from agora.solvers.reuse import Workbench, working_at
 from agora.typing import Vector
 
 CityAt = Callable[[float], FujitaOgawa]
@@ -29,7 +31,7 @@ def two_cells(land: float, decay: float, firm_mass: float = 0.5, labor: float | 
 
     Unless `labor` is given, φ = 1/M − 1: no excess land (Assumption 3).
     """
-    geography = two_cell(land=(land, 1 - land))
+    geography = frozen_geography(two_cell(land=(land, 1 - land)))
 
     def city(cost: float) -> FujitaOgawa:
         return FujitaOgawa(
@@ -48,7 +50,7 @@ def circle_cells(cells: int, decay: float, firm_mass: float = 0.5) -> CityAt:
 
     M = ½ leaves no excess land (Assumptions 3 to 5).
     """
-    geography = circle(cells)
+    geography = frozen_geography(circle(cells))
 
     def city(cost: float) -> FujitaOgawa:
         return FujitaOgawa(
@@ -111,15 +113,24 @@ def locally_maximises(city: FujitaOgawa, firms: Vector) -> bool:
 def turning_point(holds: Callable[[float], bool], low: float, high: float, halvings: int = 30) -> float:
     """Return where a statement that holds at exactly one of two ends changes, by bisection.
 
+    The places are rows of a sweep, cold each: what programs `holds` asks for are built at the first.
+
     Raises
     ------
     ValueError
         If it holds at both ends or at neither.
     """
-    at_low = holds(low)
-    if holds(high) == at_low:
-        raise ValueError(f"the statement is {at_low} at both {low:g} and {high:g}")
-    low, high = numerics.bisected(lambda place: holds(place) == at_low, low, high, halvings)
+    bench = Workbench()
+
+    def holds_at(place: float) -> bool:
+        bench.start_row()
+        return holds(place)
+
+    with working_at(bench):
+        at_low = holds_at(low)
+        if holds_at(high) == at_low:
+            raise ValueError(f"the statement is {at_low} at both {low:g} and {high:g}")
+        low, high = numerics.bisected(lambda place: holds_at(place) == at_low, low, high, halvings)
     return (low + high) / 2
 
 
