@@ -49,7 +49,9 @@ from agora.solvers import solve_program
 ROOT = math.sqrt(78) / 2
 EVEN = CobbDouglas(commodities=(0.25, 0.25), leisure=0.25, land=0.25)
 TILTED = CobbDouglas(commodities=(0.2, 0.3), leisure=0.25, land=0.25)
-READINGS = pytest.mark.parametrize("second", [SECOND_AS_PRINTED, SECOND_AS_LOCATED])
+READINGS = pytest.mark.parametrize(
+    "second", [SECOND_AS_PRINTED, pytest.param(SECOND_AS_LOCATED, marks=pytest.mark.heavy)]
+)
 
 
 def case_one(utility: float, marketplaces: int = 1, setup: float = 0.1) -> CoalitionTest:
@@ -192,9 +194,11 @@ def test_any_prices_bound_the_gain(everybody: bool) -> None:
     assert own == pytest.approx(gain, abs=1e-7)
 
 
-@pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("everybody", [False, True])
-def test_the_bound_of_a_simplex_holds_inside_it(number: int, everybody: bool) -> None:
+@pytest.mark.parametrize(
+    ("everybody", "number"),
+    [(False, 1), (True, 1), (True, 2), pytest.param(False, 2, marks=pytest.mark.heavy)],
+)
+def test_the_bound_of_a_simplex_holds_inside_it(everybody: bool, number: int) -> None:
     """No structure drawn at random from a region gains more than the region's bound."""
     search = StructureSearch(two_types(0.8, 0.83, 2).giving([0.8, 0.83], everybody=everybody), number)
     random = np.random.default_rng(11)
@@ -224,7 +228,11 @@ def test_the_bound_is_exact_to_second_order() -> None:
 
 @pytest.mark.parametrize(
     ("coefficients", "location"),
-    [(FIRST, 5 - ROOT), (SECOND_AS_PRINTED, 0.5), (SECOND_AS_LOCATED, ROOT - 4)],
+    [
+        (FIRST, 5 - ROOT),
+        (SECOND_AS_PRINTED, 0.5),
+        pytest.param(SECOND_AS_LOCATED, ROOT - 4, marks=pytest.mark.heavy),
+    ],
 )
 def test_ideal_locations(coefficients: tuple[float, float], location: float) -> None:
     """Closed forms: −4 + ½√78 and 5 − ½√78, in the other order than printed, and ½.
@@ -307,19 +315,19 @@ def test_two_marketplaces_leave_nothing() -> None:
 def test_frontiers_and_envelope() -> None:
     """At d = ½ the frontier is x₁ + x₂ = ½; the envelope lies on or beyond each, and is not convex."""
     assert frontier(0.5) == pytest.approx(np.array([[0.5, 0.0], [0.0, 0.5]]), abs=1e-7)
-    whole = envelope(21)
+    whole = envelope(11)
     x, d = whole.output, whole.location
     assert d[0] < 0.25
     assert d[-1] > 0.75
     assert (np.diff(d) > 0).all()
-    for place in np.linspace(0, 1, 11):
+    for place in np.linspace(0, 1, 6):
         ends = frontier(float(place))
         assert (x[:, 0] / ends[0, 0] + x[:, 1] / ends[1, 1] >= 1 - 1e-6).all()
-    middle = x[10]
+    middle = x[5]
     assert middle == pytest.approx([0.25, 0.25], abs=1e-6)
-    chord = (x[8] + x[12]) / 2
+    chord = (x[4] + x[6]) / 2
     assert (chord > middle).all()
-    for k in (3, 14):
+    for k in (2, 7):
         assert ideal((x[k] / x[k].sum()).tolist()).location == pytest.approx(d[k], abs=1e-5)
 
 
@@ -340,10 +348,11 @@ def test_the_whole_economy_improves_upon_less_than_the_optimum() -> None:
     assert all(condition.passed for condition in test.conditions(answer.tables))
 
 
-def test_nobody_improves_upon_the_optimum() -> None:
-    """Proved to 1e-6, against one and two marketplaces; the utility is the program's own optimum."""
+@pytest.mark.parametrize("marketplaces", [1, pytest.param(2, marks=pytest.mark.heavy)])
+def test_nobody_improves_upon_the_optimum(marketplaces: int) -> None:
+    """Proved to 1e-6, against up to so many marketplaces; the utility is the program's own optimum."""
     optimum = 0.8 * (1 + most_improving_coalition(case_one(0.8), tolerance=1e-8).objective)
-    answer = most_improving_coalition(case_one(optimum, marketplaces=2))
+    answer = most_improving_coalition(case_one(optimum, marketplaces))
     assert answer.facts["unblocked"]
     assert not answer.facts["improves"]
     assert answer.facts["bound"] <= 1e-6
@@ -359,6 +368,7 @@ def test_two_marketplaces_are_better_where_they_are_cheap() -> None:
     assert one.objective == pytest.approx(0, abs=2e-6)
 
 
+@pytest.mark.heavy
 def test_the_formal_counterexample_of_footnote_22() -> None:
     """The tastes of cases 1 and 2 together, q̄ = .1, masses 1 and ½: the core is empty, ε = .119 per cent.
 
@@ -387,10 +397,11 @@ def test_types_that_are_alike_have_a_core() -> None:
 def test_a_mixed_coalition_of_two_types() -> None:
     """Where both types get less than together they could, everybody improves; each condition holds."""
     test = two_types(0.83, 0.84)
-    answer = most_improving_coalition(test.giving({"even": 0.83, "tilted": 0.84}, everybody=True))
+    together = test.giving({"even": 0.83, "tilted": 0.84}, everybody=True)
+    answer = most_improving_coalition(together, tolerance=1e-3)
     assert answer.is_global
     assert answer.facts["improves"]
-    free = most_improving_coalition(test)
+    free = most_improving_coalition(test, tolerance=1e-3)
     assert free.facts["bound"] >= answer.objective
     assert all(condition.passed for condition in test.conditions(free.tables))
 
@@ -427,7 +438,11 @@ def test_relabelling_and_units() -> None:
 
 
 @pytest.fixture(
-    scope="module", params=["cobb-douglas", "leontief", pytest.param("everybody", marks=pytest.mark.heavy)]
+    scope="module",
+    params=[
+        "leontief",
+        *(pytest.param(kind, marks=pytest.mark.heavy) for kind in ("cobb-douglas", "everybody")),
+    ],
 )
 def improved(request: pytest.FixtureRequest) -> tuple[CoalitionTest, dict[str, pd.DataFrame]]:
     """Return a test and the tables of the coalition that gains most with marketplaces in one place."""
