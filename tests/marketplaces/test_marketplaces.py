@@ -60,9 +60,9 @@ def long(*case: Any) -> Any:
         (1, 0.5, 1, 0.478452, (0.1253, 0.3747, 0.3747, 0.1253), None),
         long(2, 0.01, 4, 1.018215, (0.2240, 0.2240, 0.2760, 0.2760), (1.001410, 3)),
         (2, 0.05, 2, 0.910762, None, (0.904349, 3)),
-        (2, 0.4, 1, 0.581014, (0.1275, 0.3269, 0.3736, 0.1719), (0.266365, 2)),
+        long(2, 0.4, 1, 0.581014, (0.1275, 0.3269, 0.3736, 0.1719), (0.266365, 2)),
         (2, 0.5, 1, 0.484985, (0.1086, 0.3566, 0.3933, 0.1416), None),
-        (3, 0.1, 1, 0.842303, (0.1736, 0.2953, 0.3266, 0.2045), (0.834277, 2)),
+        long(3, 0.1, 1, 0.842303, (0.1736, 0.2953, 0.3266, 0.2045), (0.834277, 2)),
         (4, 0.05, 2, 0.903806, (0.1943, 0.3057, 0.3057, 0.1943), (0.876070, 1)),
         (5, 0.05, 3, 0.932080, (0.1831, 0.2954, 0.2608, 0.2608), (0.916830, 2)),
     ],
@@ -107,7 +107,7 @@ def test_a_single_marketplace_of_case_2_moves_left() -> None:
 
 
 @settings(max_examples=3)
-@given(st.sampled_from([1, 2, 3, 4, 5]), st.floats(0.02, 0.25), st.integers(1, 3), st.integers(0, 10**6))
+@given(st.sampled_from([1, 2, 3, 4, 5]), st.floats(0.02, 0.25), st.integers(1, 2), st.integers(0, 10**6))
 def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int, seed: int) -> None:
     model = economy(case, setup_cost=cost)
     line = structure_problem(model)
@@ -135,7 +135,7 @@ def test_bracketing_finds_newtons_prices_where_rents_are_far_above_incomes(subst
     assert rents > 0.4  # more than people earn times the land's share of utility
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(st.integers(0, 10**6), st.integers(2, 3))
 @example(39529, 3)  # two people in 10⁵ at a site, rents of 10⁻⁷
 @example(197, 2)  # IPOPT does not find back to the equilibrium it starts at
@@ -257,17 +257,17 @@ def test_roots_of_preferences_are_roots(substitution: float | None) -> None:
 
 
 def test_utility_falls_in_the_setup_cost() -> None:
-    values = [solve(economy(2, setup_cost=q)).objective for q in (0.06, 0.12, 0.5)]
+    values = [solve(economy(2, setup_cost=q)).objective for q in (0.05, 0.06, 0.35)]
     assert values == sorted(values, reverse=True)
 
 
 def test_the_order_of_the_sites_does_not_matter() -> None:
-    first = solve(economy(2, setup_cost=0.1))
+    first = solve(economy(2, setup_cost=0.35))
     order = [2, 0, 3, 1]
     second = solve(
         economy(
             2,
-            setup_cost=0.1,
+            setup_cost=0.35,
             sites=[PAPER["sites"][k] for k in order],
             makes=[PAPER["makes"][k] for k in order],
         )
@@ -480,7 +480,7 @@ def test_a_bound_at_any_prices_holds_for_random_structures() -> None:
 
 @pytest.mark.parametrize(
     ("case", "cost", "number"),
-    [(2, 0.4, 1), (5, 0.2, 2), (5, 0.24, 3), long(1, 0.05, 3), long(1, 0.3, 3)],
+    [(2, 0.4, 1), (5, 0.2, 2), long(5, 0.24, 3), long(1, 0.05, 3), long(1, 0.3, 3)],
 )
 def test_a_search_cut_short_reports_only_what_is_proved(case: int, cost: float, number: int) -> None:
     line = structure_problem(economy(case, setup_cost=cost))
@@ -546,9 +546,10 @@ def test_a_limit_reports_a_bound_over_all_numbers(scale: str) -> None:
 @pytest.mark.parametrize(("case", "cost"), [(2, 0.1), long(1, 0.05), long(5, 0.2)])
 def test_less_travel_and_less_need_bound_all_larger_numbers(case: int, cost: float) -> None:
     line = structure_problem(economy(case, setup_cost=cost, region=(0.2, 0.9) if case < 4 else (0.0, 1.0)))
+    best = {number: best_structure(line, number).utility for number in range(1, 5)}
     for fewest in (1, 2, 3):
         bound = least_bound(line, fewest)
-        assert all(best_structure(line, number).utility <= bound for number in range(fewest, 5))
+        assert all(best[number] <= bound for number in range(fewest, 5))
 
 
 def test_the_program_builds_its_railway_over_uneven_land() -> None:
