@@ -77,7 +77,7 @@ def test_a_bound_is_never_below_any_path_whatever_the_grid(seed: int, number: in
 # --- cities against brute force --------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     number=st.integers(4, 9),
     tau=st.floats(0.3, 40.0),
@@ -150,9 +150,9 @@ def test_the_best_lattice_configuration_is_the_best_vertex(tau: float, t: float)
     [  # certified values of the spec
         (circle(48), 25.0, 0.05, 0.014208440100),
         (circle(48), 25.0, 0.13, 0.010656969200),
-        (circle(48), 10.0, 0.12, 0.025552057842),
+        pytest.param(circle(48), 10.0, 0.12, 0.025552057842, marks=pytest.mark.heavy),
         (circle(24), 40.0, 0.1, 0.010400117916),
-        (circle(48), 40.0, 0.1, 0.007835385231),
+        pytest.param(circle(48), 40.0, 0.1, 0.007835385231, marks=pytest.mark.heavy),
         (segment(48), 25.0, 0.05, 0.014205496480),
         (segment(48), 25.0, 0.12, 0.010906456527),
         (segment(100), 25.0, 0.05, 0.013800748606),
@@ -199,9 +199,9 @@ def test_a_search_cut_short_says_so() -> None:
 
 
 def test_the_envelope_certifies_what_single_searches_certify() -> None:
-    bounds = ChainBounds(lattice_of(circle(24), 20.0))
+    bounds = ChainBounds(lattice_of(circle(16), 20.0))
     found = envelope(bounds, 0.01, 0.2)
-    fresh = ChainBounds(lattice_of(circle(24), 20.0))
+    fresh = ChainBounds(lattice_of(circle(16), 20.0))
     for t in np.linspace(0.01, 0.2, 9):
         single = fresh.maximum(float(t))
         assert found.certified(float(t))
@@ -210,9 +210,9 @@ def test_the_envelope_certifies_what_single_searches_certify() -> None:
 
 
 def test_the_map_is_certified_and_holds_the_repaired_conjecture() -> None:
-    table = certified_map(circle(24), [2.0, 15.0, 40.0], [0.02, 0.06, 0.1, 0.14])
+    table = certified_map(circle(24), [15.0, 40.0], [0.06, 0.1, 0.14])
     assert table["certified"].all()
-    assert len(table) == 12
+    assert len(table) == 6
     lattice = lattice_of(circle(24), 15.0)
     for row in table[table["decay"] == 15.0].itertuples():
         rate = 8 / lattice.land
@@ -321,9 +321,9 @@ def test_the_program_on_the_lattice_is_the_potential(number: int) -> None:
 @pytest.mark.parametrize(
     ("graph", "tau", "t"),
     [
-        (circle(8), 8.0, 0.16),
         (circle(8), 12.0, 0.05),
         (segment(9), 9.0, 0.08),
+        pytest.param(circle(8), 8.0, 0.16, marks=pytest.mark.heavy),
         pytest.param(circle(12), 10.0, 0.12, marks=pytest.mark.heavy),
         pytest.param(circle(12), 25.0, 0.1, marks=pytest.mark.heavy),
         pytest.param(segment(12), 25.0, 0.07, marks=pytest.mark.heavy),
@@ -342,7 +342,7 @@ def test_global_on_a_general_graph_reports_its_gap() -> None:
     assert "HiGHS" in solved.certificate.facts["proof"]
     assert solved.tables["cells"]["use"].tolist().count("business") == 6
     assert solved.objective >= solve(plane).objective - 1e-12
-    cut = solve(city(grid(5, 5), 0.1, 6.0), method="global", seconds=0.5)
+    cut = solve(city(grid(4, 4), 0.1, 6.0), method="global", seconds=0.2)
     assert not cut.is_global
     assert cut.certificate.facts["gap"] > 1e-6
     assert cut.certificate.facts["bound"] == pytest.approx(cut.objective + cut.certificate.facts["gap"])
