@@ -16,7 +16,6 @@ from scipy.optimize import brentq
 from agora.data import circle, two_cell
 from agora.methods.city.firms_game import FirmsGame
 from agora.methods.city.vertex_enumeration import local_maximisers, potentials, vertices
-from agora.models import FujitaOgawa
 
 OFF = 1e-6
 """Relative distance from a threshold within which nothing is claimed."""
@@ -32,13 +31,13 @@ def geography(kind: str, size: float) -> nx.Graph:
     return two_cell(land=(size, 1 - size)) if kind == "two-cell" else circle(int(size))
 
 
-def global_set(place: FujitaOgawa, points: np.ndarray) -> set[tuple[float, ...]]:
-    values = potentials(FirmsGame(place), points)
+def global_set(game: FirmsGame, points: np.ndarray) -> set[tuple[float, ...]]:
+    values = potentials(game, points)
     return {tuple(np.round(m, 9)) for m in points[values >= values.max() - 1e-11]}
 
 
-def local_set(place: FujitaOgawa, points: np.ndarray) -> set[tuple[float, ...]]:
-    return {tuple(np.round(state.firms, 9)) for state in local_maximisers(FirmsGame(place), points)}
+def local_set(game: FirmsGame, points: np.ndarray) -> set[tuple[float, ...]]:
+    return {tuple(np.round(state.firms, 9)) for state in local_maximisers(game, points)}
 
 
 def off(t: float, *thresholds: float) -> bool:
@@ -50,18 +49,18 @@ def test_proposition_4(a1: float) -> None:
     """Two cells: m̌, m̃, m̂ and ť, t̃, t̂, t*, with ť and t̃ as in the spec (the print repeats t̂)."""
     big_m, points = 0.5, candidates("two-cell", a1)
     low, high, kink = max(0.0, big_m - (1 - a1)), min(big_m, a1), a1 / 2
-    for tau in np.linspace(0.2, 5.0, 4):
+    for tau in np.linspace(0.2, 5.0, 3):
         delta, mean = np.exp(-tau), big_m / 2
         slope = 2 * big_m * (1 - delta)
         t_low, t_kink, t_high = slope * (mean - low), slope * (kink - mean), slope * (high - mean)
         t_star = (t_high + t_kink) / 2
-        for t in np.linspace(0.003, 0.6, 12):
+        for t in np.linspace(0.003, 0.6, 8):
             if not off(t, t_low, t_kink, t_high, t_star):
                 continue
-            place = city(two_cell(land=(a1, 1 - a1)), t, tau)
+            game = FirmsGame(city(two_cell(land=(a1, 1 - a1)), t, tau))
             expected = {m for m, holds in ((low, t < t_low), (kink, t > t_kink), (high, t < t_high)) if holds}
-            assert {m[0] for m in local_set(place, points)} == {round(m, 9) for m in expected}
-            winners = {m[0] for m in global_set(place, points)}
+            assert {m[0] for m in local_set(game, points)} == {round(m, 9) for m in expected}
+            winners = {m[0] for m in global_set(game, points)}
             winner = kink if t > t_star else high
             mirrored = {round(low, 9)} if a1 == 0.5 and winner == high else set()
             assert winners == {round(winner, 9)} | mirrored
@@ -70,17 +69,17 @@ def test_proposition_4(a1: float) -> None:
 def test_proposition_5() -> None:
     """Three cells: uniform for t ≥ ¼(1−δ), monocentric for t ≤ ¼(1−δ), δ = e^{−τ/3}; local at t < ½(1−δ)."""
     points, m = candidates("circle", 3), 1 / 6
-    for tau in np.linspace(0.3, 8.0, 5):
+    for tau in np.linspace(0.3, 8.0, 4):
         delta = np.exp(-tau / 3)
         for t in np.linspace(0.01, 0.6, 8):
             if not off(t, (1 - delta) / 4, (1 - delta) / 2):
                 continue
-            place = city(circle(3), t, tau)
+            game = FirmsGame(city(circle(3), t, tau))
             mono, uniform = round(2 * m, 9), tuple(np.round([m] * 3, 9))
-            winners = global_set(place, points)
+            winners = global_set(game, points)
             assert winners == ({uniform} if t > (1 - delta) / 4 else {w for w in winners if mono in w})
             assert len(winners) == (1 if t > (1 - delta) / 4 else 6)
-            assert len(local_set(place, points)) == (7 if t < (1 - delta) / 2 else 1)
+            assert len(local_set(game, points)) == (7 if t < (1 - delta) / 2 else 1)
 
 
 def pattern(shares: tuple[int, ...]) -> tuple[float, ...]:
@@ -95,21 +94,21 @@ def test_propositions_6_and_a1() -> None:
     interval); m̃² = (2,1,1,0) iff ½δ(1−δ) < t < ½(1−δ) (the print has the interval reversed).
     """
     points = candidates("circle", 4)
-    for tau in np.linspace(0.3, 10.0, 5):
+    for tau in np.linspace(0.3, 10.0, 4):
         d = np.exp(-tau / 4)
         t1, t2, t3 = (1 - d**2) / 2, (1 - d) ** 2 / 2, (1 - d) / 2
-        for t in np.linspace(0.005, 0.55, 12):
+        for t in np.linspace(0.005, 0.55, 8):
             if not off(t, t1, t1 / 2, t2, t3, d * t3):
                 continue
-            place = city(circle(4), t, tau)
-            local = local_set(place, points)
+            game = FirmsGame(city(circle(4), t, tau))
+            local = local_set(game, points)
             assert pattern((1, 1, 1, 1)) in local
             assert (pattern((2, 2, 0, 0)) in local) == (t < t1)
             assert (pattern((2, 0, 2, 0)) in local) == (t < t2)
             assert pattern((2, 1, 0, 1)) not in local
             assert (pattern((2, 1, 1, 0)) in local) == (d * t3 < t < t3)
             monocentric = {pattern(tuple(np.roll((2, 2, 0, 0), k))) for k in range(4)}
-            assert global_set(place, points) == (monocentric if t < t1 / 2 else {pattern((1, 1, 1, 1))})
+            assert global_set(game, points) == (monocentric if t < t1 / 2 else {pattern((1, 1, 1, 1))})
 
 
 def test_the_saddle_that_proposition_a1_calls_a_maximiser() -> None:
@@ -176,15 +175,15 @@ def test_proposition_7_over_the_plane() -> None:
     """Eight cells: uniform, monocentric or duocentric wins, where the thresholds say so."""
     points = candidates("circle", 8)
     seen = set()
-    for tau in (2.0, 5.0, 6.5, 7.0, 9.0, 14.0):
+    for tau in (2.0, 6.5, 7.0, 14.0):
         t1, t2, t3 = switch(tau, 0, 1), switch(tau, 0, 2), switch(tau, 2, 1)
-        for t in np.linspace(0.01, 0.28, 14):
+        for t in np.linspace(0.01, 0.28, 10):
             if not off(t, t1, t2, t3):
                 continue
             polycentric = tau > 6.672921554819 and t > t3
             winner = 0 if t > max(t1, t2) else 2 if polycentric else 1
             orbit = {pattern(tuple(np.roll(EIGHT[winner], k))) for k in range(8)}
-            assert global_set(city(circle(8), float(t), tau), points) == orbit
+            assert global_set(FirmsGame(city(circle(8), float(t), tau)), points) == orbit
             seen.add(winner)
     assert seen == {0, 1, 2}
 
@@ -201,7 +200,9 @@ def test_figure_1_and_its_three_cases() -> None:
     """Figure 1: M = ½, a_1 = .6, δ = .1; local maximisers at high, medium and low t."""
     points, tau = candidates("two-cell", 0.6), float(np.log(10))
     for t, expected in ((0.3375, {0.3}), (0.105, {0.1, 0.3, 0.5}), (0.0225, {0.1, 0.5})):
-        assert {m[0] for m in local_set(city(two_cell(land=(0.6, 0.4)), t, tau), points)} == expected
+        assert {
+            m[0] for m in local_set(FirmsGame(city(two_cell(land=(0.6, 0.4)), t, tau)), points)
+        } == expected
 
 
 def test_uniform_is_a_minimiser_with_excess_land() -> None:
