@@ -109,7 +109,7 @@ def dual_value(case: Case) -> float:
     return float(prices @ demand(case) + smooth.width * (root - limit).sum())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(cases())
 def test_the_flow_is_balanced_and_of_least_cost_by_its_dual(case: Case) -> None:
     smooth = case.smooth
@@ -125,7 +125,7 @@ def test_the_flow_is_balanced_and_of_least_cost_by_its_dual(case: Case) -> None:
     assert smooth.cost(case.firms) == least
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(cases(), st.integers(0, 2**32 - 1))
 def test_the_last_bits_of_the_firms_do_not_matter(case: Case, seed: int) -> None:
     smooth = case.smooth
@@ -165,7 +165,7 @@ def test_wherever_the_search_starts_it_ends_at_the_same_prices(case: Case, away:
     assert found == pytest.approx(smooth.firm_cost_with(flow), abs=price_rounding(smooth))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cases(narrowest=-3.0, shapes=("triangle", "circle", "ladder", "grid", "torus", "complete")))
 def test_the_cost_is_that_of_the_program(case: Case) -> None:
     smooth = case.smooth
@@ -214,7 +214,7 @@ def test_on_a_circle_the_cost_is_at_the_root_of_one_slope(case: Case) -> None:
     assert case.smooth.cost(case.firms) == pytest.approx(least, rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cases(), st.integers(0, 2**32 - 1))
 def test_the_gradient_lies_between_the_costs_of_any_two_distributions(case: Case, seed: int) -> None:
     """A convex function is above its tangents, at every width."""
