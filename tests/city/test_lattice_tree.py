@@ -43,7 +43,7 @@ def every_value(model: FujitaOgawa) -> np.ndarray:
     return values
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.integers(3, 9), st.integers(0, 2**31), st.floats(0.01, 0.4), st.floats(0.3, 10.0))
 @example(9, 0, 0.02, 1.0)
 def test_the_best_and_all_near_it_are_those_of_enumeration(
@@ -84,7 +84,11 @@ def test_a_line_as_a_tree_and_as_a_chain(cells: int, cost: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("graph", "cost", "decay"), [(star(11, length=0.3), 0.02, 3.0), (tree(3, 2, length=0.2), 0.03, 5.0)]
+    ("graph", "cost", "decay"),
+    [
+        (star(11, length=0.3), 0.02, 3.0),
+        pytest.param(tree(3, 2, length=0.2), 0.03, 5.0, marks=pytest.mark.heavy),
+    ],
 )
 def test_highs_finds_the_same_on_small_trees(graph: nx.Graph, cost: float, decay: float) -> None:
     model = city(graph, cost, decay)
@@ -117,7 +121,7 @@ def test_a_tree_beyond_the_time_is_left_to_the_program(monkeypatch: pytest.Monke
         raise OutOfTimeError
 
     monkeypatch.setattr(global_search.TreeBounds, "maximum", too_slow)
-    solution = solve(model, method="global", seconds=0.5)
+    solution = solve(model, method="global", seconds=0.1)
     assert solution.certificate.facts["bound"] >= solution.objective - 1e-12
     assert solution.is_global == (solution.certificate.facts["gap"] == 0.0)
 
