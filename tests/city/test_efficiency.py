@@ -25,7 +25,7 @@ from agora.methods.city.vertex_enumeration import vertices
 from agora.models import FujitaOgawa
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(geographies(largest=5), st.floats(0.02, 0.6), st.floats(0.5, 6.0), st.sampled_from([0.5, 1.0, 2.0]))
 def test_the_optimum_is_the_best_vertex_and_is_decentralised(
     graph: nx.Graph, t: float, tau: float, phi: float
@@ -78,7 +78,7 @@ def test_a_function_of_the_user_has_no_known_degree() -> None:
 
 
 def test_equilibrium_has_too_little_agglomeration_and_the_price_of_it() -> None:
-    decays, costs = [4.0, 12.0], [0.04, 0.1, 0.2, 0.3]
+    decays, costs = [4.0, 12.0], [0.04, 0.1, 0.2]
     table = anarchy_map(circle(8), decays, costs)
     assert table["certified"].all()
     assert (table["anarchy"] >= 1 - 1e-12).all()
