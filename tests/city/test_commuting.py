@@ -27,7 +27,7 @@ def least_cost(program: pyo.ConcreteModel) -> float:
     return float(pyo.value(next(program.component_data_objects(pyo.Objective, active=True))))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(geographies(directed=False), st.floats(0.4, 1.0), st.integers(0, 1000))
 def test_strong_duality_and_both_formulations(graph: nx.Graph, share: float, seed: int) -> None:
     # Proposition 2, Osawa & Akamatsu (2019): (S) and (D) have one value, in edges and in pairs
@@ -41,7 +41,7 @@ def test_strong_duality_and_both_formulations(graph: nx.Graph, share: float, see
     assert np.ptp(values) <= 1e-10 * max(1.0, abs(values[0]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(geographies(), st.floats(0.4, 1.0), st.integers(0, 1000))
 def test_canonical_prices_do_not_depend_on_the_formulation(graph: nx.Graph, share: float, seed: int) -> None:
     place = market(graph, firms_within(graph, share, seed))
@@ -54,7 +54,7 @@ def test_canonical_prices_do_not_depend_on_the_formulation(graph: nx.Graph, shar
         assert np.abs(tables[0][column] - tables[1][column]).max() <= 1e-12
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(geographies(directed=True), st.floats(0.4, 1.0), st.integers(0, 1000))
 def test_one_way_lengths_are_certified_too(graph: nx.Graph, share: float, seed: int) -> None:
     solution = solve(market(graph, firms_within(graph, share, seed)))
@@ -62,7 +62,7 @@ def test_one_way_lengths_are_certified_too(graph: nx.Graph, share: float, seed: 
     assert solution.is_global
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(geographies(), st.integers(0, 1000), st.randoms())
 def test_relabelling_permutes_the_answer(graph: nx.Graph, seed: int, shuffle: object) -> None:
     firms = dict(enumerate(firms_within(graph, 0.9, seed)))
