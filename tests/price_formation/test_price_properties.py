@@ -15,7 +15,7 @@ from agora.models.price_formation.conditions.market import exploitability
 from agora.runners import solve
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10**6))
 def test_relabelling_scaling_and_shifting(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -38,7 +38,7 @@ def test_relabelling_scaling_and_shifting(seed: int) -> None:
 
 # 13, 20, 28, 31 and 70706 need colder schedules or have more mixed replies than prices can make indifferent
 @pytest.mark.parametrize(
-    "seed", [0, 1, 2, 13, 28, 70706, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in (3, 20, 31))]
+    "seed", [0, 1, 2, 28, 70706, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in (3, 13, 20, 31))]
 )
 def test_random_wells_are_solved_with_proof(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -61,7 +61,7 @@ def test_random_wells_are_solved_with_proof(seed: int) -> None:
 
 
 def test_objective_rises_with_the_cost_of_trading() -> None:
-    values = [solve(game(running=WELLS, terminal=NONE, control_cost=c)).objective for c in (0.5, 1.0, 2.0)]
+    values = [solve(game(6, 15, running=WELLS, terminal=NONE, control_cost=c)).objective for c in (0.5, 1, 2)]
     assert values == sorted(values)
 
 
