@@ -124,6 +124,10 @@ def test_case_3_has_the_level_of_the_spec() -> None:
     assert grid.is_global
     assert grid.certificate.facts["price_level"] == pytest.approx(-0.1643, abs=5e-5)
     assert {c.name: c.worst for c in grid.certificate.conditions}["exploitability_max"] <= 2e-7
+
+
+@pytest.mark.heavy
+def test_case_3_has_the_level_of_the_spec_with_the_released_sampling() -> None:
     released = np.sin(10 * np.arange(1000) / 999).tolist()
     level = solve(game(100, 1000, terminal=WELLS, supply=released)).certificate.facts["price_level"]
     assert level == pytest.approx(-0.1650, abs=5e-5)
@@ -187,14 +191,14 @@ def test_three_methods_for_a_terminal_double_well() -> None:
 
 
 def test_relaxed_program_is_the_oracle_of_running_wells() -> None:
-    model = game(9, 40, running=WELLS, terminal=NONE, horizon=1.4)
+    model = game(6, 20, running=WELLS, terminal=NONE, horizon=1.4)
     solution = solve(model)
     assert solution.is_global
     paths = solution.tables["paths"]
     agents = paths.groupby(["agent", "path"], sort=False).size().index.get_level_values(0).tolist()
     program = model.relaxed_program(agents)
     model.start_from(
-        program, paths["state"].to_numpy().reshape(len(agents), 1, -1) + 1e-3 * np.arange(41) / 40,
+        program, paths["state"].to_numpy().reshape(len(agents), 1, -1) + 1e-3 * np.arange(21) / 20,
         paths["weight"].to_numpy().reshape(len(agents), -1)[:, 0],
     )  # fmt: skip
     NonlinearProgram(program).solve()
