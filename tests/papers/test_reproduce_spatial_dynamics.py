@@ -32,7 +32,7 @@ NOT_REPRODUCED = {
 }
 """What does not hold as stated; the reasons are in the notes."""
 SMALLER: dict[str, dict[str, Any]] = {
-    "congestion-unique": {"cells": 6, "starts": 2},
+    "congestion-unique": {"cells": 4, "starts": 2},
     "infinite-horizon": {"cells": 8, "steps": 8},
     "linearised-armington": {"cells": [6, 12]},
     "linearised-krugman": {"cells": [6, 12]},
