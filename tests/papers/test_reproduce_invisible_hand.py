@@ -50,7 +50,7 @@ def test_numbers_of_the_model(name: str, arguments: dict[str, float], value: flo
         pytest.param("gap-0.5", marks=pytest.mark.heavy),
         "preferences-long-run",
         "externality-private",
-        "immobile-long-run",
+        pytest.param("immobile-long-run", marks=pytest.mark.heavy),
     ],
 )
 def test_facts_of_the_model(claim: str) -> None:
