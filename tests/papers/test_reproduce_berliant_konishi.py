@@ -49,9 +49,7 @@ COARSE = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5)
 def rows_and_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let statements about all rows and all q̄ be about a few of them, unless a test is marked heavy."""
     if request.node.get_closest_marker("heavy") is None:
-        few = {row: claims for row, claims in EVERY_ROW.items() if row in ROWS}
-        for module in (printed_cells, statements, theory):
-            monkeypatch.setattr(module, "printed_rows", lambda: few)
+        few_rows(monkeypatch)
         for module in (sweep, statements):
             monkeypatch.setattr(module, "GRID", COARSE)
     caches = (sweep.path, sweep.thresholds, printed_cells.best_match)
@@ -60,6 +58,13 @@ def rows_and_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     yield
     for each in caches:
         each.cache_clear()
+
+
+def few_rows(patch: pytest.MonkeyPatch) -> None:
+    """Let the printed rows be those that the default tests solve."""
+    few = {row: claims for row, claims in EVERY_ROW.items() if row in ROWS}
+    for module in (printed_cells, statements, theory):
+        patch.setattr(module, "printed_rows", lambda: few)
 
 
 @cache
@@ -331,8 +336,8 @@ def test_the_marketplace_leaves_c_where_the_search_says() -> None:
     assert 0.66 < after.locations[0] < 0.67 - 1e-4
 
 
-@pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, Path]:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
     """Write the pages of the row of Table 2 that is wrong, with a figure and the row's program."""
     paper = read_paper(PAPER)
     row = [claim for claim in CELLS if row_of(claim) == ("case2", 0.05)]
@@ -342,9 +347,12 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame,
         figures={paper.figure[0].name: beyond._draw_structure(0.1, (0.5,))},
         programs={"case2-0.05": economies.economy("case2", 0.05, marketplaces=2)},
     )
-    monkeypatch.setattr(runner, "read_paper", lambda name: few)
-    monkeypatch.setitem(reproductions.ADDITIONS, PAPER, lambda: added)
-    return reproduce(PAPER, tmp_path / "out"), tmp_path / "out"
+    folder = tmp_path_factory.mktemp("runs") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        few_rows(patch)
+        patch.setattr(runner, "read_paper", lambda name: few)
+        patch.setitem(reproductions.ADDITIONS, PAPER, lambda: added)
+        return reproduce(PAPER, folder), folder
 
 
 def test_files(page: tuple[pd.DataFrame, Path]) -> None:
