@@ -61,7 +61,7 @@ def long(*case: Any) -> Any:
         long(2, 0.01, 4, 1.018215, (0.2240, 0.2240, 0.2760, 0.2760), (1.001410, 3)),
         (2, 0.05, 2, 0.910762, None, (0.904349, 3)),
         long(2, 0.4, 1, 0.581014, (0.1275, 0.3269, 0.3736, 0.1719), (0.266365, 2)),
-        (2, 0.5, 1, 0.484985, (0.1086, 0.3566, 0.3933, 0.1416), None),
+        long(2, 0.5, 1, 0.484985, (0.1086, 0.3566, 0.3933, 0.1416), None),
         long(3, 0.1, 1, 0.842303, (0.1736, 0.2953, 0.3266, 0.2045), (0.834277, 2)),
         (4, 0.05, 2, 0.903806, (0.1943, 0.3057, 0.3057, 0.1943), (0.876070, 1)),
         (5, 0.05, 3, 0.932080, (0.1831, 0.2954, 0.2608, 0.2608), (0.916830, 2)),
@@ -121,7 +121,7 @@ def test_no_structure_beats_the_proved_bound(case: int, cost: float, number: int
         assert line.solve(np.sort(places)).utility <= best.bound
 
 
-@pytest.mark.parametrize("substitution", [0.3, 0.7])
+@pytest.mark.parametrize("substitution", [0.7, long(0.3)])
 def test_bracketing_finds_newtons_prices_where_rents_are_far_above_incomes(substitution: float) -> None:
     scarce = Economy(
         makes=np.array([0, 1, 0]), shares=np.array([0.3, 0.25]), leisure=0.25, land=0.2,
@@ -215,16 +215,19 @@ def test_ces_is_certified_for_given_places(substitution: float) -> None:
     assert float(program.utility.value) == pytest.approx(solution.objective, rel=1e-8)
 
 
-@pytest.mark.parametrize("substitution", [2.0, long(0.5), long(0.8)])
-def test_ces_chooses_marketplaces_with_proof(substitution: float) -> None:
-    model = economy(2, substitution=substitution)
+@pytest.mark.parametrize(
+    ("substitution", "marketplaces"), [(2.0, 2), long(2.0, "free"), long(0.5, "free"), long(0.8, "free")]
+)
+def test_ces_chooses_marketplaces_with_proof(substitution: float, marketplaces: Any) -> None:
+    model = economy(2, substitution=substitution, marketplaces=marketplaces)
     solution = solve(model, seconds=600)
     assert solution.certificate.passed
     assert solution.is_global
     assert solution.certificate.facts["gap"] <= 1e-8
     random, on = np.random.default_rng(7), structure_problem(model)
     for _ in range(15):
-        places = np.sort(random.uniform(0, 1, int(random.integers(1, 4))))
+        number = int(random.integers(1, 4)) if marketplaces == "free" else marketplaces
+        places = np.sort(random.uniform(0, 1, number))
         assert on.solve(places).utility <= solution.certificate.facts["bound"]
 
 
@@ -451,8 +454,9 @@ def test_a_constructor_evaluates_no_structure(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("case", "cost", "number"),
     [
-        *((case, cost, 1) for case, cost in ((1, 0.05), (2, 0.1), (2, 0.4), (3, 0.1), (4, 0.05), (5, 0.05))),
-        *((1, 0.05, 2), (2, 0.1, 2), (3, 0.1, 2), (4, 0.05, 2), (5, 0.05, 2), (5, 0.05, 3)),
+        *((2, 0.1, 1), (5, 0.05, 1), (1, 0.05, 2), (3, 0.1, 2), (4, 0.05, 2), (5, 0.05, 3)),
+        *(long(case, cost, 1) for case, cost in ((1, 0.05), (2, 0.4), (3, 0.1), (4, 0.05))),
+        *(long(case, cost, 2) for case, cost in ((2, 0.1), (5, 0.05))),
         *(
             long(*each)
             for each in ((2, 0.4, 2), (1, 0.05, 3), (2, 0.1, 3), (2, 0.4, 3), (3, 0.1, 3), (4, 0.05, 3))
