@@ -185,6 +185,7 @@ def test_medians_and_the_dynamic_program_bound_alike() -> None:
         )
 
 
+@pytest.mark.heavy
 def test_a_bound_for_all_larger_numbers_holds_for_them() -> None:
     on = structure_problem(plane())
     top = max((median_structure(on, number) for number in (1, 2)), key=lambda found: found.utility)
