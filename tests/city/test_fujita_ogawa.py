@@ -184,7 +184,7 @@ def test_any_single_error_in_a_random_city_is_caught(
                 assert not certificate.passed, f"{table}.{column}[{row}]"
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(geographies(largest=5), st.floats(0.02, 0.3), st.floats(0.5, 4.0), st.sampled_from([0.5, 1.0, 2.0]))
 def test_relabelling_permutes_the_global_maximiser(graph: nx.Graph, t: float, tau: float, phi: float) -> None:
     mass = 1 / (1 + phi)
