@@ -73,7 +73,7 @@ def test_a_star_with_its_many_ties(leaves: int, cost: float) -> None:
 
 
 @pytest.mark.parametrize("cells", [24, pytest.param(48, marks=pytest.mark.heavy)])
-@pytest.mark.parametrize("cost", [0.03, 0.05, 0.12])
+@pytest.mark.parametrize("cost", [0.03, 0.12, pytest.param(0.05, marks=pytest.mark.heavy)])
 def test_a_line_as_a_tree_and_as_a_chain(cells: int, cost: float) -> None:
     lattice = lattice_city(city(segment(cells), cost, 25.0))
     along = ChainBounds(lattice).maximum(cost)
