@@ -80,6 +80,7 @@ def test_slow_verdicts() -> None:
             assert judge(claim, finding) == expected.get(name, "reproduced"), name
 
 
+@pytest.mark.heavy
 def test_the_printed_level_clears_and_is_exploitable() -> None:
     # spec/price-formation.md: gains up to .11 for x0 in about .12–.36, J above its minimum by .0122
     low, found = published_case_3(0.0508)
