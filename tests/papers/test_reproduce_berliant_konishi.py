@@ -82,6 +82,9 @@ def row_of(cell: Claim) -> Row:
     return cell.arguments["case"], cell.arguments["setup_cost"]
 
 
+ALSO_AS_A_MODEL = {("case1", 0.5), ("case4", 0.05), ("case5", 0.05)}
+"""Rows of which the default tests of the model know the same numbers."""
+
 # From 16-digit solves with another program: case, q̄, utility, locations, populations, next best utility.
 KNOWN = [
     ("case1", 0.01, 1.011929, [0, 0.33, 0.67, 1], [0.25, 0.25, 0.25, 0.25], 0.989981),
@@ -100,7 +103,7 @@ KNOWN = [
 
 @pytest.mark.parametrize(
     ("case", "setup_cost", "utility", "locations", "population", "next_best"),
-    [heavy_unless((case, cost) in ROWS, case, cost, *rest) for case, cost, *rest in KNOWN],
+    [heavy_unless((case, cost) in ROWS - ALSO_AS_A_MODEL, case, cost, *rest) for case, cost, *rest in KNOWN],
 )
 def test_rows_are_the_known_ones(
     case: str,
