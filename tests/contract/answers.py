@@ -1,4 +1,4 @@
-"""Lines solved in a process of its own: ``python -m tests.contract.answers FILE LINE…`` writes their tables."""
+"""Lines solved in a process of its own: ``python -m tests.contract.answers FILE LINE…`` writes tables."""
 
 from __future__ import annotations
 
