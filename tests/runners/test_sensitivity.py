@@ -270,6 +270,7 @@ def test_a_model_of_ones_own_gets_it_for_free(tmp_path: Path) -> None:
     agree(country, ["trade_cost", "choke_price.2", "supply_slope.0"], 1e-6)
 
 
+@pytest.mark.heavy
 def test_all_sites_of_the_published_economy_at_once() -> None:
     """Comparative statics of everything in q̄, α, γ and the sites' positions."""
     paths = ["setup_cost", "commodity_shares.0", "setup_shares.0", *(f"sites.{j}" for j in range(4))]

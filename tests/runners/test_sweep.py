@@ -263,7 +263,13 @@ for kill in range(10):
         os.kill(child, signal.SIGKILL)
     os.close(told)
     hits += os.WIFSIGNALED(os.waitpid(child, 0)[1])
-print(hits, sweep(file, out, workers=0).complete)
+complete = sweep(file, out, workers=0).complete
+
+child = os.fork()  # two runs on one folder at the same time
+both = sweep(file, "both", workers=0)
+if child == 0:
+    os._exit(0 if both.complete else 1)
+print(hits, complete, both.complete, os.waitpid(child, 0)[1])
 """
 
 
@@ -276,10 +282,11 @@ def test_a_run_killed_ten_times_gives_the_same_tables(tmp_path: Path, number: in
     words = [sys.executable, str(script), str(file), "killed", "calm", "7"]
     run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    hits, complete = run.stdout.split()
-    assert complete == "True"
+    hits, *ended = run.stdout.split()
+    assert ended == ["True", "True", "0"]
     assert int(hits) >= 1  # the first kill hits for certain; how many more depends on the machine
     assert tables(tmp_path / "killed") == tables(tmp_path / "calm")
+    assert tables(tmp_path / "both") == tables(tmp_path / "calm")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the list of processes")
@@ -394,6 +401,7 @@ def test_a_full_disk_costs_only_what_was_not_written(tmp_path: Path, monkeypatch
     assert tables(out) == tables(tmp_path / "calm")
 
 
+@pytest.mark.heavy  # that which is killed ten times has two runs by default
 def test_two_runs_on_one_folder_do_not_harm_each_other(tmp_path: Path) -> None:
     file, out = dataset(tmp_path, 8), tmp_path / "out"
     with watched(file, out, workers=0) as other:
