@@ -7,6 +7,7 @@ from agora.runners import solve_scenario
 
 LONG = (
     "circle-240",
+    "circle-48-global",
     "grid-30",
     "grid-100",
     "marketplaces-plane-25",
@@ -17,7 +18,7 @@ LONG = (
     "spatial-game-k1",
     "tree-63",
 )
-"""Scenarios that take about two seconds or more; smaller ones of their kind stay in the default tests."""
+"""Scenarios that take about a second or more; smaller ones of their kind stay in the default tests."""
 
 SMOKE = (
     "armington-three",

@@ -192,10 +192,13 @@ def _writes(function: ast.AST) -> set[str]:
 
 def _filled(tree: ast.Module) -> set[str]:
     """Return the containers of a module that its functions fill or replace."""
+    containers = _containers(tree)
+    if not containers:
+        return set()
     functions = [
         n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     ]
-    return _containers(tree) & {name for function in functions for name in _writes(function)}
+    return containers & {name for function in functions for name in _writes(function)}
 
 
 def _frozen_that_change(tree: ast.Module) -> set[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,25 +13,10 @@ from pathlib import Path
 import pytest
 
 import agora
+import agora.data
+import agora.formulations
+import agora.runners
 from agora.moved import MOVED
-
-EVERY_OLD_PLACE = """
-import json, sys, warnings
-from importlib import import_module
-from agora.moved import MOVED
-
-said = {}
-for old, (new, _) in MOVED.items():
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        shim = import_module(old)
-        exec(f"import {old}")
-    module = import_module(new)
-    public = [name for name in vars(module) if not name.startswith("_")]
-    assert public and all(getattr(shim, name) is getattr(module, name) for name in public), old
-    said[old] = [[str(w.message), w.category.__name__] for w in caught]
-print(json.dumps(said))
-"""
 
 OLD_THEN_NEW = """
 import agora.runners.convergence as module
@@ -76,15 +62,35 @@ def script(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_old_place_gives_what_is_at_the_new_one_and_says_so_once(tmp_path: Path) -> None:
-    run = script(tmp_path, EVERY_OLD_PLACE)
-    assert run.returncode == 0, run.stderr
-    said = json.loads(run.stdout)
-    assert set(said) == set(MOVED)
-    for old, warned in said.items():
-        ((words, category),) = warned
-        assert category == "FutureWarning"
-        assert words.startswith(f"{old} is {MOVED[old][0]} now")
+@pytest.fixture
+def unknown() -> Iterator[None]:
+    """Forget the old places for a while, and then that they were imported."""
+    parents = [sys.modules[name] for name in ("agora.data", "agora.formulations", "agora.runners")]
+    names = [dict(vars(parent)) for parent in parents]
+    imported = {old: sys.modules.pop(old) for old in MOVED if old in sys.modules}
+    yield
+    for old in MOVED:
+        sys.modules.pop(old, None)
+    sys.modules.update(imported)
+    for parent, known in zip(parents, names, strict=True):
+        vars(parent).clear()
+        vars(parent).update(known)
+
+
+@pytest.mark.usefixtures("unknown")
+def test_every_old_place_gives_what_is_at_the_new_one_and_says_so_once() -> None:
+    for old, (new, _) in MOVED.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            shim = import_module(old)
+            exec(f"import {old}")
+        module = import_module(new)
+        public = [name for name in vars(module) if not name.startswith("_")]
+        assert public
+        assert all(getattr(shim, name) is getattr(module, name) for name in public), old
+        (warned,) = caught
+        assert warned.category is FutureWarning
+        assert str(warned.message).startswith(f"{old} is {new} now")
 
 
 @pytest.mark.parametrize("order", [OLD_THEN_NEW, pytest.param(NEW_THEN_OLD, marks=pytest.mark.heavy)])

@@ -41,23 +41,32 @@ def write(folder: Path, text: str) -> Path:
     return file
 
 
-def test_solve_prints_and_writes_everything(tmp_path: Path) -> None:
-    run = agora("solve", write(tmp_path, SMALL), "--out", "out", folder=tmp_path)
+@pytest.fixture(scope="module")
+def run_before(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Return a folder with the scenario and what it gave, in ``out``, and what the command said."""
+    folder = tmp_path_factory.mktemp("solved")
+    return folder, agora("solve", write(folder, SMALL), "--out", "out", folder=folder)
+
+
+def test_solve_prints_and_writes_everything(
+    run_before: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, run = run_before
     assert run.returncode == 0, run.stderr
     assert "certificate: passed" in run.stdout
     assert "build" in run.stdout
-    written = {path.name for path in (tmp_path / "out").iterdir()}
+    written = {path.name for path in (folder / "out").iterdir()}
     for table in ("cells", "commuting", "totals", "equilibria", "certificate"):
         assert {f"{table}.parquet", f"{table}.csv"} <= written
     assert {"manifest.json", "city.svg", "city.png"} <= written
-    cells = pd.read_parquet(tmp_path / "out" / "cells.parquet")
+    cells = pd.read_parquet(folder / "out" / "cells.parquet")
     assert cells["firms"].sum() == pytest.approx(0.5)
-    assert pd.read_csv(tmp_path / "out" / "cells.csv")["rent"].tolist() == cells["rent"].tolist()
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert pd.read_csv(folder / "out" / "cells.csv")["rent"].tolist() == cells["rent"].tolist()
+    manifest = json.loads((folder / "out" / "manifest.json").read_text())
     assert manifest["parameters"]["decay"] == 8.0
     assert manifest["solvers"][0]["solver"] == "HiGHS"
     assert len(manifest["hash"]) == 64
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def test_json_is_one_object_with_what_the_interface_names(tmp_path: Path) -> None:
@@ -75,14 +84,15 @@ def test_json_is_one_object_with_what_the_interface_names(tmp_path: Path) -> Non
     assert (tmp_path / "runs" / "scenario" / "manifest.json").is_file()
 
 
-def test_the_same_scenario_gives_the_same_tables(tmp_path: Path) -> None:
-    file = write(tmp_path, SMALL)
-    assert agora("solve", file, "--out", "first", folder=tmp_path).returncode == 0
-    shutil.copytree(tmp_path / "first", tmp_path / "second")  # an earlier run, which is replaced
+def test_the_same_scenario_gives_the_same_tables(
+    run_before: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    file, first = write(tmp_path, SMALL), run_before[0] / "out"
+    shutil.copytree(first, tmp_path / "second")  # an earlier run, which is replaced
     (tmp_path / "second" / "cells.csv").write_text("of an earlier run")
     assert agora("solve", file, "--out", "second", folder=tmp_path).returncode == 0
     for name in ("cells.csv", "commuting.csv", "equilibria.csv", "city.svg"):
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+        assert (first / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 MARKETS = """

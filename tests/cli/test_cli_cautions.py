@@ -18,15 +18,15 @@ noise = 0.01
 discount = 0.05
 moving_cost = 1.0
 horizon = 5.0
-cells = 8
-steps = 8
+cells = 4
+steps = 4
 initial = { kind = "uniform" }
 """
 HAND = """
 model = "invisible-hand"
 [geography]
 kind = "segment"
-cells = 8
+cells = 4
 [parameters]
 firm_share = 0.35
 substitution = 2.0

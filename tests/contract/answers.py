@@ -1,4 +1,4 @@
-"""Every line solved in a process of its own: ``python -m tests.contract.answers FILE`` writes all tables."""
+"""Lines solved in a process of its own: ``python -m tests.contract.answers FILE LINE…`` writes tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import pickle
 import sys
 from pathlib import Path
 
-from .economies import LINES, solved
+from .economies import solved
 
 
 def main() -> None:
     """Write line → table → DataFrame to the file that is named."""
-    tables = {name: solved(name).tables for name in LINES}
-    Path(sys.argv[1]).write_bytes(pickle.dumps(tables))
+    file, *names = sys.argv[1:]
+    tables = {name: solved(name).tables for name in names}
+    Path(file).write_bytes(pickle.dumps(tables))
 
 
 if __name__ == "__main__":

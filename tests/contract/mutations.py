@@ -100,7 +100,7 @@ def source(module: str) -> str:
 @cache
 def mutants(module: str) -> tuple[Mutant, ...]:
     """Return every error that can be planted in a module; no two have the same key."""
-    walk = _Planted(None)
+    walk = _Listed()
     walk.visit(ast.parse(source(module)))
     found, seen = [], Counter[tuple[str, str]]()
     for place, (kind, change, function, line, statement) in enumerate(walk.found):
@@ -141,16 +141,19 @@ _START = {"Var": ("initialize", "doc"), "": ("doc",)}
 """Arguments that no answer depends on, by the name of what is called."""
 
 
-class _Planted(ast.NodeTransformer):
-    """Counts the places where an error can stand, and plants one at the place that is asked for."""
+class _Places(ast.NodeTransformer):
+    """Goes through the places where an error can stand, what is inside first."""
 
-    def __init__(self, wanted: int | None) -> None:
-        self.wanted = wanted
-        self.found: list[tuple[str, str, str, int, str]] = []
+    def __init__(self) -> None:
+        self.place = -1
         self._starts: set[str] = set()
         self._around: list[str] = []
         self._lines: list[int] = []
-        self._statement = ""
+        self._statement: ast.AST = ast.Module([], [])
+
+    def error(self, kind: str, right: Any, make: Callable[[Any], ast.AST]) -> ast.AST | None:
+        """Return what stands at this place instead, or nothing."""
+        raise NotImplementedError
 
     def visit(self, node: ast.AST) -> Any:
         """Visit what is inside first, then try the errors of the node itself."""
@@ -159,23 +162,13 @@ class _Planted(ast.NodeTransformer):
         if isinstance(node, ast.Module):
             self._starts = set(_starts(node))
         if isinstance(node, ast.stmt) and not hasattr(node, "body"):
-            self._statement = ast.unparse(node)
-        before = deepcopy(node) if self._lines and isinstance(node, ast.expr | ast.AugAssign) else None
-        node = super().visit(node)
-        if before is None:
-            return node
-        return self._with_error(before, node)
-
-    def _with_error(self, before: Any, node: Any) -> Any:
-        for kind, make in _changes(before):
-            place = len(self.found)
-            wrong = ast.copy_location(make(deepcopy(before)), before)
-            change = f"{ast.unparse(before)} → {ast.unparse(wrong)}"
-            where = ".".join(self._around)
-            self.found.append((kind, change, where, self._lines[-1], self._statement))
-            if place == self.wanted:
-                node = ast.fix_missing_locations(wrong)
-        return node
+            self._statement = node
+        right = there = super().visit(node)
+        if self._lines and isinstance(node, ast.expr | ast.AugAssign):
+            for kind, make in _changes(right):
+                self.place += 1
+                there = self.error(kind, right, make) or there
+        return there
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Visit the methods."""
@@ -214,7 +207,7 @@ class _Planted(ast.NodeTransformer):
         return self._headed(node, "iter")
 
     def _headed(self, node: Any, head: str) -> ast.AST:
-        self._statement = f"{type(node).__name__.lower()} {ast.unparse(getattr(node, head))}"
+        self._statement = node
         setattr(node, head, self.visit(getattr(node, head)))
         node.body = [self.visit(each) for each in node.body]
         node.orelse = [self.visit(each) for each in node.orelse]
@@ -229,6 +222,42 @@ class _Planted(ast.NodeTransformer):
             if keyword.arg not in skipped:
                 keyword.value = self.visit(keyword.value)
         return node
+
+
+class _Listed(_Places):
+    """Lists the errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str, str, int, str]] = []
+
+    def error(self, kind: str, right: Any, make: Callable[[Any], ast.AST]) -> None:
+        """Note the error."""
+        change = f"{ast.unparse(right)} → {ast.unparse(make(deepcopy(right)))}"
+        where = ".".join(self._around)
+        self.found.append((kind, change, where, self._lines[-1], _text(self._statement)))
+
+
+class _Planted(_Places):
+    """Plants the error of one place."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+    def error(self, kind: str, right: Any, make: Callable[[Any], ast.AST]) -> ast.AST | None:
+        """Return the error if it is the one."""
+        if self.place != self.wanted:
+            return None
+        return ast.fix_missing_locations(ast.copy_location(make(deepcopy(right)), right))
+
+
+def _text(statement: ast.AST) -> str:
+    """Return a statement, or the head of one with a body."""
+    head = getattr(statement, "test", getattr(statement, "iter", None))
+    if head is None or not hasattr(statement, "body"):
+        return ast.unparse(statement)
+    return f"{type(statement).__name__.lower()} {ast.unparse(head)}"
 
 
 def _starts(tree: ast.Module) -> Iterator[str]:

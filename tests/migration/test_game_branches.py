@@ -36,7 +36,7 @@ def test_less_of_the_trade_costs_is_a_homotopy() -> None:
 
 
 def test_steps_are_halved_where_concentration_jumps() -> None:
-    model = game("K1", 16, horizon="stationary", scheme="exponential", moving_cost=200.0)
+    model = game("K1", 8, horizon="stationary", scheme="exponential", moving_cost=200.0)
     first = crowd_at_rest(at_value(model, "moving_cost", 120.0))
     whole = bifurcation(model, "moving_cost", 120.0, [200.0], first=first, steps=2)
     assert whole["value"].tolist() == [120.0, 160.0, 200.0]

@@ -58,7 +58,7 @@ def test_rates_are_the_slope_of_the_worth(scheme: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::agora.data.Caution")
-@pytest.mark.parametrize("case", ["A1", "K1"])
+@pytest.mark.parametrize("case", ["A1", pytest.param("K1", marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("scheme", ["upwind", "central", "exponential"])
 @pytest.mark.parametrize("time_scheme", ["implicit-euler", "trapezoid"])
 def test_every_scheme_is_certified(case: str, scheme: str, time_scheme: str) -> None:
@@ -108,8 +108,8 @@ def test_amenity_draws_and_congestion_disperses() -> None:
     [
         # the linear closed form in continuous space and time, δ = 1
         ("A1", 0.371692208670, 0.199683796113, -0.092076299221),
-        ("K1", 1.912973387157, 2.314184253288, 2.945576722712),
-        ("K2", 0.934650413778, 0.857621673499, 1.531087983583),
+        pytest.param("K1", 1.912973387157, 2.314184253288, 2.945576722712, marks=pytest.mark.heavy),
+        pytest.param("K2", 0.934650413778, 0.857621673499, 1.531087983583, marks=pytest.mark.heavy),
     ],
 )
 def test_small_waves_follow_the_closed_form(case: str, middle: float, end: float, value: float) -> None:

@@ -120,7 +120,7 @@ def test_nothing_is_cut_off(figure: Figure) -> None:
     assert nothing_cut_off(figure)
 
 
-@pytest.mark.parametrize("solution", ["ring", "map"], indirect=True)
+@pytest.mark.parametrize("solution", [pytest.param("ring", marks=pytest.mark.heavy), "map"], indirect=True)
 def test_files_repeat(solution: Solution, figure: Figure, tmp_path: Path) -> None:
     vector, picture = save(figure, tmp_path, "trade")
     assert vector.read_bytes() == as_svg(drawn(solution))

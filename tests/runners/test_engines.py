@@ -25,7 +25,7 @@ needs_dask = pytest.mark.skipif(
 
 DATASET = """scenario = "two-cell-low"
 [grid]
-commuting_cost = { from = 0.01, to = 0.3, number = 40 }
+commuting_cost = { from = 0.01, to = 0.3, number = NUMBER }
 """
 
 
@@ -91,7 +91,7 @@ engines.CONNECT_SECONDS = 300  # on a busy machine
 run.PIECE_SECONDS = 0.0  # a row a piece
 
 def leave(at):
-    if at.done > 5:
+    if at.done > 2:
         cluster.scale(1)
 
 with LocalCluster(
@@ -107,10 +107,10 @@ with LocalCluster(
 @needs_dask
 def test_dask_with_two_workers_one_of_which_leaves(tmp_path: Path) -> None:
     file = tmp_path / "cities.toml"
-    file.write_text(DATASET, encoding="utf-8")
+    file.write_text(DATASET.replace("NUMBER", "12"), encoding="utf-8")
     words = [sys.executable, "-c", WITHIN_A_PROCESS, str(file), str(tmp_path / "dask")]
     run = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert run.stdout.split() == ["2", "1", "True", "40"], run.stderr
+    assert run.stdout.split() == ["2", "1", "True", "12"], run.stderr
     sweep(file, tmp_path / "here", workers=0)
     for name in ("scenarios.parquet", "_locations.parquet"):
         assert (tmp_path / "dask" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
@@ -126,7 +126,7 @@ def test_dask_with_two_workers_one_of_which_is_killed(
     address, (_, worker, _) = cluster
     victim = worker.process
     file = tmp_path / "cities.toml"
-    file.write_text(DATASET, encoding="utf-8")
+    file.write_text(DATASET.replace("NUMBER", "40"), encoding="utf-8")
 
     def kill_one(at: Progress) -> None:
         if at.done > 5:

@@ -23,7 +23,9 @@ def test_shipped_scenario(name: str) -> None:
     check(name)
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.heavy] if name == "grid-100" else []) for name in LONG]
+)
 def test_a_long_scenario_is_read_without_fault(name: str) -> None:
     read = read_scenario(name)
     assert model_from(read).card.name == read.model

@@ -96,6 +96,7 @@ def agree(
 # --- against full solves --------------------------------------------------------------------------
 
 
+@pytest.mark.heavy  # the contract has it by default
 def test_marketplaces_free_to_move() -> None:
     found = agree(Marketplaces(**ONE_MARKET), ["commodity_shares.0"], 2e-3, step=0.02)
     location = rows(found, "commodity_shares.0").loc[("marketplaces", "", "location"), "derivative"]
@@ -124,12 +125,18 @@ def test_given_marketplaces_and_ces() -> None:
     agree(Marketplaces(**given, substitution=2.0), ["setup_cost", "substitution"], 1e-4, step=1e-2)
 
 
-def test_the_city_with_spare_land() -> None:
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["firm_mass", "geography.length.0.1"],
+        pytest.param(["commuting_cost", "decay", "labor_per_firm"], marks=pytest.mark.heavy),
+    ],
+)
+def test_the_city_with_spare_land(paths: list[str]) -> None:
     town = FujitaOgawa(
         geography=segment(4, spacing=0.25, land=[0.3, 0.32, 0.25, 0.28]),
         commuting_cost=0.05, decay=2.0, firm_mass=0.4, labor_per_firm=1.2,
     )  # fmt: skip
-    paths = ["commuting_cost", "decay", "firm_mass", "labor_per_firm", "geography.length.0.1"]
     agree(town, paths, 1e-6, starts=2)
 
 
@@ -141,9 +148,8 @@ def test_commuting() -> None:
     agree(market, ["commuting_cost", "firms.0", "labor_per_firm", "geography.land.3"], 1e-7)
 
 
-@pytest.mark.parametrize(
-    "path", ["setup.amount", pytest.param("types.0.taste.leisure", marks=pytest.mark.heavy)]
-)
+@pytest.mark.heavy  # the contract has the first by default
+@pytest.mark.parametrize("path", ["setup.amount", "types.0.taste.leisure"])
 def test_a_coalition(path: str) -> None:
     agree(CoalitionTest.model_validate(COALITION), [path], 1e-4)
 
@@ -154,7 +160,7 @@ def test_price_formation(terminal: str) -> None:
     market = PriceFormation.model_validate(
         {
             "horizon": 1.0,
-            "steps": 12,
+            "steps": 6,
             "agents": {"kind": "linspace", "from": 0.0, "to": 1.0, "number": 4},
             "supply": {"kind": "sine", "frequency": 10.0},
             "terminal": {"kind": terminal, "weight": 4.0, **cost},
@@ -162,7 +168,7 @@ def test_price_formation(terminal: str) -> None:
     )
     found = agree(market, ["control_cost", "terminal.weight", "horizon"], 1e-5)
     assert set(found.table["exists"]) == {"yes"}
-    assert len(rows(found, "horizon").loc["paths"]) >= 4 * 12  # each moment of each agent
+    assert len(rows(found, "horizon").loc["paths"]) >= 4 * 6  # each moment of each agent
 
 
 def hand(**changes: Any) -> InvisibleHand:
@@ -240,7 +246,7 @@ def test_trade_and_the_short_run() -> None:
     agree(economy, ["firm_share"], 1e-6)
 
 
-@pytest.mark.parametrize("horizon", ["stationary", 10.0])
+@pytest.mark.parametrize("horizon", ["stationary", pytest.param(10.0, marks=pytest.mark.heavy)])
 def test_the_game_on_its_branch(horizon: float | str) -> None:
     game = SpatialGame(
         elasticity=5.0, trade_cost_rate=0.5, noise=0.01, discount=0.05, moving_cost=60.0, horizon=horizon,
@@ -264,6 +270,7 @@ def test_a_model_of_ones_own_gets_it_for_free(tmp_path: Path) -> None:
     agree(country, ["trade_cost", "choke_price.2", "supply_slope.0"], 1e-6)
 
 
+@pytest.mark.heavy
 def test_all_sites_of_the_published_economy_at_once() -> None:
     """Comparative statics of everything in q̄, α, γ and the sites' positions."""
     paths = ["setup_cost", "commodity_shares.0", "setup_shares.0", *(f"sites.{j}" for j in range(4))]

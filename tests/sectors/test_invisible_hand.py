@@ -66,7 +66,7 @@ def test_every_step_is_certified(base: Solution) -> None:
 
 
 def test_the_equation_of_motion_has_the_energy_identity() -> None:
-    solution = solve(hand(30), method="ode")
+    solution = solve(hand(15), method="ode")
     frame = solution.tables["aggregate"]
     gain = frame["consumption"] - frame["consumption"].iloc[0]
     assert frame["reallocation_cost"].to_numpy() == pytest.approx(gain.to_numpy() / 2, abs=1e-7)
@@ -177,9 +177,14 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "grid": {"geography": grid(4, 4)},
     "masses": {"firms": 20.0, "labor": 5.0},
 }
+ALIKE = {"Cobb-Douglas", "wage one", "expenditure one", "masses", "ring"}
+"""Those whose kind another shows: of substitution, of units, of a geography."""
 
 
-@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.heavy if name in ALIKE else ()) for name in SWITCHES],
+)
 def test_switches(name: str) -> None:
     model = hand(16, step=0.04, **SWITCHES[name])
     solution = solve(model)
@@ -219,7 +224,7 @@ def test_a_random_graph_and_its_relabelling() -> None:
 
 def test_the_long_run_in_one_call() -> None:
     for changes in ({}, {"externality": 0.5}, {"immobile_labor": {"kind": "sine", "amplitude": 0.5}}):
-        model = hand(20, horizon="long-run", **changes)
+        model = hand(12, horizon="long-run", **changes)
         solution = solve(model)
         assert solution.certificate.passed
         assert solution.objective == pytest.approx(
@@ -237,13 +242,13 @@ def test_a_fixed_cost_leaves_many_rest_points() -> None:
     ends = []
     for at in (0.15, 0.85):
         start = {"kind": "bump", "at": at, "width": 0.06, "floor": 0.02}
-        model = hand(20, fixed_cost=0.05, horizon="long-run", productivity=1.0, initial=start)
+        model = hand(12, fixed_cost=0.05, horizon="long-run", productivity=1.0, initial=start)
         solution = solve(model)
-        slope = np.abs(np.diff(model.economy.profit_rates(masses(solution)[-1]))) * 20
+        slope = np.abs(np.diff(model.economy.profit_rates(masses(solution)[-1]))) * 12
         assert slope.max() <= np.sqrt(2 * 0.05) * (1 + 1e-6)
         ends.append(masses(solution)[-1])
     assert 0.5 * np.abs(ends[0] - ends[1]).sum() > 0.05
-    still = hand(20, fixed_cost=0.05, productivity=1.0, initial={"kind": "sine", "amplitude": 0.02})
+    still = hand(12, fixed_cost=0.05, productivity=1.0, initial={"kind": "sine", "amplitude": 0.02})
     assert masses(solve(still))[-1] == pytest.approx(still.start, abs=1e-8)
 
 

@@ -83,7 +83,7 @@ def test_nothing_is_cut_off(figure: Figure) -> None:
     assert nothing_cut_off(figure)
 
 
-@pytest.mark.parametrize("solution", ["ring", "graph"], indirect=True)
+@pytest.mark.parametrize("solution", [pytest.param("ring", marks=pytest.mark.heavy), "graph"], indirect=True)
 def test_files_repeat(solution: Solution, figure: Figure, tmp_path: Path) -> None:
     vector, picture = save(figure, tmp_path, "hand")
     assert vector.read_bytes() == as_svg(drawn(solution))

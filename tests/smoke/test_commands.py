@@ -56,10 +56,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], Path], bool
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a dataset that is swept already, for `plot`."""
+    """Return a folder with a dataset that is swept already, in this process, for `plot`."""
     folder = tmp_path_factory.mktemp("smoke")
     (folder / "rows.toml").write_text(ROWS, encoding="utf-8")
-    answered(agora("sweep", *COMMANDS["sweep"][0], "--json", folder=folder))
+    answered(agora("sweep", "rows.toml", "--out", "rows", "--workers", "0", "--json", folder=folder))
     return folder
 
 
@@ -80,9 +80,11 @@ def test_a_command_answers_with_one_json_object(
 
 
 def test_a_process_answers_with_one_json_object(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "agora.cli", "solve", *COMMANDS["solve"][0], "--json"]
+    """A sweep, whose worker is another process that writes to the same standard output."""
+    (tmp_path / "rows.toml").write_text(ROWS, encoding="utf-8")
+    command = [sys.executable, "-m", "agora.cli", "sweep", *COMMANDS["sweep"][0], "--json"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert COMMANDS["solve"][1](answered(run), tmp_path)
+    assert COMMANDS["sweep"][1](answered(run), tmp_path)
 
 
 def test_no_command_is_left_out() -> None:
