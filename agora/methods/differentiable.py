@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyomo.environ as pyo
 
+from agora.methods.changed_programs import refuse_changed_programs
 from agora.methods.families import nearest_listed
 from agora.solvers import solve_program
 from agora.typing import Tables
@@ -40,9 +41,16 @@ def differentiable(model: Any, tables: Tables) -> Any:
 
     A `Differentiable`, or a `DifferentiablePath` where the answer is a sequence of optima. A user's model
     registers a function of its own, of the model that was solved and the solution's tables.
+
+    Raises
+    ------
+    InputError
+        For a user's class that changes a program of a model of Agora and has registered no function.
     """
     of_family = nearest_listed(type(model), "methods", "DIFFERENTIABLE")
     if of_family is not None:
+        allowed = "a function registered for this class by differentiable.register"
+        refuse_changed_programs(type(model), (), "differentiable", of_family.__name__, allowed)
         return of_family(model, tables)
 
     def build(other: Any) -> pyo.ConcreteModel:

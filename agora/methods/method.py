@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from agora.data.checks import InputError, nearest
 from agora.data.fields import POSITIVE, Fields
+from agora.methods.changed_programs import changed_programs, refuse_changed_programs
 from agora.methods.families import listed
 from agora.models.certificate import Proof as Proof
 from agora.models.model import Model
@@ -102,6 +103,9 @@ class Method(Generic[AnyModel, AnyOptions]):
     """The options it has; others are refused."""
     run: Callable[[AnyModel, AnyOptions, Progress], Answer]
     """Model, options, progress → answer."""
+    solves: Collection[str] | None = None
+    """The model's functions whose programs it solves, so that its answer is theirs whatever a user adds to
+    them; None for a method that leaves this to the user who registers it."""
 
 
 _registered: WeakKeyDictionary[type, dict[str, Method[Any, Any]]] = WeakKeyDictionary()
@@ -150,7 +154,8 @@ def choose(model: type[Model], options: Mapping[str, Any]) -> tuple[Method[Any, 
     Raises
     ------
     InputError
-        For an unknown method, an option of another method, an unknown option, or a bad value.
+        For an unknown method, an option of another method, an unknown option, or a bad value; for a method
+        that does not solve a program that a user's class has changed.
     """
     methods = methods_of(model)
     given = dict(options)
@@ -163,7 +168,17 @@ def choose(model: type[Model], options: Mapping[str, Any]) -> tuple[Method[Any, 
         if others and name not in others:
             have = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it"
             raise InputError(option, given[option], f"left out: the method {name} has no such option; {have}")
+    if method.solves is not None:
+        refuse_changed_programs(model, method.solves, "method", name, _solving(model, methods))
     return method, method.options.model_validate(given)
+
+
+def _solving(model: type[Model], methods: Mapping[str, Method[Any, Any]]) -> str:
+    """Return which methods solve what a user's class has changed, in words."""
+    changed = changed_programs(model)
+    able = [name for name, each in methods.items() if each.solves is None or set(changed) <= set(each.solves)]
+    others = "a method that is registered for this class, or solve_program for its program"
+    return f"one that solves what is changed: {', '.join(able) or others}"
 
 
 # --- the method that every model has -----------------------------------------------------------------
@@ -208,5 +223,5 @@ def _proved(record: SolverRecord, objective: float) -> Proof:
     return Proof("bound", words, bound, abs(bound - objective), promised)
 
 
-PROGRAM = Method("program", Options, solve_as_stated)
+PROGRAM = Method("program", Options, solve_as_stated, solves=("program",))
 """The method of a model for which Agora has no other."""

@@ -7,12 +7,14 @@ import json
 import platform
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from agora import __version__
 from agora.data.scenarios import Scenario
-from agora.methods.method import Answer, Method, Options, Progress, choose, silent
+from agora.methods.changed_programs import changed_programs
+from agora.methods.method import Answer, Method, Options, Progress, Proof, choose, silent
 from agora.models.model import Model
 from agora.models.registry import model_named
 from agora.models.solution import Solution
@@ -61,6 +63,10 @@ def solve(
     start = time.perf_counter()
     model.check()
     found = method.run(model, chosen, progress)
+    if method.solves is not None and (changed := changed_programs(type(model))):
+        words = f"none: {type(model).__name__} changes {changed[0]}(), of which nothing is proved"
+        facts = {name: fact for name, fact in found.facts.items() if name not in ("bound", "gap")}
+        found = replace(found, proof=Proof("none", words), facts=facts)
     solved = time.perf_counter()
     progress("checking")
     certificate = evaluated(model, found.tables, chosen.tolerance, found.facts)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from agora.data.checks import InputError
+from agora.methods.changed_programs import refuse_changed_programs
 from agora.methods.city.all_equilibria import every_equilibrium
 from agora.methods.city.certified_map import business_centres, certified_envelope, filled_city
 from agora.methods.city.chain_bounds import Pool
@@ -72,8 +73,10 @@ def welfare_optimum(city: FujitaOgawa, seconds: float = 60.0, progress: Progress
     Raises
     ------
     InputError
-        As for the global maximiser of the potential, which is asked for at t/(k + 1).
+        As for the global maximiser of the potential, which is asked for at t/(k + 1); for a user's class that
+        changes a program of the city.
     """
+    refuse_changed_programs(type(city), (), "city", type(city).__name__, "one whose programs are Agora's")
     factor = degree(city) + 1
     cheaper = city.model_copy(update={"commuting_cost": city.commuting_cost / factor})
     answer = certified_maximiser(cheaper, GlobalOptions(seconds=seconds), progress)

@@ -10,7 +10,7 @@ Everything rests on one linear program kept in the solver, max A·m − h over l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -249,7 +249,10 @@ class FirmsGame:
 
 
 def city_method(
-    name: str, options: type[AnyOptions], solve: Callable[[FujitaOgawa, AnyOptions, Progress], Answer]
+    name: str,
+    options: type[AnyOptions],
+    solve: Callable[[FujitaOgawa, AnyOptions, Progress], Answer],
+    solves: Collection[str] = (),
 ) -> Method[FujitaOgawa, AnyOptions]:
     """Return a method of the city, which counts the centres of its answer."""
 
@@ -259,4 +262,4 @@ def city_method(
         centres = number_of_centres(model.network, residents, employment)
         return replace(answer, facts={**answer.facts, "centres": centres})
 
-    return Method(name, options, run)
+    return Method(name, options, run, solves)

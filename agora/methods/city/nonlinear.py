@@ -111,7 +111,9 @@ def _answer(city: FujitaOgawa, program: pyo.ConcreteModel, record: SolverRecord)
     return Answer(status, objective, tables, proof, facts, (record,))
 
 
-IPOPT = city_method("ipopt", PotentialOptions, potential_program)
+IPOPT = city_method("ipopt", PotentialOptions, potential_program, solves=("program",))
 """The overall program (P0) by IPOPT."""
-COMPLEMENTARITY = city_method("complementarity", StartOptions, complementarity)
+COMPLEMENTARITY = city_method(
+    "complementarity", StartOptions, complementarity, solves=("complementarity_program",)
+)
 """Definition 1, for externalities without a potential."""

@@ -314,5 +314,5 @@ def _run(test: CoalitionTest, chosen: CoalitionOptions, progress: Progress) -> A
     )
 
 
-METHOD = Method("branch-and-bound", CoalitionOptions, _run)
+METHOD = Method("branch-and-bound", CoalitionOptions, _run, solves=())
 """Structures solved one by one, all others bounded."""

@@ -215,5 +215,5 @@ def _written(economy: Marketplaces, locations: Vector) -> str:
     return " ".join(f"{name:.6g}" if isinstance(name, float) else f"{name};" for name in names).rstrip(";")
 
 
-METHOD = Method("branch-and-bound", MarketplaceOptions, solve_marketplaces)
+METHOD = Method("branch-and-bound", MarketplaceOptions, solve_marketplaces, solves=())
 """Every number and all locations of marketplaces bounded, the best structure solved as a program."""

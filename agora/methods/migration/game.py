@@ -361,5 +361,5 @@ def _moved(model: MeanFieldGame, before: Course, now: Course) -> float:
     )
 
 
-METHOD = Method("newton", GameOptions, solve_game)
+METHOD = Method("newton", GameOptions, solve_game, solves=("rest_program", "path_program"))
 """The square program of the horizon, from one start or many."""

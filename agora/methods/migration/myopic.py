@@ -82,5 +82,5 @@ def no_optimum(model: MyopicMigration, tables: Tables) -> NoReturn:
     raise InputError("model", model.card.name, allowed)
 
 
-METHOD = Method("ode", MyopicOptions, solve_myopic)
+METHOD = Method("ode", MyopicOptions, solve_myopic, solves=())
 """The equation of motion, integrated by scipy."""

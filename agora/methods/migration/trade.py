@@ -172,11 +172,11 @@ def _kernel(model: SpatialTrade, chosen: KernelOptions) -> Kernel:
     return sparse_kernel(model.freeness, model.base_weights, chosen.truncation)
 
 
-AUTO = Method("auto", KernelOptions, by_any)
+AUTO = Method("auto", KernelOptions, by_any, solves=())
 """Newton's method for many locations, else the program, and the homotopy if that fails."""
-DIRECT = Method("direct", KernelOptions, by_program)
+DIRECT = Method("direct", KernelOptions, by_program, solves=("program",))
 """The program by IPOPT."""
-HOMOTOPY = Method("homotopy", KernelOptions, by_homotopy)
+HOMOTOPY = Method("homotopy", KernelOptions, by_homotopy, solves=("program",))
 """The programs for τ_s = 1 + s (τ − 1), s from 0 to 1."""
-NEWTON = Method("newton", Options, by_newton)
+NEWTON = Method("newton", Options, by_newton, solves=())
 """The reduced wage equations with dense matrices."""

@@ -149,13 +149,13 @@ def _start(model: PriceFormation, chosen: TrajectoryOptions) -> Vector:
     return states
 
 
-AUTO = Method("auto", Options, by_costs)
+AUTO = Method("auto", Options, by_costs, solves=())
 """The method that the costs call for."""
-STRUCTURE = Method("structure", Options, by_structure)
+STRUCTURE = Method("structure", Options, by_structure, solves=())
 """For quadratic costs."""
-VARIATIONAL = Method("variational", Options, by_level)
+VARIATIONAL = Method("variational", Options, by_level, solves=())
 """Where only the final state costs."""
-MIXED = Method("mixed", Options, by_mixing)
+MIXED = Method("mixed", Options, by_mixing, solves=())
 """Mixed replies by column generation."""
-PROGRAM = Method("program", TrajectoryOptions, by_program)
+PROGRAM = Method("program", TrajectoryOptions, by_program, solves=("program",))
 """The trajectory program, whose solutions are local unless the costs are convex."""

@@ -218,5 +218,5 @@ def follow_firms(model: InvisibleHand, chosen: StepOptions, progress: Progress =
     return Answer(status, consumption, tables, proof, facts, (record,))
 
 
-METHOD = Method("minimizing-movement", StepOptions, follow_firms)
+METHOD = Method("minimizing-movement", StepOptions, follow_firms, solves=("step_program",))
 """A program a step."""

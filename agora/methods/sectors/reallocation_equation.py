@@ -82,5 +82,5 @@ def integrate(model: InvisibleHand, chosen: Options, progress: Progress = silent
     return Answer("orbit", consumption, tables, proof, {"steps": record.iterations}, (record,))
 
 
-METHOD = Method("ode", Options, integrate)
+METHOD = Method("ode", Options, integrate, solves=())
 """The equation of motion, integrated by scipy."""

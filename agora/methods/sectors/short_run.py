@@ -25,5 +25,5 @@ def solve_short_run(model: ShortRunCompetition, chosen: Options, progress: Progr
     return Answer("global optimum", value, tables, proof, facts, (record,))
 
 
-METHOD = Method("program", Options, solve_short_run)
+METHOD = Method("program", Options, solve_short_run, solves=("program",))
 """The program as it stands, to more digits than usual."""
