@@ -147,11 +147,16 @@ def test_travellers_pass_a_cell_whose_people_have_found_their_jobs() -> None:
     assert rows == [(0, 0, 0.25, 0.0), (0, 2, 0.25, 1.0), (1, 1, 0.25, 0.0)]
 
 
-def test_a_flow_in_circles_is_refused() -> None:
+def test_a_flow_in_circles_takes_nobody_to_work() -> None:
     network = cell_network(circle(3))
-    flow = np.array([float(h == (t + 1) % 3) for t, h in zip(network.tails, network.heads, strict=True)])
-    with pytest.raises(ValueError, match="runs in a circle"):
-        commuters_by_pair(network, np.full(3, 0.1), np.full(3, 0.1), flow)
+    ends = list(zip(network.tails.tolist(), network.heads.tolist(), strict=True))
+    flow = np.array([0.3 if head == (tail + 1) % 3 else 0.0 for tail, head in ends])
+    at_home = [(i, i, 0.1, 0.0) for i in range(3)]
+    assert commuters_by_pair(network, np.full(3, 0.1), np.full(3, 0.1), flow) == at_home
+    flow[ends.index((0, 1))] += 0.05
+    rows = commuters_by_pair(network, np.array([0.15, 0.1, 0.1]), np.array([0.1, 0.15, 0.1]), flow)
+    assert [(home, job) for home, job, _, _ in rows] == [(0, 0), (0, 1), (1, 1), (2, 2)]
+    assert [mass for *_, mass, _ in rows] == pytest.approx([0.1, 0.05, 0.1, 0.1])
 
 
 def test_golden_text_on_two_cells() -> None:

@@ -190,7 +190,11 @@ def read_commuters(program: pyo.ConcreteModel, network: CellNetwork) -> Commuter
                 (i, j, n, float(network.distances[i, j])) for (i, j), n in masses.items() if n > 1e-9 * scale
             ),
         )
-    flow = np.array([float(pyo.value(x)) for x in program.commuting_flow.values()])
+    flow = np.array([max(float(pyo.value(x)), 0.0) for x in program.commuting_flow.values()])
+    ends = list(zip(network.tails.tolist(), network.heads.tolist(), strict=True))
+    along = dict(zip(ends, flow.tolist(), strict=True))
+    back = np.array([along.get((head, tail), 0.0) for tail, head in ends])
+    flow = np.maximum(flow - back, 0.0)  # who goes and comes back goes nowhere
     return Commuters(np.where(flow > 1e-7 * scale, flow, 0.0))
 
 
